@@ -1,0 +1,362 @@
+"""Cells: observations, images, masks, features and maps that always stay aligned."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from mlscope_nb import _align
+from mlscope_nb._design import Columns, Design, check, controls, declare, keys
+from mlscope_nb._lazy import read_rows, take
+from mlscope_nb._words import some
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+
+class Batch(NamedTuple):
+    """A few cells in memory: ids, images (n, C, Y, X), masks (n, Y, X) or None, compartments."""
+
+    ids: pd.Index
+    images: np.ndarray
+    masks: np.ndarray | None
+    compartments: dict[str, np.ndarray]
+
+
+class Cells:
+    """Single cells with everything known about them, one row each.
+
+    Nothing is changed in place: every method returns new `Cells`.
+
+    Parameters
+    ----------
+    obs : DataFrame
+        One row per cell; the index (or a column ``cell_id``) holds unique ids.
+    images : array (N, C, Y, X), optional
+        Crops: numpy, zarr or dask. None for tables of profiles.
+    masks : integer array (N, Y, X), optional
+        0 background, 1 this cell, 2 and more other cells.
+    compartments : dict of integer arrays (N, Y, X), optional
+        Parts of the cell by name ("nucleus", "cytoplasm"), coded as masks are.
+    features : DataFrame, optional
+        Numbers per cell, with CellProfiler's names where they exist; may hold NaN.
+    embeddings : dict of DataFrames, optional
+        Maps by name, columns x and y.
+    channels : sequence of str, optional
+        Names of the C channels.
+    pixel_size_um : float, optional
+        Micrometres per pixel.
+    label, treatment : str, optional
+        Columns of `obs`: what is predicted, what was done.
+    unit, batch : str or several, optional
+        Columns of `obs` that name the unit of independence and the batch.
+    control : str or dict, optional
+        A boolean column, or ``{column: value(s)}``.
+
+    Raises
+    ------
+    ValueError, KeyError, TypeError
+        Something does not fit, with the ids or columns named.
+
+    Examples
+    --------
+    >>> obs = pd.DataFrame({"well": ["A01", "A02"]}, index=["a", "b"])
+    >>> cells = Cells(obs, np.zeros((2, 1, 8, 8), "uint16"), channels=["DNA"], unit="well")
+    >>> len(cells), cells.design.unit
+    (2, ('well',))
+    """
+
+    __slots__ = ("_embeddings", "_features", "_obs", "channels", "compartments", "design", "history", "images", "masks", "pixel_size_um")  # fmt: skip
+
+    channels: tuple[str, ...]
+    compartments: Mapping[str, Any]
+    design: Design
+    history: tuple[dict[str, Any], ...]
+    images: Any
+    masks: Any
+    pixel_size_um: float | None
+
+    def __init__(
+        self,
+        obs: pd.DataFrame,
+        images: Any = None,
+        *,
+        masks: Any = None,
+        compartments: Mapping[str, Any] | None = None,
+        features: pd.DataFrame | None = None,
+        embeddings: Mapping[str, pd.DataFrame] | None = None,
+        channels: Sequence[str] | None = None,
+        pixel_size_um: float | None = None,
+        label: str | None = None,
+        unit: Columns = None,
+        batch: Columns = None,
+        control: str | Mapping[str, Any] | None = None,
+        treatment: str | None = None,
+        history: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
+        table = _align.identified(obs, "cell_id")
+        n, ids = len(table), table.index
+        images = None if images is None else _align.images_array(images, n)
+        shape = None if images is None else tuple(images.shape)
+        if isinstance(images, np.ndarray):
+            _align.finite(images, ids)
+        self._fill(
+            _obs=table,
+            images=images,
+            masks=None if masks is None else _align.masks_array(masks, shape, n),
+            compartments=_parts(compartments, shape, n),
+            _features=None if features is None else _numbers(features, ids, "features"),
+            _embeddings={k: _numbers(v, ids, f"embedding '{k}'") for k, v in (embeddings or {}).items()},
+            channels=_align.channel_names(channels, None if shape is None else shape[1]),
+            pixel_size_um=_align.pixel_size(pixel_size_um),
+            design=declare(table, label=label, unit=unit, batch=batch, control=control, treatment=treatment),
+            history=tuple(dict(entry) for entry in history),
+        )
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"Cells cannot be changed. Make new ones with with_obs, with_features, subset, … ('{name}')")
+
+    def __len__(self) -> int:
+        return len(self._obs)
+
+    @property
+    def obs(self) -> pd.DataFrame:
+        """A copy of the observations, one row per cell."""
+        return self._obs.copy()
+
+    @property
+    def ids(self) -> pd.Index:
+        """The cell ids in order."""
+        return self._obs.index
+
+    @property
+    def features(self) -> pd.DataFrame | None:
+        """The features (read-only numbers), or None."""
+        return None if self._features is None else self._features.copy(deep=False)
+
+    @property
+    def embeddings(self) -> dict[str, pd.DataFrame]:
+        """The maps by name (read-only numbers)."""
+        return {name: table.copy(deep=False) for name, table in self._embeddings.items()}
+
+    @property
+    def units(self) -> pd.Series:
+        """The unit of independence of each cell, as text ('plate1 · A01')."""
+        return self._keys("unit", "what is independent of what (well, plate, donor, image)")
+
+    @property
+    def batches_of(self) -> pd.Series:
+        """The batch of each cell, as text."""
+        return self._keys("batch", "what was made together (plate, day, scanner)")
+
+    @property
+    def labels(self) -> pd.Series:
+        """The declared label of each cell."""
+        if self.design.label is None:
+            raise ValueError("No label is declared. Name its column: cells.with_design(label=…).")
+        return self._obs[self.design.label].copy()
+
+    @property
+    def controls(self) -> pd.Series:
+        """True for control cells."""
+        return controls(self._obs, self.design)
+
+    @property
+    def fingerprint(self) -> str:
+        """A short hash of ids, image layout and a sample of pixels: changes when the data change."""
+        digest = hashlib.sha256("\n".join(self.ids).encode())
+        if self.images is not None:
+            digest.update(repr((tuple(self.images.shape), str(self.images.dtype), self.channels)).encode())
+            rows = np.unique(np.linspace(0, len(self) - 1, 32).astype(int)) if len(self) else np.array([], int)
+            digest.update(np.ascontiguousarray(read_rows(self.images, rows)).tobytes())
+        elif self._features is not None:
+            digest.update(np.ascontiguousarray(self._features.to_numpy()).tobytes())
+        return digest.hexdigest()[:16]
+
+    def batches(self, size: int = 1000) -> Iterator[Batch]:
+        """Yield the cells a few at a time, in order: the one way in which images are read for computing."""
+        if self.images is None:
+            raise ValueError("These cells have no images, only tables. Read them with images to use this function.")
+        if size < 1:
+            raise ValueError(f"size is {size}, expected at least 1 cell per batch.")
+        for start in range(0, len(self), size):
+            part = slice(start, min(start + size, len(self)))
+            images = read_rows(self.images, part)
+            _align.finite(images, self.ids[part])
+            masks = None if self.masks is None else read_rows(self.masks, part)
+            parts = {k: read_rows(v, part) for k, v in self.compartments.items()}
+            yield Batch(self.ids[part], images, masks, parts)
+
+    def table(self, x: str | Sequence[str] | pd.DataFrame | None = None) -> pd.DataFrame:
+        """Return numbers per cell: the features, a map by name, or chosen columns of features and obs."""
+        if isinstance(x, pd.DataFrame):
+            return _align.numeric(_align.aligned(x, self.ids, "the table"), "the table")
+        if x is None or (isinstance(x, str) and x == "features"):
+            if self._features is None:
+                raise ValueError("These cells have no features yet. Measure them: cells.with_features(ms.features.measure(cells)).")
+            return self._features.copy(deep=False)
+        if isinstance(x, str) and x in self._embeddings:
+            return self._embeddings[x].copy(deep=False)
+        return _align.numeric(self._columns([x] if isinstance(x, str) else list(x)), "the chosen columns")
+
+    def subset(self, ids: Any) -> Cells:
+        """Return the cells with these ids in this order (or where a boolean Series is True)."""
+        rows = _align.positions(ids, self.ids)
+        return self._copy(
+            _obs=self._obs.iloc[rows],
+            images=None if self.images is None else take(self.images, rows),
+            masks=None if self.masks is None else take(self.masks, rows),
+            compartments={k: take(v, rows) for k, v in self.compartments.items()},
+            _features=None if self._features is None else _rows(self._features, rows),
+            _embeddings={k: _rows(v, rows) for k, v in self._embeddings.items()},
+            history=(*self.history, _align.step("subset", n=len(rows), n_before=len(self))),
+        )
+
+    def where(self, query: str) -> Cells:
+        """Return the cells for which a condition on obs or features holds, as in ``"plate == 'p1' and AreaShape_Area > 50"``."""
+        frame = self._obs if self._features is None else self._obs.join(self._features, rsuffix="_feature")
+        try:
+            kept = frame.query(query, engine="python", local_dict={}, global_dict={})
+        except (pd.errors.UndefinedVariableError, SyntaxError, TypeError, ValueError) as error:
+            raise ValueError(f"Cannot use the condition {query!r}: {error}. Columns: {some(frame.columns, 20)}.") from error
+        return self.subset(kept.index)
+
+    def with_design(self, **roles: Any) -> Cells:
+        """Return the cells with label, unit, batch, control or treatment declared anew."""
+        now = {role: getattr(self.design, role) for role in Design.__dataclass_fields__}
+        design = declare(self._obs, **{**now, **roles})
+        return self._copy(design=design, history=(*self.history, _align.step("with_design", **roles)))
+
+    def with_obs(self, table: pd.DataFrame | pd.Series) -> Cells:
+        """Return the cells with columns added to obs (same names are replaced)."""
+        new = _align.aligned(table, self.ids, "obs")
+        kept = self._obs.drop(columns=[c for c in new.columns if c in self._obs.columns])
+        obs = _align.identified(pd.concat([kept, new], axis=1), "cell_id")
+        check(obs, self.design)
+        return self._copy(_obs=obs, history=self._after(table, "with_obs", columns=list(map(str, new.columns))))
+
+    def with_features(self, table: pd.DataFrame, *, add: bool = False) -> Cells:
+        """Return the cells with these features; ``add=True`` keeps the others beside them."""
+        new = _numbers(table, self.ids, "features")
+        if add and self._features is not None:
+            kept = self._features.drop(columns=[c for c in new.columns if c in self._features.columns])
+            new = _align.numeric(pd.concat([kept, new], axis=1), "features")
+        return self._copy(_features=new, history=self._after(table, "with_features", n_features=new.shape[1]))
+
+    def with_masks(self, masks: Any, compartments: Mapping[str, Any] | None = None) -> Cells:
+        """Return the cells with masks (N, Y, X), and compartments by name if given."""
+        shape = None if self.images is None else tuple(self.images.shape)
+        return self._copy(
+            masks=_align.masks_array(masks, shape, len(self)),
+            compartments=self.compartments if compartments is None else _parts(compartments, shape, len(self)),
+            history=(*self.history, _align.step("with_masks")),
+        )
+
+    def with_embedding(self, name: str, table: pd.DataFrame) -> Cells:
+        """Return the cells with a map (columns x and y) under this name."""
+        new = _numbers(table, self.ids, f"embedding '{name}'")
+        history = self._after(table, "with_embedding", name=name)
+        return self._copy(_embeddings={**self._embeddings, name: new}, history=history)
+
+    def save(self, path: str | Path) -> Path:
+        """Write everything to one file, which is replaced only when all is written."""
+        from mlscope_nb._store import save
+
+        return save(self, path)
+
+    def to_anndata(self, *, images: bool = True) -> AnnData:
+        """Return an AnnData: features in X, maps in obsm, images and design kept so that nothing is lost."""
+        from mlscope_nb._anndata import to_anndata
+
+        return to_anndata(self, images=images)
+
+    @classmethod
+    def from_anndata(cls, adata: AnnData) -> Cells:
+        """Make cells from an AnnData, with images and design if mlscope wrote it."""
+        from mlscope_nb._anndata import from_anndata
+
+        return from_anndata(adata)
+
+    def __repr__(self) -> str:
+        from mlscope_nb._summary import describe_cells
+
+        return describe_cells(self)
+
+    def _repr_html_(self) -> str:
+        from mlscope_nb._summary import cells_html
+
+        return cells_html(self)
+
+    def _keys(self, role: str, meaning: str) -> pd.Series:
+        columns = getattr(self.design, role)
+        if not columns:
+            raise ValueError(f"No {role} is declared: {meaning}. Name its column: cells.with_design({role}=…).")
+        return keys(self._obs, columns)
+
+    def _columns(self, names: list[str]) -> pd.DataFrame:
+        tables = [t for t in (self._features, self._obs) if t is not None]
+        found = {name: next((t[name] for t in tables if name in t.columns), None) for name in names}
+        missing = [name for name, column in found.items() if column is None]
+        if missing:
+            have = [c for t in tables for c in t.columns] + list(self._embeddings)
+            raise KeyError(f"Not found in features, obs or embeddings: {some(missing)}. There are: {some(have, 20)}.")
+        return pd.DataFrame(found, index=self.ids)
+
+    def _after(self, table: pd.DataFrame | pd.Series, name: str, **parameters: Any) -> tuple[dict[str, Any], ...]:
+        return (*self.history, *table.attrs.get("history", ()), dict(_align.step(name, **parameters)))
+
+    def _fill(self, **slots: Any) -> None:
+        for name, value in slots.items():
+            object.__setattr__(self, name, _align.read_only(value))
+
+    def _copy(self, **changes: Any) -> Cells:
+        new = Cells.__new__(Cells)
+        new._fill(**{**{name: getattr(self, name) for name in self.__slots__}, **changes})
+        return new
+
+
+def _parts(parts: Mapping[str, Any] | None, shape: tuple[int, ...] | None, n: int) -> dict[str, Any]:
+    return {k: _align.masks_array(v, shape, n, f"compartment '{k}'") for k, v in (parts or {}).items()}
+
+
+def _numbers(table: pd.DataFrame, ids: pd.Index, what: str) -> pd.DataFrame:
+    return _align.numeric(_align.aligned(table, ids, what), what)
+
+
+def _rows(table: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
+    return _align.numeric(table.iloc[rows], "the table")
+
+
+def load(path: str | Path) -> Cells:
+    """Read cells that were written with ``cells.save``; images are read from the file as they are needed.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    ValueError
+        The file is not one of mlscope's, is damaged, or is of a newer version.
+    """
+    from mlscope_nb._store import load as read
+
+    return read(path)
+
+
+def table(x: Cells | pd.DataFrame) -> pd.DataFrame:
+    """Return the table of numbers behind `x`: the features of cells, or a DataFrame of numbers.
+
+    Examples
+    --------
+    >>> table(pd.DataFrame({"area": [1, 2]}, index=["a", "b"])).dtypes["area"]
+    dtype('float64')
+    """
+    if isinstance(x, Cells):
+        return x.table()
+    if not isinstance(x, pd.DataFrame):
+        raise TypeError(f"Expected Cells or a DataFrame with one row per cell, found {type(x).__name__}.")
+    return _align.numeric(x, "the table")
