@@ -1,0 +1,275 @@
+"""The annotation log: every label and every keep-or-drop decision, in order, never overwritten."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import uuid
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+
+from mlscope_nb._words import count, some
+
+VERSION = 1
+Value = str | float | int | bool | None
+Action = Literal["assign", "undo", "redo"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the log: who gave which cells which value, when and why.
+
+    ``action`` is "assign", or "undo" / "redo" of the entry named in ``of``.
+    """
+
+    column: str
+    value: Value
+    cell_ids: tuple[str, ...]
+    reason: str = ""
+    who: str = ""
+    action: Action = "assign"
+    of: str = ""
+    time: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="milliseconds"))
+    entry_id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the entry as plain values."""
+        return {**asdict(self), "cell_ids": list(self.cell_ids)}
+
+    def __str__(self) -> str:
+        if self.action != "assign":
+            return f"{self.action} of {self.column} = {self.value}"
+        why = f" ({self.reason})" if self.reason else ""
+        return f"{self.column} = {self.value} for {count(len(self.cell_ids), 'cell')}{why}"
+
+
+class AnnotationLog:
+    """Labels and decisions about cells, kept as they were made; on disk each is one line of JSON.
+
+    Parameters
+    ----------
+    path : path, optional
+        File that receives each entry at once. An existing log is read and continued. None keeps it in memory.
+    who : str, optional
+        Name written beside each entry; the user name of the system by default.
+    fingerprint : str, optional
+        ``cells.fingerprint`` of the data that are annotated.
+
+    Attributes
+    ----------
+    damaged : list of str
+        Lines of an existing file that could not be read (a line half written when the computer stopped).
+
+    Raises
+    ------
+    ValueError
+        The file belongs to other data, is of a newer version or is no annotation log.
+
+    Examples
+    --------
+    >>> log = AnnotationLog(who="ada")
+    >>> log.add(["c1", "c2"], "phenotype", "round").value
+    'round'
+    >>> log.column("phenotype", ["c1", "c2", "c3"]).tolist()
+    ['round', 'round', None]
+    """
+
+    def __init__(
+        self, path: str | Path | None = None, *, who: str | None = None, fingerprint: str | None = None
+    ) -> None:
+        self.path = None if path is None else Path(path)
+        self.who = user_name() if who is None else who
+        self.fingerprint = fingerprint
+        self.damaged: list[str] = []
+        self._entries: list[Entry] = []
+        self._unwritten: list[Entry] = []
+        if self.path is not None and self.path.exists() and self.path.stat().st_size:
+            self._read(self.path)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def entries(self) -> pd.DataFrame:
+        """All entries in order, one row each, undone ones included."""
+        names = list(Entry.__dataclass_fields__)
+        return pd.DataFrame([entry.to_dict() for entry in self._entries], columns=names)
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns that have been annotated."""
+        return list(dict.fromkeys(entry.column for entry in self._entries if entry.action == "assign"))
+
+    @property
+    def unwritten(self) -> int:
+        """How many entries are still only in memory, because the disk refused them."""
+        return len(self._unwritten)
+
+    def add(self, ids: Iterable[str], column: str, value: Value, reason: str = "", *, who: str | None = None) -> Entry:
+        """Give `value` in `column` to these cells; None takes a value away.
+
+        Raises
+        ------
+        ValueError
+            No cells, an empty column name, or a value that is not text, a number, a truth value or None.
+        OSError
+            The disk refused the line. The entry is kept in memory and written with the next one.
+        """
+        cells = (ids,) if isinstance(ids, str) else tuple(str(i) for i in ids)
+        if not cells:
+            raise ValueError("No cells to annotate: the selection is empty. Select cells on the map first.")
+        if not str(column).strip():
+            raise ValueError("The column has no name. Name it, for example 'phenotype'.")
+        if not isinstance(value, str | float | int | bool | None):
+            raise ValueError(f"The value is a {type(value).__name__}, expected text, a number, True, False or None.")
+        repeated = pd.Index(cells)[pd.Index(cells).duplicated()]
+        if len(repeated):
+            cells = tuple(dict.fromkeys(cells))
+        return self._append(Entry(str(column), value, cells, str(reason), self.who if who is None else who))
+
+    def undo(self) -> Entry | None:
+        """Take back the last entry that stands; returns it, or None when there is none."""
+        standing, _ = self._standing()
+        if not standing:
+            return None
+        last = standing[-1]
+        self._append(Entry(last.column, last.value, last.cell_ids, who=self.who, action="undo", of=last.entry_id))
+        return last
+
+    def redo(self) -> Entry | None:
+        """Put back what was undone last, unless something new was added since; returns it or None."""
+        _, undone = self._standing()
+        if not undone:
+            return None
+        last = undone[-1]
+        self._append(Entry(last.column, last.value, last.cell_ids, who=self.who, action="redo", of=last.entry_id))
+        return last
+
+    def column(self, name: str, ids: Iterable[str]) -> pd.Series:
+        """Return the present value for each of `ids` in order; None where there is none."""
+        index = pd.Index([str(i) for i in ids], dtype=object, name="cell_id")
+        values: dict[str, Value] = dict.fromkeys(index)
+        for entry in self._standing()[0]:
+            if entry.column == name:
+                values.update((i, entry.value) for i in entry.cell_ids if i in values)
+        return pd.Series(list(values.values()), index=index, name=name, dtype=object)
+
+    def flush(self) -> None:
+        """Write what the disk refused earlier."""
+        if self.path is None or not self._unwritten:
+            return
+        _append_lines(self.path, [self._header()] if _is_new(self.path) else [], self._unwritten)
+        self._unwritten.clear()
+
+    def _append(self, entry: Entry) -> Entry:
+        self._entries.append(entry)
+        self._unwritten.append(entry)
+        if self.path is None:
+            self._unwritten.clear()
+        self.flush()
+        return entry
+
+    def _standing(self) -> tuple[list[Entry], list[Entry]]:
+        """Replay the log: entries that hold, and those undone that could still be redone."""
+        standing: list[Entry] = []
+        undone: list[Entry] = []
+        by_id = {entry.entry_id: entry for entry in self._entries}
+        for entry in self._entries:
+            target = by_id.get(entry.of)
+            if entry.action == "assign":
+                standing.append(entry)
+                undone.clear()
+            elif entry.action == "undo" and target in standing:
+                standing.remove(target)
+                undone.append(target)
+            elif entry.action == "redo" and target in undone:
+                undone.remove(target)
+                standing.append(target)
+        return standing, undone
+
+    def _header(self) -> dict[str, Any]:
+        return {"mlscope": "annotations", "version": VERSION, "fingerprint": self.fingerprint}
+
+    def _read(self, path: Path) -> None:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        header = _as_object(lines[0])
+        if header is None or header.get("mlscope") != "annotations":
+            raise ValueError(f"'{path}' is not an annotation log of mlscope. Choose another file.")
+        if header.get("version") != VERSION:
+            raise ValueError(f"'{path}' has version {header.get('version')}, this mlscope reads {VERSION}. Update mlscope.")
+        known = header.get("fingerprint")
+        if self.fingerprint is not None and known is not None and known != self.fingerprint:
+            raise ValueError(
+                f"'{path}' was made for other data (fingerprint {known}, these cells have {self.fingerprint}). "
+                "Load the cells it belongs to, or choose another file."
+            )
+        self.fingerprint = self.fingerprint or known
+        for line in lines[1:]:
+            entry = _entry(line)
+            if entry is not None:
+                self._entries.append(entry)
+            elif line.strip():
+                self.damaged.append(line)
+
+    def __repr__(self) -> str:
+        standing = self._standing()[0]
+        where = "in memory" if self.path is None else f"in {self.path.name}"
+        return f"AnnotationLog {where}: {count(len(standing), 'entry', 'entries')} in {some(self.columns) or 'no column'}"
+
+
+def user_name() -> str:
+    """Return the user's name on this computer, or 'unknown' where there is none (containers)."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
+def _append_lines(path: Path, head: list[dict[str, Any]], entries: list[Entry]) -> None:
+    lines = [json.dumps(line, ensure_ascii=False) for line in [*head, *(e.to_dict() for e in entries)]]
+    data = ("\n".join(lines) + "\n").encode("utf-8")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "ab+", buffering=0) as file:
+        end = file.seek(0, os.SEEK_END)
+        if end and _last_byte(file) != b"\n":
+            data = b"\n" + data
+        try:
+            if file.write(data) != len(data):
+                raise OSError(f"Only part of the entry could be written to '{path}'. Free some space and try again.")
+            os.fsync(file.fileno())
+        except OSError:
+            file.truncate(end)
+            raise
+
+
+def _last_byte(file: Any) -> bytes:
+    file.seek(-1, os.SEEK_END)
+    last: bytes = file.read(1)
+    return last
+
+
+def _is_new(path: Path) -> bool:
+    return not path.exists() or path.stat().st_size == 0
+
+
+def _as_object(line: str) -> dict[str, Any] | None:
+    try:
+        value = json.loads(line)
+    except json.JSONDecodeError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _entry(line: str) -> Entry | None:
+    record = _as_object(line)
+    if record is None or set(record) != set(Entry.__dataclass_fields__):
+        return None
+    if not isinstance(record["cell_ids"], list) or record["action"] not in ("assign", "undo", "redo"):
+        return None
+    return Entry(**{**record, "cell_ids": tuple(map(str, record["cell_ids"]))})
