@@ -1,0 +1,55 @@
+# mlscope. Every target sets up what it needs by itself; `make help` lists them.
+PYTHON ?= python3
+PORT ?= 8888
+ARGS ?=
+TORCH ?=
+
+VENV_PYTHON := .venv/bin/python
+STAMP := .venv/.mlscope-installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install lab test check format notebooks study bench doctor
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# Older Pythons still start tools/install.py, which then says what to do.
+$(STAMP): pyproject.toml constraints.txt tools/install.py
+	@command -v $(PYTHON) >/dev/null || { echo "No '$(PYTHON)' found. Install Python 3.11 or newer, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) tools/install.py
+
+ifeq ($(TORCH),)
+install: $(STAMP) ## create .venv with the pinned versions; TORCH=gpu takes the GPU build of PyTorch
+else
+install:
+	@$(PYTHON) tools/install.py --torch $(TORCH)
+endif
+
+lab: $(STAMP) ## open JupyterLab on the first notebook; PORT=8888, ARGS=--no-browser
+	@$(VENV_PYTHON) -m mlscope_nb lab --port=$(PORT) $(ARGS)
+
+test: $(STAMP) ## run all tests; those that need Chromium run where it is found
+	@$(VENV_PYTHON) -m pytest $(ARGS)
+
+check: $(STAMP) ## style, types, and notebooks in step with their sources
+	@$(VENV_PYTHON) -m ruff check .
+	@$(VENV_PYTHON) -m ruff format --check .
+	@$(VENV_PYTHON) -m mypy
+	@$(VENV_PYTHON) tools/build_notebooks.py --check
+
+format: $(STAMP) ## let ruff put the code in order
+	@$(VENV_PYTHON) -m ruff check --fix .
+	@$(VENV_PYTHON) -m ruff format .
+
+notebooks: $(STAMP) ## write the notebooks from their sources and run all solutions
+	@$(VENV_PYTHON) tools/build_notebooks.py
+	@$(VENV_PYTHON) tools/build_notebooks.py --execute
+
+study: $(STAMP) ## run every script in studies/ and renew studies/RESULTS.md (hours allowed)
+	@$(VENV_PYTHON) tools/run_scripts.py studies $(ARGS)
+
+bench: $(STAMP) ## run every script in benchmarks/ and renew benchmarks/RESULTS.md
+	@$(VENV_PYTHON) tools/run_scripts.py benchmarks $(ARGS)
+
+doctor: $(STAMP) ## check this machine and the installation, and say what to do
+	@$(VENV_PYTHON) -m mlscope_nb doctor

@@ -1,0 +1,70 @@
+"""The command line: `python -m mlscope_nb doctor` and `python -m mlscope_nb lab`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+FIRST_NOTEBOOK = Path("notebooks/00_start_here.ipynb")
+
+
+def lab_command(notebook: Path, extra: list[str]) -> list[str]:
+    """The command that opens JupyterLab on a notebook and lets it ask nobody for news or updates."""
+    command = [sys.executable, "-m", "jupyterlab", str(notebook)]
+    command += ["--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
+    if getattr(os, "geteuid", lambda: 1)() == 0:
+        command.append("--allow-root")
+    return command + extra
+
+
+def lab(notebook: Path, extra: list[str]) -> int:
+    """Open JupyterLab on a notebook and wait until it ends; other options go to JupyterLab."""
+    if not notebook.is_file():
+        print(f"There is no {notebook} in {Path.cwd()}.", file=sys.stderr)
+        print(
+            "Run this in the mlscope folder, or name a notebook: python -m mlscope_nb lab --notebook FILE",
+            file=sys.stderr,
+        )
+        return 1
+    try:
+        return subprocess.run(lab_command(notebook, extra)).returncode
+    except KeyboardInterrupt:
+        return 0
+
+
+def doctor() -> int:
+    """Print what was found and what to do; 1 where something needed is missing."""
+    # Imported late: the doctor's own packages may be what is missing.
+    try:
+        from mlscope_nb.doctor import examine, render
+    except ModuleNotFoundError as error:
+        print(f"problem packages      {error.name} is missing")
+        print(f"{'':<22}-> Run `make install` in the mlscope folder.")
+        return 1
+    checks = examine()
+    print(render(checks))
+    return int(any(check.level == "problem" for check in checks))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Read the command line and run one command."""
+    parser = argparse.ArgumentParser(prog="python -m mlscope_nb", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("doctor", help="check this machine and the installation, and say what to do")
+    opener = commands.add_parser(
+        "lab", help="open JupyterLab on the first notebook; takes JupyterLab's options"
+    )
+    opener.add_argument("--notebook", type=Path, default=FIRST_NOTEBOOK)
+    options, extra = parser.parse_known_args(arguments)
+    if options.command == "lab":
+        return lab(options.notebook, extra)
+    if extra:
+        parser.error(f"unrecognized arguments: {' '.join(extra)}")
+    return doctor()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
