@@ -63,7 +63,10 @@ def works(python: Path) -> bool:
     if not python.exists():
         return False
     probe = f"import sys, pip; sys.exit(sys.version_info[:2] < {OLDEST_PYTHON})"
-    return subprocess.run([str(python), "-c", probe], capture_output=True).returncode == 0
+    try:
+        return subprocess.run([str(python), "-c", probe], capture_output=True).returncode == 0
+    except OSError:  # its Python was removed, or the folder comes from another machine
+        return False
 
 
 def ensure_environment(folder: Path) -> Path:
