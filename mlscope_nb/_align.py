@@ -167,7 +167,7 @@ def read_only(array: Any) -> Any:
     return view
 
 
-def step(name: str, **parameters: Any) -> dict[str, Any]:
+def step(name: str, /, **parameters: Any) -> dict[str, Any]:
     """Return one entry for the history."""
     return {"step": name, **{k: v for k, v in parameters.items() if v is not None}}
 

@@ -307,7 +307,7 @@ class Cells:
             raise KeyError(f"Not found in features, obs or embeddings: {some(missing)}. There are: {some(have, 20)}.")
         return pd.DataFrame(found, index=self.ids)
 
-    def _after(self, table: pd.DataFrame | pd.Series, name: str, **parameters: Any) -> tuple[dict[str, Any], ...]:
+    def _after(self, table: pd.DataFrame | pd.Series, name: str, /, **parameters: Any) -> tuple[dict[str, Any], ...]:
         return (*self.history, *table.attrs.get("history", ()), dict(_align.step(name, **parameters)))
 
     def _fill(self, **slots: Any) -> None:

@@ -1,0 +1,109 @@
+"""The first features agree with scikit-image, and nothing breaks on empty or one-pixel masks."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import ndimage
+from skimage.measure import regionprops
+
+import mlscope_nb as ms
+
+
+@pytest.fixture(scope="module")
+def cells():
+    rng = np.random.default_rng(0)
+    masks = np.zeros((40, 48, 48), np.uint8)
+    for i in range(40):
+        blob = ndimage.gaussian_filter(rng.normal(size=(48, 48)), 5)
+        labels, _ = ndimage.label(blob > np.quantile(blob, 0.7))
+        masks[i] = labels == 1
+    images = rng.integers(100, 4000, (40, 2, 48, 48)).astype(np.uint16)
+    return ms.Cells(pd.DataFrame(index=[f"c{i}" for i in range(40)]), images, masks=masks, channels=["DNA", "RNA"])
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ("AreaShape_Area", "area"),
+        ("AreaShape_Perimeter", "perimeter"),
+        ("AreaShape_MajorAxisLength", "axis_major_length"),
+        ("AreaShape_MinorAxisLength", "axis_minor_length"),
+        ("AreaShape_Eccentricity", "eccentricity"),
+        ("AreaShape_Extent", "extent"),
+        ("AreaShape_EquivalentDiameter", "equivalent_diameter_area"),
+        ("AreaShape_BoundingBoxArea", "area_bbox"),
+        ("Intensity_MeanIntensity_DNA", "intensity_mean"),
+        ("Intensity_MaxIntensity_DNA", "intensity_max"),
+        ("Intensity_MinIntensity_DNA", "intensity_min"),
+        ("Intensity_StdIntensity_DNA", "intensity_std"),
+    ],
+)
+def test_equals_scikit_image(cells, ours, theirs):
+    table = ms.features.measure(cells)
+    expected = [regionprops(m, i[0])[0][theirs] for m, i in zip(cells.masks.astype(int), cells.images, strict=True)]
+    np.testing.assert_allclose(table[f"Cells_{ours}"], expected, rtol=1e-9)
+
+
+def test_orientation_equals_scikit_image_up_to_half_a_turn(cells):
+    table = ms.features.measure(cells)["Cells_AreaShape_Orientation"]
+    expected = [np.degrees(regionprops(m.astype(int))[0].orientation) for m in cells.masks]
+    has_direction = ms.features.measure(cells)["Cells_AreaShape_MajorAxisLength"].to_numpy() > 0
+    turn = (table.to_numpy() - expected + 90) % 180 - 90
+    assert has_direction.sum() > 30
+    np.testing.assert_allclose(turn[has_direction], 0, atol=1e-6)
+
+
+def test_quantiles_equal_numpy(cells):
+    table = ms.features.measure(cells)
+    for name, q in (("LowerQuartile", 25), ("Median", 50), ("UpperQuartile", 75)):
+        expected = [np.percentile(i[1][m == 1], q) for i, m in zip(cells.images, cells.masks, strict=True)]
+        np.testing.assert_allclose(table[f"Cells_Intensity_{name}Intensity_RNA"], expected)
+
+
+def test_mass_displacement_is_zero_for_a_flat_cell_and_grows_with_a_bright_side():
+    mask = np.ones((2, 9, 9), np.uint8)
+    images = np.full((2, 1, 9, 9), 10, np.uint16)
+    images[1, 0, :, 6:] = 100
+    table = ms.features.measure(ms.Cells(pd.DataFrame(index=["flat", "side"]), images, masks=mask, channels=["DNA"]))
+    moved = table["Cells_Intensity_MassDisplacement_DNA"]
+    assert moved["flat"] == pytest.approx(0) and moved["side"] > 1.5
+
+
+def test_does_not_depend_on_the_batch_size(cells):
+    pd.testing.assert_frame_equal(ms.features.measure(cells, batch_size=7), ms.features.measure(cells), check_exact=True)
+
+
+def test_neighbours_and_other_pixels_do_not_count(cells):
+    images, masks = cells.images.copy(), cells.masks.copy()
+    masks[masks == 0] = 2
+    images[:, :][np.broadcast_to((masks == 2)[:, None], images.shape)] = 65535
+    other = ms.Cells(cells.obs, images, masks=masks, channels=["DNA", "RNA"])
+    pd.testing.assert_frame_equal(ms.features.measure(other), ms.features.measure(cells))
+
+
+def test_empty_and_one_pixel_masks_are_named_and_do_not_break():
+    masks = np.zeros((3, 8, 8), np.uint8)
+    masks[1, 4, 4] = 1
+    masks[2, 2:6, 2:6] = 1
+    cells = ms.Cells(
+        pd.DataFrame(index=["none", "one", "square"]), np.ones((3, 1, 8, 8), np.uint8), masks=masks, channels=["DNA"]
+    )
+    table = ms.features.measure(cells)
+    assert table.loc["none", "Cells_AreaShape_Area"] == 0
+    assert table.loc["none"].drop("Cells_AreaShape_Area").isna().all()
+    assert table.loc["one", "Cells_Intensity_MeanIntensity_DNA"] == 1
+    assert np.isfinite(table.loc["square"]).all()
+    assert not np.isinf(table.to_numpy()).any()
+
+
+def test_compartments_carry_their_names(cells):
+    parts = cells.with_masks(cells.masks, {"nucleus": cells.masks, "cytoplasm": 1 - cells.masks})
+    names = {c.split("_")[0] for c in ms.features.measure(parts).columns}
+    assert names == {"Cells", "Nuclei", "Cytoplasm"}
+
+
+def test_refuses_what_it_cannot_measure(cells):
+    with pytest.raises(ValueError, match="No feature family 'texure'"):
+        ms.features.measure(cells, ["texure"])
+    with pytest.raises(ValueError, match="needs images and masks"):
+        ms.features.measure(ms.Cells(cells.obs, cells.images))
