@@ -1,0 +1,92 @@
+"""Something to go on with when a learner is stuck."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from mlscope_nb.lessons.answers import describe
+from mlscope_nb.lessons.cards import card, paragraphs
+from mlscope_nb.lessons.lesson_file import find_prepared
+from mlscope_nb.lessons.questions import Prepared
+from mlscope_nb.lessons.rules import is_missing
+
+
+def checkpoint(question_id: str, mine: Any = None, *, otherwise: Any = None, stuck: bool = False) -> Any:
+    """Return the learner's own object if there is one, else the prepared one, and say which.
+
+    Parameters
+    ----------
+    question_id : str
+        Notebook and name of a checkpoint, as in ``texts/<notebook>.toml``.
+    mine : object, optional
+        What the learner made. None, ``...`` and empty collections count as not made.
+    otherwise : object or callable, optional
+        The prepared object, or a function without parameters that makes it; instead of the one in the file.
+    stuck : bool
+        Take the prepared object even though there is one of the learner's.
+
+    Returns
+    -------
+    object
+        `mine`, or the prepared one.
+
+    Raises
+    ------
+    ValueError, FileNotFoundError
+        No such checkpoint, or nothing is prepared for it.
+
+    Examples
+    --------
+    >>> import mlscope_nb as ms
+    >>> ms.lessons.checkpoint("00_start_here/picked", ["c1", "c2"])  # doctest: +ELLIPSIS
+    Checkpoint 'picked': your own is used...
+    ['c1', 'c2']
+    """
+    prepared = find_prepared(question_id)
+    name = question_id.split("/")[1]
+    if not stuck and not is_missing(mine):
+        _say(f"Checkpoint '{name}': your own is used", f"It is {describe(mine)}.")
+        return mine
+    value = _prepared(prepared, otherwise)
+    _say(f"Checkpoint '{name}': the prepared one is used", f"{prepared.text}\n\nIt is {describe(value)}.")
+    return value
+
+
+def _prepared(prepared: Prepared, otherwise: Any) -> Any:
+    if otherwise is not None:
+        return otherwise() if callable(otherwise) else otherwise
+    if prepared.make is not None:
+        return _function(prepared)(**prepared.arguments)
+    if prepared.value is None:
+        raise ValueError(
+            f"Nothing is prepared for '{prepared.id}'. Pass otherwise=…, or write its value or make."
+        )
+    return prepared.value
+
+
+def _function(prepared: Prepared) -> Any:
+    module, name = str(prepared.make).split(":")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(
+            f"'{prepared.id}' has make = '{prepared.make}', which does not load: {error}."
+        ) from error
+
+
+def _say(heading: str, text: str) -> None:
+    from IPython.display import display
+
+    display(_Note(heading, text))
+
+
+class _Note:
+    def __init__(self, heading: str, text: str) -> None:
+        self.heading, self.text = heading, text
+
+    def __repr__(self) -> str:
+        return f"{self.heading}. {' '.join(self.text.split())}"
+
+    def _repr_html_(self) -> str:
+        return card(self.heading, [paragraphs(self.text)])
