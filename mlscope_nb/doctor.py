@@ -252,7 +252,7 @@ def _version(package: str) -> str | None:
 
 
 def _declared(field: str) -> list[str]:
-    """What the installed mlscope_nb declares in one field of its metadata; empty where it is not installed."""
+    """What the installed mlscope_nb declares in a field of its metadata; empty where not installed."""
     try:
         return metadata.metadata("mlscope_nb").get_all(field) or []
     except metadata.PackageNotFoundError:

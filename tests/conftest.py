@@ -1,4 +1,4 @@
-"""Rules for all tests: few threads, browser tests only where Chromium is, and no silent skips where none is allowed.
+"""Rules for all tests: few threads, browser tests where Chromium is, no silent skips.
 
 MLSCOPE_NO_SKIP=1 (set by .ci/run) turns every skipped test into a failed one.
 """
