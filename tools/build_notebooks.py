@@ -14,8 +14,8 @@ py:percent format:
     # %% tags=["solution"]              the answer; comes right after its exercise
 
 The exercise notebook has every cell but the solutions. The solution notebook has, in the place of each
-exercise, the cells tagged solution that follow it (code first; text may explain it). A cell id is made from the
-cell's text, so a new cell changes no other cell's id. The rules a source must keep are in notebook_rules.py.
+exercise, the cells tagged solution that follow it (code first; text may explain it). A cell id is made from
+the cell's text, so a new cell changes no other cell's id. The rules for sources are in notebook_rules.py.
 """
 
 from __future__ import annotations

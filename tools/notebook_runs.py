@@ -22,6 +22,8 @@ from nbformat import NotebookNode
 SECONDS = {"00": 60, "05": 240, "06": 240}
 MEGABYTES = {"00": 900, "01": 1000, "02": 1000, "03": 1000}
 OTHER_SECONDS, OTHER_MEGABYTES, CELL_SECONDS, SAVED_MEGABYTES = 180, 1200, 45, 5
+# Keeps the kernel's own start-up messages out of the terminal; what a cell writes is not concerned.
+QUIET = ["--IPKernelApp.log_level=40"]
 
 
 @dataclass
@@ -64,7 +66,8 @@ def run_notebook(name: str, text: str, lessons: Path, *, cell_timeout: int = 600
     with tempfile.TemporaryDirectory() as folder:
         if lessons.is_dir():
             shutil.copytree(lessons, Path(folder) / "lessons")
-        client = NotebookClient(notebook, timeout=cell_timeout, resources={"metadata": {"path": folder}})
+        place = {"metadata": {"path": folder}}
+        client = NotebookClient(notebook, timeout=cell_timeout, resources=place, extra_arguments=QUIET)
         _time_cells(client, run)
         begun = time.perf_counter()
         try:
@@ -80,8 +83,7 @@ def run_notebook(name: str, text: str, lessons: Path, *, cell_timeout: int = 600
 
 
 def _execute(client: NotebookClient, run: Run) -> None:
-    # Otherwise the kernel's own start-up messages fill the terminal; what a cell writes is not concerned.
-    with client.setup_kernel(extra_arguments=["--IPKernelApp.log_level=40"]):
+    with client.setup_kernel():
         manager: Any = client.km
         with _watch_memory(manager.provisioner.pid, run):
             for index, cell in enumerate(client.nb.cells):
