@@ -3,8 +3,7 @@
 Import it as ``import mlscope_nb as ms``. Nothing heavy is loaded until it is used.
 """
 
-from __future__ import annotations
-
+# no "from __future__ import annotations" here: it would hide the chapter of that name
 import importlib
 from typing import Any
 

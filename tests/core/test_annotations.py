@@ -1,0 +1,126 @@
+"""The log keeps every decision: on disk at once, reversible, never relabelling other data."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlscope_nb import annotations
+from mlscope_nb.annotations import AnnotationLog
+
+
+def test_survives_a_restart(tmp_path):
+    path = tmp_path / "deep" / "log ü.jsonl"
+    log = AnnotationLog(path, who="ada", fingerprint="f1")
+    log.add(["a", "b"], "kind", "round", "looks round")
+    log.add(["b"], "kind", "long")
+    log.add(["c"], "keep", False)
+    again = AnnotationLog(path, fingerprint="f1")
+    assert again.column("kind", ["a", "b", "c"]).tolist() == ["round", "long", None]
+    assert again.entries.loc[0, ["who", "reason"]].tolist() == ["ada", "looks round"]
+    assert again.columns == ["kind", "keep"] and len(again) == 3
+
+
+def test_undo_and_redo_survive_a_restart_and_are_logged(tmp_path):
+    path = tmp_path / "log.jsonl"
+    log = AnnotationLog(path)
+    log.add(["a"], "kind", "x")
+    log.add(["a"], "kind", "y")
+    assert log.undo().value == "y"
+    log = AnnotationLog(path)
+    assert log.column("kind", ["a"]).tolist() == ["x"]
+    assert log.redo().value == "y" and log.redo() is None
+    assert AnnotationLog(path).column("kind", ["a"]).tolist() == ["y"]
+    assert log.entries["action"].tolist() == ["assign", "assign", "undo", "redo"]
+
+
+@given(st.lists(st.sampled_from(["add", "undo", "redo"]), max_size=25))
+def test_history_is_that_of_an_ordinary_editor(actions):
+    log, past, future = AnnotationLog(), [], []
+    for n, action in enumerate(actions):
+        if action == "add":
+            log.add(["a"], "n", n)
+            past, future = [*past, n], []
+        elif action == "undo":
+            entry = log.undo()
+            assert (entry.value if entry else None) == (past[-1] if past else None)
+            if past:
+                future.append(past.pop())
+        else:
+            entry = log.redo()
+            assert (entry.value if entry else None) == (future[-1] if future else None)
+            if future:
+                past.append(future.pop())
+        assert log.column("n", ["a"]).tolist() == [past[-1] if past else None]
+
+
+def test_a_half_written_line_is_reported_and_the_rest_is_kept(tmp_path):
+    path = tmp_path / "log.jsonl"
+    AnnotationLog(path).add(["a"], "kind", "x")
+    with open(path, "a", encoding="utf-8") as file:
+        file.write('{"column": "kind", "va')
+    log = AnnotationLog(path)
+    assert log.column("kind", ["a"]).tolist() == ["x"] and len(log.damaged) == 1
+    log.add(["b"], "kind", "z")
+    assert AnnotationLog(path).column("kind", ["a", "b"]).tolist() == ["x", "z"]
+
+
+def test_a_full_disk_loses_nothing(tmp_path, monkeypatch):
+    path = tmp_path / "log.jsonl"
+    log = AnnotationLog(path)
+    log.add(["a"], "kind", "x")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(annotations.os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        log.add(["b"], "kind", "y")
+    assert log.column("kind", ["a", "b"]).tolist() == ["x", "y"] and log.unwritten == 1
+    assert AnnotationLog(path).column("kind", ["a", "b"]).tolist() == ["x", None]
+    monkeypatch.undo()
+    log.add(["c"], "kind", "z")
+    assert AnnotationLog(path).column("kind", ["a", "b", "c"]).tolist() == ["x", "y", "z"]
+
+
+def test_other_data_are_never_relabelled(tmp_path):
+    path = tmp_path / "log.jsonl"
+    AnnotationLog(path, fingerprint="f1").add(["a"], "kind", "x")
+    with pytest.raises(ValueError, match="made for other data"):
+        AnnotationLog(path, fingerprint="f2")
+
+
+def test_foreign_and_newer_files_are_refused(tmp_path):
+    (tmp_path / "a").write_text("hello\n")
+    with pytest.raises(ValueError, match="not an annotation log"):
+        AnnotationLog(tmp_path / "a")
+    (tmp_path / "b").write_text(json.dumps({"mlscope": "annotations", "version": 9}) + "\n")
+    with pytest.raises(ValueError, match="version 9"):
+        AnnotationLog(tmp_path / "b")
+
+
+def test_two_kernels_may_write_the_same_log(tmp_path):
+    path = tmp_path / "log.jsonl"
+    one, two = AnnotationLog(path), AnnotationLog(path)
+    one.add(["a"], "kind", "x")
+    two.add(["b"], "kind", "y")
+    assert AnnotationLog(path).column("kind", ["a", "b"]).tolist() == ["x", "y"]
+
+
+def test_refusals():
+    log = AnnotationLog()
+    with pytest.raises(ValueError, match="selection is empty"):
+        log.add([], "kind", "x")
+    with pytest.raises(ValueError, match="no name"):
+        log.add(["a"], " ", "x")
+    with pytest.raises(ValueError, match="The value is a list"):
+        log.add(["a"], "kind", ["x"])
+    assert log.undo() is None and log.redo() is None
+
+
+def test_a_repeated_id_counts_once_and_none_takes_away():
+    log = AnnotationLog()
+    assert log.add(["a", "a"], "kind", "x").cell_ids == ("a",)
+    log.add(["a"], "kind", None)
+    assert log.column("kind", ["a"]).tolist() == [None]
