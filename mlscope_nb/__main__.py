@@ -7,13 +7,20 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 FIRST_NOTEBOOK = Path("notebooks/00_start_here.ipynb")
 
 
 def lab_command(notebook: Path, extra: list[str]) -> list[str]:
     """The command that opens JupyterLab on a notebook and lets it ask nobody for news or updates."""
-    command = [sys.executable, "-m", "jupyterlab", str(notebook)]
+    notebook = notebook.resolve()
+    # The folder that one stands in is the one to browse; a notebook from elsewhere brings its own.
+    root = Path.cwd() if notebook.is_relative_to(Path.cwd()) else notebook.parent
+    address = quote(notebook.relative_to(root).as_posix())
+    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={root}"]
+    # As the default address it is also the one that is printed when no browser opens.
+    command += [f"--LabApp.default_url=/lab/tree/{address}"]
     command += ["--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
     if getattr(os, "geteuid", lambda: 1)() == 0:
         command.append("--allow-root")

@@ -134,11 +134,25 @@ def test_lab_opens_the_notebook_quietly_and_passes_options_on(tmp_path, monkeypa
         return subprocess.CompletedProcess(command, 0)
 
     monkeypatch.setattr(command_line.subprocess, "run", run)
-    notebook = tmp_path / "a.ipynb"
+    monkeypatch.chdir(tmp_path)
+    notebook = tmp_path / "my notes" / "a.ipynb"
+    notebook.parent.mkdir()
     notebook.touch()
     assert command_line.main(["lab", f"--notebook={notebook}", "--port=9999", "--no-browser"]) == 0
-    assert asked[1:4] == ["-m", "jupyterlab", str(notebook)]
+    assert asked[1:3] == ["-m", "jupyterlab"]
+    assert {f"--ServerApp.root_dir={tmp_path}", "--LabApp.default_url=/lab/tree/my%20notes/a.ipynb"} <= set(
+        asked
+    )
     assert {"--port=9999", "--no-browser", "--LabApp.news_url=None"} <= set(asked)
+    assert "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate" in asked
+
+
+def test_a_notebook_from_elsewhere_brings_its_own_folder(tmp_path, monkeypatch):
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    command = command_line.lab_command(there / "a.ipynb", [])
+    assert {f"--ServerApp.root_dir={there}", "--LabApp.default_url=/lab/tree/a.ipynb"} <= set(command)
 
 
 @pytest.mark.parametrize(("uid", "allowed"), [(0, True), (1000, False)])
