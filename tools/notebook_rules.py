@@ -13,11 +13,7 @@ from mlscope_nb.lessons.questions import Exercise
 
 MOST_LINES, MOST_CHARACTERS = 8, 80
 HEADINGS = ("What you will be able to do", "What goes wrong here", "The same on your own data")
-AMOUNTS = {
-    "Run-all": r"\d.*\b(second|minute)",
-    "Learning": r"\d.*\bminute",
-    "Memory": r"\d.*\b(MB|GB)\b",
-}
+AMOUNTS = {"Run-all": "second|minute", "Learning": "minute", "Memory": "MB|GB"}
 CALLS = {
     "a question to predict before running (ms.lessons.predict)": r"\blessons\.predict\(",
     "a checkpoint to load when stuck (ms.lessons.checkpoint)": r"\blessons\.checkpoint\(",
@@ -72,9 +68,10 @@ def _missing_parts(cells: Sequence[NotebookNode]) -> Iterator[str]:
     for heading in HEADINGS:
         if not re.search(rf"(?im)^#+ .*{heading}", text):
             yield f"lacks the heading '{heading}'."
-    for label, amount in AMOUNTS.items():
-        if not re.search(rf"(?im)\b{label}\b.*?{amount}", text):
-            yield f"lacks a line '{label}: …' with a number and its unit."
+    for label, units in AMOUNTS.items():
+        before = rf"(?:(?!{'|'.join(AMOUNTS)})[^\n])*?"  # the number of the next label does not count
+        if not re.search(rf"(?i)\b{label}\b{before}\d+\s*({units})", text):
+            yield f"lacks a line '{label}: …' with a number and its unit ({units.replace('|', ', ')})."
     for part, call in CALLS.items():
         if not re.search(call, code):
             yield f"lacks {part}."

@@ -95,7 +95,7 @@ def _check_prediction(question: PredictQuestion, value: object, truth: object) -
     answers.record(question.id, "check", given.key, right)
     return Check(
         question.id,
-        "✓ Right" if right else "✗ Not what happened",
+        "✓ Right" if right else "✗ Not this one",
         right,
         given.text,
         f"You predicted: {given.text}.",

@@ -13,7 +13,7 @@ _STYLE = """<style>
 .mlscope-predict { --jp-widgets-font-size: 16px; --jp-widgets-inline-height: auto; overflow: visible; }
 .mlscope-predict .widget-radio-box label { white-space: normal; height: auto; line-height: 1.5; }
 .mlscope-predict .widget-radio-box { height: auto; overflow: visible; }
-.mlscope-predict button { width: auto; height: auto; padding: 4px 14px; line-height: 1.5; }
+.mlscope-predict button { align-self: flex-start; width: auto; height: auto; padding: 4px 14px; }
 .mlscope-predict :is(input, button):focus-visible { outline: 3px solid var(--jp-brand-color1, #1976d2); }
 </style>"""
 
@@ -61,34 +61,36 @@ class Prediction:
         answers.record(self.question.id, "predict", self.question.choice(key).key)
 
     def __str__(self) -> str:
-        choices = "\n".join(f"  - {choice.text}" for choice in self.question.choices)
-        return f"Predict before you run: {self.question.text}\n{choices}\n{self._status()}"
+        return f"{self._question()}\n{self._choices()}"
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        choices = bullets((choice.text, "") for choice in self.question.choices)
-        return self._card(choices + paragraphs(self._status()))
+        return self._card() + self._choices_html()
 
     def _ipython_display_(self) -> None:
         """Show the question as HTML, which a saved notebook keeps, and the buttons, which need a kernel."""
         from IPython.display import display
 
-        display({"text/html": self._card(), "text/plain": str(self)}, raw=True)
-        buttons = self._buttons()
-        bundle = dict(buttons._repr_mimebundle_())
-        choices = bullets((choice.text, "") for choice in self.question.choices)
-        bundle |= {"text/plain": self._status(), "text/html": choices + paragraphs(self._status())}
-        display(bundle, raw=True)
+        display({"text/html": self._card(), "text/plain": self._question()}, raw=True)
+        buttons = dict(self._buttons()._repr_mimebundle_())
+        display(buttons | {"text/html": self._choices_html(), "text/plain": self._choices()}, raw=True)
 
-    def _card(self, more: str = "") -> str:
-        return card("Predict before you run", [paragraphs(self.question.text), more])
+    def _question(self) -> str:
+        return f"Predict before you run: {self.question.text}"
+
+    def _card(self) -> str:
+        return card("Predict before you run", [paragraphs(self.question.text)])
+
+    def _choices(self) -> str:
+        return "\n".join([*(f"  - {choice.text}" for choice in self.question.choices), self._status()])
+
+    def _choices_html(self) -> str:
+        return bullets((choice.text, "") for choice in self.question.choices) + paragraphs(self._status())
 
     def _status(self) -> str:
         choice = self.choice
-        if choice is None:
-            return "Not answered yet."
-        return f"You predicted: {choice.text}. You can change it until you look at the answer."
+        return f"You predicted: {choice.text}. You can still change it." if choice else "Not answered yet."
 
     def _buttons(self) -> Any:
         import ipywidgets as widgets

@@ -68,7 +68,7 @@ def same(a: Any, b: Any) -> bool:
     """Compare two values: texts without case and spaces around, sets without order, True is not 1."""
     a, b = plain(a), plain(b)
     if (_is_set(a) and isinstance(b, list)) or (_is_set(b) and isinstance(a, list)):
-        a, b = frozenset(map(_key, a)), frozenset(map(_key, b))
+        return frozenset(map(_key, a)) == frozenset(map(_key, b))
     return bool(_key(a) == _key(b))
 
 
