@@ -1,0 +1,67 @@
+"""HoloViews and Bokeh without a network: loaded when first needed, BokehJS handed over by the kernel."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+
+@cache
+def holoviews() -> Any:
+    """Return HoloViews with its Bokeh side ready, without writing megabytes of script into the notebook."""
+    import holoviews as hv
+    import holoviews.plotting.bokeh  # registers the renderer
+
+    if not hv.Store.loaded_backends() or hv.Store.current_backend != "bokeh":
+        hv.Store.set_current_backend("bokeh")
+    _show_elements()
+    return hv
+
+
+def figure_of(element: Any) -> Any:
+    """Return the Bokeh figure of a HoloViews element."""
+    return holoviews().render(element, backend="bokeh")
+
+
+def to_json(figure: Any) -> str:
+    """Return a Bokeh figure as the JSON that BokehJS draws."""
+    from bokeh.embed import json_item
+
+    return json.dumps(json_item(figure), separators=(",", ":"))
+
+
+@cache
+def library() -> tuple[str, bytes]:
+    """Return the version of BokehJS and its code, compressed with gzip."""
+    import bokeh
+    from bokeh.settings import settings
+
+    folder = Path(settings.bokehjs_path())
+    return bokeh.__version__, gzip.compress((folder / "js" / "bokeh.min.js").read_bytes(), 6)
+
+
+def _show_elements() -> None:
+    """Let notebooks draw HoloViews elements through our own widget, unless the user chose ``hv.extension``."""
+    import sys
+
+    if "IPython" not in sys.modules:
+        return
+    from IPython import get_ipython
+
+    shell = get_ipython()
+    if shell is None:
+        return
+    from holoviews import Dimensioned
+    from holoviews.ipython import notebook_extension
+
+    def draw(element: Any) -> Any:
+        if notebook_extension._loaded:
+            return element._repr_mimebundle_()
+        from mlscope_nb.views._widget import FigureView
+
+        return FigureView(element)._repr_mimebundle_()
+
+    shell.display_formatter.mimebundle_formatter.for_type(Dimensioned, draw)

@@ -1,0 +1,80 @@
+"""What all views have in common: their scripts, messages from the browser, and what a saved notebook shows."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import numpy as np
+import traitlets
+
+from mlscope_nb import _pictures
+from mlscope_nb.views import _bokeh
+
+_STATIC = Path(__file__).parent / "static"
+# Written once per output: the saved picture hides behind the live view, and a lost view behind the picture.
+_STYLE = """<style>
+.jp-OutputArea-child:has(.mlscope-saved):has(+ .jp-OutputArea-child .mlscope) { display: none; }
+.jp-OutputArea-child:has(.mlscope-saved) + .jp-OutputArea-child:has(.jp-OutputArea-output.jupyter-widgets:not(:has(*)))
+{ display: none; }
+</style>"""
+
+
+def script(*names: str) -> str:
+    """Join files of the static folder into one module."""
+    return "\n".join((_STATIC / name).read_text(encoding="utf-8") for name in names)
+
+
+class View(anywidget.AnyWidget):
+    """A widget whose browser side sends ``{"kind": …}``, answered by the method ``_on_<kind>``."""
+
+    _css = script("style.css")
+    _bokeh = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self, **traits: Any) -> None:
+        super().__init__(**traits)
+        self.on_msg(self._received)
+
+    def _received(self, _: Any, content: dict[str, Any], buffers: list[Any]) -> None:
+        answer = getattr(self, f"_on_{content.get('kind')}", None)
+        if answer is not None:
+            answer(content, buffers)
+
+    def _on_library(self, content: dict[str, Any], buffers: list[Any]) -> None:
+        self.send({"kind": "library"}, buffers=[_bokeh.library()[1]])
+
+    def _saved(self) -> tuple[str, list[np.ndarray]]:
+        """Return a line of text and pictures for a notebook that is read without its kernel."""
+        return "", []
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        text, pictures = self._saved()
+        display({"text/html": saved_html(text, pictures), "text/plain": text}, raw=True)
+        bundle = self._repr_mimebundle_()
+        if bundle is not None:
+            data = {**bundle[0], "text/plain": f"{text} Run this cell again to use it."}
+            display(data, metadata=bundle[1], raw=True)
+
+
+class FigureView(View):
+    """Any HoloViews element or Bokeh figure, drawn without a network."""
+
+    _esm = script("common.js", "bokeh.js", "figure_view.js")
+    _figure = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self, element: Any) -> None:
+        super().__init__(_figure=_bokeh.to_json(_bokeh.figure_of(element)), _bokeh=_bokeh.library()[0])
+
+
+def saved_html(text: str, pictures: list[np.ndarray]) -> str:
+    """Return the picture and note that stay in a saved notebook."""
+    images = "".join(
+        f'<img src="{_pictures.webp_data_uri(p)}" alt="" style="max-width:48%;margin-right:8px;vertical-align:top">'
+        for p in pictures
+    )
+    note = f"{html.escape(text)} This is a saved picture: run this cell again to select and label cells."
+    return f'{_STYLE}<div class="mlscope-saved"><p style="font-size:14px">{note}</p>{images}</div>'

@@ -1,0 +1,63 @@
+// Small pieces shared by all views. Text from data only ever reaches the page through textContent.
+function make(tag, name, parent, text) {
+  const node = document.createElement(tag);
+  if (name) node.className = name;
+  if (text !== undefined) node.textContent = text;
+  if (parent) parent.append(node);
+  return node;
+}
+
+// Keys pressed in a view are the view's: JupyterLab would otherwise cut (x) or delete (d d) the cell around it.
+function ownKeys(root) {
+  root.dataset.lmSuppressShortcuts = "true";
+  root.tabIndex = -1;
+  root.addEventListener("keydown", (event) => event.stopPropagation());
+  root.addEventListener("pointerdown", (event) => {
+    if (!event.target.closest("input, select, button, [tabindex='0']")) root.focus({ preventScroll: true });
+  }, true);
+  // JupyterLab moves the focus to the cell once the mouse button is down.
+  root.addEventListener("mousedown", (event) => event.stopPropagation());
+  root.addEventListener("contextmenu", (event) => event.stopPropagation());
+}
+
+function fillSelect(select, options, value) {
+  const known = JSON.stringify(options);
+  if (select.dataset.known !== known) {
+    select.dataset.known = known;
+    select.replaceChildren();
+    const groups = new Map();
+    for (const option of options) {
+      let parent = select;
+      if (option.group) {
+        if (!groups.has(option.group)) {
+          const group = make("optgroup", "", select);
+          group.label = option.group;
+          groups.set(option.group, group);
+        }
+        parent = groups.get(option.group);
+      }
+      const node = make("option", "", parent, option.label);
+      node.value = option.value;
+    }
+  }
+  select.value = value;
+}
+
+function listen(model, signal, names, callback) {
+  for (const name of names) model.on(`change:${name}`, callback);
+  signal.addEventListener("abort", () => { for (const name of names) model.off(`change:${name}`, callback); });
+}
+
+function bytesOf(view) {
+  return view && view.byteLength ? new Uint8Array(view.buffer, view.byteOffset, view.byteLength) : new Uint8Array(0);
+}
+
+// Followed by exactly one redraw, however many traits changed in one message.
+function once(callback) {
+  let waiting = false;
+  return () => {
+    if (waiting) return;
+    waiting = true;
+    queueMicrotask(() => { waiting = false; callback(); });
+  };
+}
