@@ -1,5 +1,6 @@
 """The Makefile, .ci/run and the texts that name them."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -66,19 +67,22 @@ def test_an_old_python_is_refused_before_anything_is_made(clone):
     assert not (clone / ".venv").exists()
 
 
-def run_ci(tmp_path, make_body):
-    """.ci/run with a stand-in for make, in a folder of its own."""
+def run_ci(tmp_path, make_body, *, chromium=True):
+    """.ci/run in a folder of its own, with stand-ins for make, apt-get and the browser, and nothing else found."""
     (tmp_path / ".ci").mkdir()
     shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci")
     tools = tmp_path / "bin"
     tools.mkdir()
-    bodies = {"make": make_body, "chromium": "exit 0"}
+    bodies = {"make": make_body, "apt-get": f'echo "$@" >> {tmp_path}/apt', "sudo": '"$@"'}
+    if chromium:
+        bodies["chromium"] = "exit 0"
     for name, body in bodies.items():
         (tools / name).write_text(f"#!/bin/bash\n{body}\n")
         (tools / name).chmod(0o755)
-    command = ["bash", str(tmp_path / ".ci" / "run")]
-    path = f"{tools}:/usr/local/bin:/usr/bin:/bin:{Path(shutil.which('python3')).parent}"
-    return subprocess.run(command, capture_output=True, text=True, env={"PATH": path})
+    for name in ("bash", "dirname", "env", "grep", "id", "mktemp", "python3", "rm", "tail", "tee"):
+        (tools / name).symlink_to(shutil.which(name))
+    command = [shutil.which("bash"), str(tmp_path / ".ci" / "run")]
+    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PATH": str(tools)})
 
 
 GOOD_TEST = "echo \"skips forbidden: $MLSCOPE_NO_SKIP\"; echo '12 passed in 3.45s'"
@@ -104,6 +108,18 @@ def test_ci_prints_pytest_s_line_last_and_forbids_skips(tmp_path):
 )
 def test_ci_fails_when_anything_fails(tmp_path, body):
     assert run_ci(tmp_path, body).returncode != 0
+
+
+def test_ci_installs_chromium_where_it_is_missing(tmp_path):
+    done = run_ci(tmp_path, f'[ "$1" != test ] || {{ {GOOD_TEST}; }}', chromium=False)
+    assert done.returncode == 0, done.stderr
+    update, install = (tmp_path / "apt").read_text().splitlines()
+    assert update.startswith("update") and install.startswith("install") and "chromium" in install.split()
+
+
+def test_ci_installs_nothing_that_is_there(tmp_path):
+    run_ci(tmp_path, f'[ "$1" != test ] || {{ {GOOD_TEST}; }}')
+    assert not (tmp_path / "apt").exists()
 
 
 def test_pre_commit_fetches_nothing():
