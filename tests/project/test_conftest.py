@@ -36,9 +36,7 @@ def test_browser_tests_are_skipped_aloud_without_chromium(rules, without_chromiu
     rules.makepyfile(BROWSER_TEST)
     result = rules.runpytest_inprocess()
     result.assert_outcomes(passed=1, skipped=1)
-    result.stdout.fnmatch_lines(
-        ["1 browser test skipped: Chromium not found. Install: apt-get install chromium"]
-    )
+    result.stdout.fnmatch_lines(["1 browser test skipped: Chromium not found. Install: apt-get install chromium"])
 
 
 def test_browser_tests_run_with_chromium(rules, monkeypatch, tmp_path):

@@ -38,9 +38,7 @@ def test_packages_missing_and_too_old_are_named():
 
 
 def test_packages_of_extras_and_of_other_systems_are_not_asked_for():
-    check = doctor.check_packages(
-        ['pytest; extra == "dev"', 'x; python_version < "3"', "tqdm"], {"tqdm": "1"}
-    )
+    check = doctor.check_packages(['pytest; extra == "dev"', 'x; python_version < "3"', "tqdm"], {"tqdm": "1"})
     assert check.level == "ok" and check.found.startswith("1 packages")
 
 
@@ -140,9 +138,7 @@ def test_lab_opens_the_notebook_quietly_and_passes_options_on(tmp_path, monkeypa
     notebook.touch()
     assert command_line.main(["lab", f"--notebook={notebook}", "--port=9999", "--no-browser"]) == 0
     assert asked[1:3] == ["-m", "jupyterlab"]
-    assert {f"--ServerApp.root_dir={tmp_path}", "--LabApp.default_url=/lab/tree/my%20notes/a.ipynb"} <= set(
-        asked
-    )
+    assert {f"--ServerApp.root_dir={tmp_path}", "--LabApp.default_url=/lab/tree/my%20notes/a.ipynb"} <= set(asked)
     assert {"--port=9999", "--no-browser", "--LabApp.news_url=None"} <= set(asked)
     assert "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate" in asked
 

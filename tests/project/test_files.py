@@ -32,9 +32,7 @@ def dangers(source):
         if not isinstance(node, ast.Call):
             continue
         called = ast.unparse(node.func)
-        if called in {"eval", "exec", "pd.read_pickle", "pandas.read_pickle"} or called.endswith(
-            "read_pickle"
-        ):
+        if called in {"eval", "exec", "pd.read_pickle", "pandas.read_pickle"} or called.endswith("read_pickle"):
             yield node.lineno, called
         for keyword in node.keywords:
             value = keyword.value.value if isinstance(keyword.value, ast.Constant) else "?"

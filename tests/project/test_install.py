@@ -134,9 +134,7 @@ def test_pip_is_held_to_the_constraints_and_reports(tmp_path, monkeypatch):
     """The command line of the real Pip class, seen by a stand-in for the interpreter."""
     seen = tmp_path / "seen.json"
     fake = tmp_path / "python"
-    fake.write_text(
-        f"#!{sys.executable}\nimport json, sys\njson.dump(sys.argv[1:], open({str(seen)!r}, 'w'))\n"
-    )
+    fake.write_text(f"#!{sys.executable}\nimport json, sys\njson.dump(sys.argv[1:], open({str(seen)!r}, 'w'))\n")
     fake.chmod(0o755)
     pip = script.Pip(fake, tmp_path / "constraints.txt", quiet=True)
     assert pip.run("numpy")

@@ -30,9 +30,7 @@ def served(tmp_path, monkeypatch):
     command = [sys.executable, "-m", "mlscope_nb", "lab", f"--port={free_port()}", "--no-browser"]
     log = tmp_path / "lab.log"
     with log.open("w") as out:
-        lab = subprocess.Popen(
-            command, cwd=tmp_path, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
-        )
+        lab = subprocess.Popen(command, cwd=tmp_path, stdout=out, stderr=subprocess.STDOUT, start_new_session=True)
     try:
         yield wait_for_address(log)
     finally:

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -68,7 +69,7 @@ def test_an_old_python_is_refused_before_anything_is_made(clone):
 
 
 def run_ci(tmp_path, make_body, *, chromium=True):
-    """.ci/run in a folder of its own, with stand-ins for make, apt-get and the browser, and nothing else found."""
+    """.ci/run in a folder of its own, where make, apt-get and the browser are stand-ins."""
     (tmp_path / ".ci").mkdir()
     shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci")
     tools = tmp_path / "bin"
@@ -79,8 +80,9 @@ def run_ci(tmp_path, make_body, *, chromium=True):
     for name, body in bodies.items():
         (tools / name).write_text(f"#!/bin/bash\n{body}\n")
         (tools / name).chmod(0o755)
-    for name in ("bash", "dirname", "env", "grep", "id", "mktemp", "python3", "rm", "tail", "tee"):
+    for name in ("bash", "dirname", "env", "grep", "id", "mktemp", "rm", "tail", "tee"):
         (tools / name).symlink_to(shutil.which(name))
+    (tools / "python3").symlink_to(Path(sys.executable).resolve())
     command = [shutil.which("bash"), str(tmp_path / ".ci" / "run")]
     return subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PATH": str(tools)})
 
@@ -139,9 +141,7 @@ TEXTS = [
 @pytest.mark.parametrize("name", TEXTS)
 def test_texts_name_only_targets_and_files_that_exist(name):
     text = (ROOT / name).read_text(encoding="utf-8")
-    known = set(
-        re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE)
-    )
+    known = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
     assert set(re.findall(r"`make ([a-z]+)", text)) - known == set()
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", text)
     missing = [link for link in links if not ((ROOT / name).parent / link).exists()]
