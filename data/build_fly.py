@@ -49,12 +49,12 @@ def field(archive: zipfile.ZipFile, position: str) -> np.ndarray:
 
 
 def main() -> None:
+    """Write the PNGs, or compare them."""
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ask.add_argument("--check", action="store_true", help="compare with the files in data/ and write nothing")
     check = ask.parse_args().check
-    with tempfile.TemporaryDirectory() as scratch:
-        with zipfile.ZipFile(download(Path(scratch))) as archive:
-            fields = {position: field(archive, position) for position in POSITIONS}
+    with tempfile.TemporaryDirectory() as scratch, zipfile.ZipFile(download(Path(scratch))) as archive:
+        fields = {position: field(archive, position) for position in POSITIONS}
     for position, pixels in fields.items():
         path = HERE / "fly" / f"POS{position}.png"
         if check and not np.array_equal(np.asarray(Image.open(path)), pixels):

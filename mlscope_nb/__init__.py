@@ -16,7 +16,7 @@ _NAMES = {
     "load": ("mlscope_nb.cells", "load"),
 }
 
-__all__ = ["Cells", "Fields", "load", *_CHAPTERS]  # noqa: PLE0604
+__all__ = ["Cells", "Fields", "load", *_CHAPTERS]
 
 
 def __getattr__(name: str) -> Any:

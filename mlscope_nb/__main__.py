@@ -61,9 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m mlscope_nb", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("doctor", help="check this machine and the installation, and say what to do")
-    opener = commands.add_parser(
-        "lab", help="open JupyterLab on the first notebook; takes JupyterLab's options"
-    )
+    opener = commands.add_parser("lab", help="open JupyterLab on the first notebook; takes JupyterLab's options")
     opener.add_argument("--notebook", type=Path, default=FIRST_NOTEBOOK)
     options, extra = parser.parse_known_args(arguments)
     if options.command == "lab":

@@ -77,7 +77,9 @@ def positions(ids: Any, index: pd.Index) -> np.ndarray:
     refuse_duplicates(wanted, index.name)
     rows = index.get_indexer(wanted)
     if (rows < 0).any():
-        raise KeyError(f"{count(int((rows < 0).sum()), 'id')} not found: {some(wanted[rows < 0])}. Use ids from obs.index.")
+        raise KeyError(
+            f"{count(int((rows < 0).sum()), 'id')} not found: {some(wanted[rows < 0])}. Use ids from obs.index."
+        )
     return rows
 
 

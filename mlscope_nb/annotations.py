@@ -202,7 +202,9 @@ class AnnotationLog:
         if header is None or header.get("mlscope") != "annotations":
             raise ValueError(f"'{path}' is not an annotation log of mlscope. Choose another file.")
         if header.get("version") != VERSION:
-            raise ValueError(f"'{path}' has version {header.get('version')}, this mlscope reads {VERSION}. Update mlscope.")
+            raise ValueError(
+                f"'{path}' has version {header.get('version')}, this mlscope reads {VERSION}. Update mlscope."
+            )
         known = header.get("fingerprint")
         if self.fingerprint is not None and known is not None and known != self.fingerprint:
             raise ValueError(
@@ -220,7 +222,9 @@ class AnnotationLog:
     def __repr__(self) -> str:
         standing = self._standing()[0]
         where = "in memory" if self.path is None else f"in {self.path.name}"
-        return f"AnnotationLog {where}: {count(len(standing), 'entry', 'entries')} in {some(self.columns) or 'no column'}"
+        return (
+            f"AnnotationLog {where}: {count(len(standing), 'entry', 'entries')} in {some(self.columns) or 'no column'}"
+        )
 
 
 def user_name() -> str:

@@ -71,8 +71,22 @@ class Cells:
     (2, ('well',))
     """
 
-    __slots__ = ("_embeddings", "_features", "_obs", "channels", "compartments", "design", "history", "images", "masks", "pixel_size_um")  # fmt: skip
+    __slots__ = (
+        "_embeddings",
+        "_features",
+        "_obs",
+        "channels",
+        "compartments",
+        "design",
+        "history",
+        "images",
+        "masks",
+        "pixel_size_um",
+    )
 
+    _obs: pd.DataFrame
+    _features: pd.DataFrame | None
+    _embeddings: dict[str, pd.DataFrame]
     channels: tuple[str, ...]
     compartments: Mapping[str, Any]
     design: Design
@@ -104,7 +118,7 @@ class Cells:
         images = None if images is None else _align.images_array(images, n)
         shape = None if images is None else tuple(images.shape)
         if isinstance(images, np.ndarray):
-            _align.finite(images, ids)
+            _align.finite(images, list(ids))
         self._fill(
             _obs=table,
             images=images,
@@ -119,7 +133,9 @@ class Cells:
         )
 
     def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"Cells cannot be changed. Make new ones with with_obs, with_features, subset, … ('{name}')")
+        raise AttributeError(
+            f"Cells cannot be changed. Make new ones with with_obs, with_features, subset, … ('{name}')"
+        )
 
     def __len__(self) -> int:
         return len(self._obs)
@@ -187,7 +203,7 @@ class Cells:
         for start in range(0, len(self), size):
             part = slice(start, min(start + size, len(self)))
             images = read_rows(self.images, part)
-            _align.finite(images, self.ids[part])
+            _align.finite(images, list(self.ids[part]))
             masks = None if self.masks is None else read_rows(self.masks, part)
             parts = {k: read_rows(v, part) for k, v in self.compartments.items()}
             yield Batch(self.ids[part], images, masks, parts)
@@ -198,7 +214,9 @@ class Cells:
             return _align.numeric(_align.aligned(x, self.ids, "the table"), "the table")
         if x is None or (isinstance(x, str) and x == "features"):
             if self._features is None:
-                raise ValueError("These cells have no features yet. Measure them: cells.with_features(ms.features.measure(cells)).")
+                raise ValueError(
+                    "These cells have no features yet. Measure them: cells.with_features(ms.features.measure(cells))."
+                )
             return self._features.copy(deep=False)
         if isinstance(x, str) and x in self._embeddings:
             return self._embeddings[x].copy(deep=False)
@@ -218,12 +236,14 @@ class Cells:
         )
 
     def where(self, query: str) -> Cells:
-        """Return the cells for which a condition on obs or features holds, as in ``"plate == 'p1' and AreaShape_Area > 50"``."""
+        """Return the cells for which a condition on obs or features holds, as in ``"plate == 'p1' and area > 50"``."""
         frame = self._obs if self._features is None else self._obs.join(self._features, rsuffix="_feature")
         try:
             kept = frame.query(query, engine="python", local_dict={}, global_dict={})
         except (pd.errors.UndefinedVariableError, SyntaxError, TypeError, ValueError) as error:
-            raise ValueError(f"Cannot use the condition {query!r}: {error}. Columns: {some(frame.columns, 20)}.") from error
+            raise ValueError(
+                f"Cannot use the condition {query!r}: {error}. Columns: {some(frame.columns, 20)}."
+            ) from error
         return self.subset(kept.index)
 
     def with_design(self, **roles: Any) -> Cells:

@@ -42,7 +42,7 @@ class Stack(Sequence[np.ndarray]):
         array: np.ndarray = _align.read_only(item() if callable(item) else item)
         return array
 
-    def take(self, rows: Sequence[int]) -> Stack:
+    def take(self, rows: Sequence[int] | np.ndarray) -> Stack:
         """Return the items at these positions."""
         return Stack([self._items[r] for r in rows], [self.shapes[r] for r in rows])
 
@@ -75,8 +75,19 @@ class Fields:
     (1, ('channel0', 'channel1'))
     """
 
-    __slots__ = ("_obs", "channels", "compartments", "design", "history", "images", "masks", "pixel_size_um", "problems")
+    __slots__ = (
+        "_obs",
+        "channels",
+        "compartments",
+        "design",
+        "history",
+        "images",
+        "masks",
+        "pixel_size_um",
+        "problems",
+    )
 
+    _obs: pd.DataFrame
     channels: tuple[str, ...]
     compartments: Mapping[str, Stack]
     design: Design
@@ -173,10 +184,14 @@ class Fields:
         stack = _images(images, self.ids)
         changed = [i for i, a, b in zip(self.ids, stack.shapes, self.images.shapes, strict=True) if a[1:] != b[1:]]
         if changed and (self.masks is not None or self.compartments):
-            raise ValueError(f"New images of another size than the masks: {some(changed)}. Segment again after resizing.")
+            raise ValueError(
+                f"New images of another size than the masks: {some(changed)}. Segment again after resizing."
+            )
         names = self.channels if not len(stack) or stack.shapes[0][0] == len(self.channels) else None
         channels = _align.channel_names(names, stack.shapes[0][0] if len(stack) else None)
-        return self._copy(images=stack, channels=channels, history=(*self.history, dict(step or {"step": "with_images"})))
+        return self._copy(
+            images=stack, channels=channels, history=(*self.history, dict(step or {"step": "with_images"}))
+        )
 
     def with_masks(
         self,
@@ -244,10 +259,14 @@ def _masks(masks: Sequence[np.ndarray] | Stack, images: Stack, ids: pd.Index, wh
         arrays = [np.asarray(m) for m in masks]
         odd = [f"{i} ({a.dtype})" for i, a in zip(ids, arrays, strict=True) if a.dtype.kind not in "uib"]
         if odd:
-            raise TypeError(f"{what.capitalize()}s must hold integers (0 background, 1 … n objects), found {some(odd)}.")
+            raise TypeError(
+                f"{what.capitalize()}s must hold integers (0 background, 1 … n objects), found {some(odd)}."
+            )
         shapes = [a.shape for a in arrays]
         masks = Stack([a.astype(np.int32, copy=False) for a in arrays], shapes)
-    wrong = [f"{i}: {m} for an image of {s[1:]}" for i, m, s in zip(ids, shapes, images.shapes, strict=True) if m != s[1:]]
+    wrong = [
+        f"{i}: {m} for an image of {s[1:]}" for i, m, s in zip(ids, shapes, images.shapes, strict=True) if m != s[1:]
+    ]
     if wrong:
         raise ValueError(f"{what.capitalize()}s of another size than their images: {some(wrong)}.")
     return masks

@@ -31,8 +31,8 @@ def pca(cells_or_table: Cells | pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     Returns
     -------
     DataFrame (N, 2)
-        Columns x and y, by cell id. ``attrs["explained"]`` holds the share of variance of each axis, ``attrs["loadings"]``
-        the weight of each feature, ``attrs["history"]`` what was done.
+        Columns x and y, by cell id. ``attrs["explained"]`` holds the share of variance of each axis,
+        ``attrs["loadings"]`` the weight of each feature, ``attrs["history"]`` what was done.
 
     Raises
     ------
@@ -49,7 +49,9 @@ def pca(cells_or_table: Cells | pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     numbers = table(cells_or_table)
     values, used, n_filled = standardised(numbers)
     scores, loadings, explained = _components(values, 2, seed)
-    result = _as_map(scores, numbers.index, {"step": "pca", "seed": seed, "n_features": len(used), "n_filled": n_filled})
+    result = _as_map(
+        scores, numbers.index, {"step": "pca", "seed": seed, "n_features": len(used), "n_filled": n_filled}
+    )
     result.attrs["explained"] = explained.tolist()
     result.attrs["loadings"] = pd.DataFrame(loadings.T, index=used, columns=["x", "y"])
     return result

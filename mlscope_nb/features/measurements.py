@@ -72,7 +72,8 @@ def measure(
         raise ValueError("Measuring needs images and masks. Segment and crop fields, or add masks with with_masks.")
     parts = [_measure_batch(batch, cells.channels, families, objects) for batch in cells.batches(batch_size)]
     table = pd.concat(parts) if parts else pd.DataFrame(index=cells.ids)
-    empty = [i for i in table.index[table.filter(regex=f"^{objects}_").isna().all(axis=1)]]
+    own = [c for c in table.columns if c.startswith(f"{objects}_") and not c.endswith("_Area")]
+    empty = list(table.index[table[own].isna().all(axis=1)])
     step = {"step": "measure", "families": list(families), "n_features": table.shape[1]}
     if empty:
         step["note"] = f"{count(len(empty), 'cell')} with an empty mask: {some(empty)}"
@@ -80,9 +81,7 @@ def measure(
     return table
 
 
-def _measure_batch(
-    batch: Batch, channels: Sequence[str], families: Sequence[str], objects: str
-) -> pd.DataFrame:
+def _measure_batch(batch: Batch, channels: Sequence[str], families: Sequence[str], objects: str) -> pd.DataFrame:
     columns: dict[str, np.ndarray] = {}
     for part, mask in _parts(batch, objects):
         if "shape" in families:

@@ -11,7 +11,9 @@ from mlscope_nb.fields import Stack
 @pytest.fixture
 def fields():
     images = [np.full((2, 10, 12), 1, np.uint16), np.full((2, 8, 9), 2, np.uint16)]
-    return ms.Fields(pd.DataFrame({"well": ["A", "B"]}, index=["f1", "f2"]), images, channels=["DNA", "RNA"], unit="well")
+    return ms.Fields(
+        pd.DataFrame({"well": ["A", "B"]}, index=["f1", "f2"]), images, channels=["DNA", "RNA"], unit="well"
+    )
 
 
 def test_sizes_may_differ_and_nothing_changes(fields):
@@ -48,7 +50,9 @@ def test_new_images_must_fit_the_masks(fields):
 def test_refusals(fields):
     obs = pd.DataFrame(index=["f1", "f2"])
     with pytest.raises(ValueError, match=r"not 'f2 \(3\)'"):
-        ms.Fields(pd.DataFrame(index=["f0", "f1", "f2"]), [np.zeros((2, 4, 4)), np.zeros((2, 4, 4)), np.zeros((3, 4, 4))])
+        ms.Fields(
+            pd.DataFrame(index=["f0", "f1", "f2"]), [np.zeros((2, 4, 4)), np.zeros((2, 4, 4)), np.zeros((3, 4, 4))]
+        )
     with pytest.raises(ValueError, match="'f2'"):
         ms.Fields(obs, [np.zeros((4, 4)), np.full((4, 4), np.inf)])
     with pytest.raises(ValueError, match="1 images for 2 rows"):
@@ -81,7 +85,7 @@ def test_fly_says_what_it_cannot_tell():
     fly = ms.datasets.load_fields("fly")
     assert len(fly) == 3 and fly.channels == ("DNA", "F", "R")
     assert "position, condition and batch are one and the same" in fly._repr_html_()
-    with pytest.raises(ValueError, match="No data set 'flies'. There are: 'fly'"):
+    with pytest.raises(ValueError, match=r"No data set 'flies'. There are: 'fly'"):
         ms.datasets.load_fields("flies")
 
 

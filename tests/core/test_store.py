@@ -142,7 +142,10 @@ def test_damaged_foreign_and_newer_files_are_refused(cells, tmp_path):
     for name in ("half", "empty"):
         with pytest.raises(ValueError, match="cannot be read as cells"):
             ms.load(tmp_path / f"{name}.mlscope")
-    for about, message in (({"format": "other"}, "expected 'mlscope cells'"), ({"format": "mlscope cells", "version": 99}, "version 99")):
+    for about, message in (
+        ({"format": "other"}, "expected 'mlscope cells'"),
+        ({"format": "mlscope cells", "version": 99}, "version 99"),
+    ):
         with zipfile.ZipFile(tmp_path / "x.mlscope", "w") as archive:
             archive.writestr("mlscope.json", json.dumps(about))
         with pytest.raises(ValueError, match=message):

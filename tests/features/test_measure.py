@@ -70,7 +70,9 @@ def test_mass_displacement_is_zero_for_a_flat_cell_and_grows_with_a_bright_side(
 
 
 def test_does_not_depend_on_the_batch_size(cells):
-    pd.testing.assert_frame_equal(ms.features.measure(cells, batch_size=7), ms.features.measure(cells), check_exact=True)
+    pd.testing.assert_frame_equal(
+        ms.features.measure(cells, batch_size=7), ms.features.measure(cells), check_exact=True
+    )
 
 
 def test_neighbours_and_other_pixels_do_not_count(cells):
@@ -89,6 +91,7 @@ def test_empty_and_one_pixel_masks_are_named_and_do_not_break():
         pd.DataFrame(index=["none", "one", "square"]), np.ones((3, 1, 8, 8), np.uint8), masks=masks, channels=["DNA"]
     )
     table = ms.features.measure(cells)
+    assert "1 cell with an empty mask: 'none'" in table.attrs["history"][0]["note"]
     assert table.loc["none", "Cells_AreaShape_Area"] == 0
     assert table.loc["none"].drop("Cells_AreaShape_Area").isna().all()
     assert table.loc["one", "Cells_Intensity_MeanIntensity_DNA"] == 1

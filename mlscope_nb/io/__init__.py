@@ -1,0 +1,8 @@
+"""Files in, segmentation, crops: from what the microscope wrote to single cells."""
+
+from mlscope_nb.io.crop_files import read_crops
+from mlscope_nb.io.crops import crop
+from mlscope_nb.io.field_files import read_fields
+from mlscope_nb.io.segmentation import segment, segment_cells
+
+__all__ = ["crop", "read_crops", "read_fields", "segment", "segment_cells"]

@@ -1,0 +1,236 @@
+"""Which files belong together: globs, channels by file name, masks beside images, and the table that describes them."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from mlscope_nb._words import count, some
+from mlscope_nb.io.pixels import EXTENSIONS
+
+Paths = str | Path | Sequence[str | Path]
+Errors = Literal["warn", "raise"]
+Problem = dict[str, str]
+MASK_ENDINGS = r"[_\-. ]?(cp_masks?|masks?|labels?|seg|objects?)$"
+FILE_COLUMNS = ("file", "filename", "file_name", "image", "image_file", "path", "name", "FileName", "Image", "File")
+
+
+def list_files(paths: Paths) -> list[Path]:
+    """Return image files of a folder, a pattern with ``*``, or a list, sorted by name with numbers in order.
+
+    Raises
+    ------
+    FileNotFoundError
+        Nothing matches.
+    """
+    if isinstance(paths, str | Path):
+        text = os.fspath(paths)
+        if Path(text).is_dir():
+            found = [p for p in Path(text).iterdir() if p.suffix.lower() in EXTENSIONS]
+        elif Path(text).exists():
+            found = [Path(text)]
+        else:
+            found = [Path(p) for p in glob.glob(text, recursive=True) if Path(p).is_file()]
+    else:
+        found = [Path(p) for p in paths]
+        missing = [p for p in found if not p.is_file()]
+        if missing:
+            raise FileNotFoundError(f"{count(len(missing), 'file')} not found: {some(missing)}.")
+    if not found:
+        raise FileNotFoundError(f"No image matches '{paths}' (looked from '{Path.cwd()}'). Check folder and ending.")
+    kept = [p for p in found if not p.name.startswith(".")]
+    return kept if not isinstance(paths, str | Path) else sorted(kept, key=lambda p: natural(str(p)))
+
+
+def natural(text: str) -> list[tuple[int, int, str]]:
+    """Sort key that puts image2 before image10."""
+    return [(0, int(t), "") if t.isdigit() else (1, 0, t.lower()) for t in re.split(r"(\d+)", text) if t]
+
+
+def by_channel(folder: str | Path, channels: Mapping[str, str]) -> tuple[dict[str, list[Path]], list[Problem]]:
+    """Group files of one channel each: ``{"DNA": "*_D.tif", …}``; what ``*`` stands for names the field.
+
+    Returns
+    -------
+    dict of field name to files in the order of `channels`, and the fields that lack a channel.
+
+    Raises
+    ------
+    ValueError
+        A pattern has not exactly one ``*``.
+    FileNotFoundError
+        A pattern matches nothing.
+    """
+    found: dict[str, dict[str, Path]] = {}
+    for channel, pattern in channels.items():
+        if pattern.count("*") != 1:
+            raise ValueError(
+                f"Channel '{channel}' has the pattern '{pattern}', expected exactly one *, as in '*_D.tif'."
+            )
+        matcher = re.compile(re.escape(pattern).replace(r"\*", "(.+)"), re.IGNORECASE)
+        names = [(p, matcher.fullmatch(p.name)) for p in sorted(Path(folder).iterdir())]
+        hits = {m.group(1): p for p, m in names if m}
+        if not hits:
+            raise FileNotFoundError(f"No file in '{folder}' matches '{pattern}' for channel '{channel}'.")
+        for name, path in hits.items():
+            found.setdefault(name, {})[channel] = path
+    whole = {n: [files[c] for c in channels] for n, files in found.items() if len(files) == len(channels)}
+    problems = [
+        {"file": str(next(iter(files.values()))), "problem": f"no file for channel {some(set(channels) - set(files))}"}
+        for files in found.values()
+        if len(files) < len(channels)
+    ]
+    return dict(sorted(whole.items(), key=lambda item: natural(item[0]))), problems
+
+
+def match_masks(names: Sequence[str], masks: Paths) -> dict[str, Path]:
+    """Find the mask of each image: the same name, with or without an ending such as ``_mask``."""
+    available: dict[str, Path] = {}
+    for path in list_files(masks):
+        stem = plain_stem(path)
+        available.setdefault(stem, path)
+        available.setdefault(re.sub(MASK_ENDINGS, "", stem, flags=re.IGNORECASE), path)
+    return {name: available[name] for name in names if name in available}
+
+
+def plain_stem(path: str | Path) -> str:
+    """File name without its ending (``a.ome.tif`` → ``a``)."""
+    return re.sub(r"\.ome$", "", Path(path).stem, flags=re.IGNORECASE)
+
+
+def read_table(metadata: str | Path | pd.DataFrame) -> pd.DataFrame:
+    """Read a CSV (comma, semicolon or tab) or take a DataFrame.
+
+    Raises
+    ------
+    ValueError
+        The table is empty or damaged.
+    """
+    if isinstance(metadata, pd.DataFrame):
+        return metadata.copy()
+    try:
+        with open(metadata, encoding="utf-8-sig", newline="") as file:
+            first = file.readline(100_000)
+        separator = max(",;\t", key=first.count)
+        return pd.read_csv(metadata, sep=separator, encoding="utf-8-sig")
+    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise ValueError(f"'{metadata}' cannot be read as a table: {error}. Save it as CSV in UTF-8.") from error
+
+
+def join_table(
+    names: Sequence[str], files: Sequence[Path], table: pd.DataFrame, on: str | None
+) -> tuple[pd.DataFrame, list[Problem]]:
+    """Give each file its row of the table by file name; rows without a file and files without a row are problems.
+
+    Raises
+    ------
+    ValueError
+        No column holds the file names, or one names a file twice.
+    """
+    column = on or _file_column(table, files, names)
+    if column not in table.columns:
+        raise ValueError(f"No column '{column}' in the table. Columns: {some(table.columns, 20)}. Name it with on=…")
+    depth, keys = _unambiguous(table[column].astype(str))
+    rows = table.set_axis(pd.Index(keys), axis=0)
+    both = zip(names, files, strict=True)
+    wanted = {n: next((k for k in (_key(f, depth), _key(n, depth)) if k in rows.index), None) for n, f in both}
+    problems = [
+        {"file": str(file), "problem": f"no row in the table (column '{column}')"}
+        for name, file in zip(names, files, strict=True)
+        if wanted[name] is None
+    ]
+    unused = [k for k in rows.index if k not in set(wanted.values())]
+    problems += [{"file": k, "problem": "named in the table, but there is no such file"} for k in unused]
+    kept = [name for name in names if wanted[name] is not None]
+    return rows.loc[[wanted[n] for n in kept]].set_axis(pd.Index(kept, dtype=object), axis=0), problems
+
+
+def report(problems: Sequence[Problem], errors: Errors, total: int) -> None:
+    """Name the files that were left out: as an error, or as a warning that stays with the result.
+
+    Raises
+    ------
+    ValueError
+        ``errors="raise"`` and there is a problem.
+    """
+    if errors not in ("warn", "raise"):
+        raise ValueError(f"errors is {errors!r}, expected 'warn' (leave bad files out) or 'raise' (stop).")
+    if not problems:
+        return
+    named = "; ".join(f"{Path(p['file']).name}: {p['problem']}" for p in problems[:10])
+    more = f"; and {len(problems) - 10} more" if len(problems) > 10 else ""
+    text = f"{count(len(problems), 'problem')} among {count(total, 'file')}: {named}{more}."
+    if errors == "raise":
+        raise ValueError(text + " With errors='warn' the others are read without these.")
+    warnings.warn(text + " They were left out; the result lists them in .problems.", UserWarning, stacklevel=3)
+
+
+def odd_ones(kinds: Mapping[str, object], what: str) -> dict[str, str]:
+    """Name the items whose kind differs from that of most."""
+    values = list(kinds.values())
+    unique = list(dict.fromkeys(values))
+    if len(unique) < 2:
+        return {}
+    usual = max(unique, key=values.count)
+    return {name: f"has {what} {kind}, most have {usual}" for name, kind in kinds.items() if kind != usual}
+
+
+def unique_names(paths: Iterable[Path]) -> list[str]:
+    """Name files by their stem; where stems repeat, with the folder in front, then with the ending.
+
+    Raises
+    ------
+    ValueError
+        Two files still have one name.
+    """
+    files = list(paths)
+    stems = pd.Series([plain_stem(p) for p in files], dtype=object)
+    repeated = stems.duplicated(keep=False).to_numpy()
+    names = [f"{p.parent.name}/{s}" if r else s for p, s, r in zip(files, stems, repeated, strict=True)]
+    still = pd.Index(names).duplicated(keep=False)
+    names = [f"{n}{p.suffix}" if r else n for p, n, r in zip(files, names, still, strict=True)]
+    twice = pd.Index(names)[pd.Index(names).duplicated()]
+    if len(twice):
+        raise ValueError(f"Several files are called {some(twice)}. Rename them: the name is the id.")
+    return names
+
+
+def _file_column(table: pd.DataFrame, files: Sequence[Path], names: Sequence[str]) -> str:
+    known = {_key(f) for f in files} | {_key(n) for n in names}
+    text = [c for c in table.columns if table[c].dtype == object or c in FILE_COLUMNS]
+    hits = {c: int(np.isin(table[c].astype(str).map(_key), list(known)).sum()) for c in text}
+    best = max(hits, key=lambda c: (hits[c], c in FILE_COLUMNS), default=None)
+    if best is None or not hits[best]:
+        raise ValueError(
+            f"No column of the table holds the file names ({some([f.name for f in files], 3)}). "
+            f"Columns: {some(table.columns, 20)}. Name the column with on=…"
+        )
+    return str(best)
+
+
+def _unambiguous(column: pd.Series) -> tuple[int, list[str]]:
+    """Return keys made of as few folders as tell the rows apart."""
+    deepest = max(len(_parts(name)) for name in column) if len(column) else 1
+    for depth in range(1, deepest + 1):
+        keys = column.map(lambda name, depth=depth: _key(name, depth))
+        twice = keys[keys.duplicated()].unique()
+        if not len(twice):
+            return depth, list(keys)
+    raise ValueError(f"The table names {count(len(twice), 'file')} more than once: {some(twice)}. Keep one row each.")
+
+
+def _key(name: str | Path, depth: int = 1) -> str:
+    parts = _parts(name)
+    return "/".join([*parts[-depth:-1], plain_stem(parts[-1])])
+
+
+def _parts(name: str | Path) -> list[str]:
+    return re.split(r"[\\/]", str(name))
