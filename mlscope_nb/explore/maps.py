@@ -152,8 +152,9 @@ def _components(values: NDArray[Any], n: int, seed: int) -> tuple[NDArray[Any], 
 
 
 def _umap(scores: NDArray[np.float32], k: int, seed: int, **options: Any) -> NDArray[Any]:
-    import umap as umap_learn
-
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ImportWarning)  # umap-learn speaks of Tensorflow, which is not used here
+        import umap as umap_learn
     if len(scores) <= EXACT_UP_TO:
         options["precomputed_knn"] = (*_exact_neighbours(scores, k), None)
     start = scores[:, :2] / max(float(np.abs(scores[:, :2]).max()), 1e-12) * 10

@@ -39,7 +39,7 @@ def read_crops(
     Parameters
     ----------
     source : path, pattern, list of paths, or array
-        A folder with one folder per class (its name becomes the column ``label``), a folder or pattern or list of
+        A folder with one folder per class (its name becomes the column ``label``), a folder, pattern or list of
         image files, an ``.npz`` with ``images`` (and ``labels``, ``masks``, ``channels``), or an array (N, C, Y, X), (N, Y, X)
         or (N, Y, X, C ≤ 4).
     metadata : CSV file or DataFrame, optional
