@@ -1,0 +1,233 @@
+# %% [markdown]
+# # 00 · Start here: from a picture to the cells behind a plot
+#
+# **What you will be able to do** after this notebook
+#
+# - run a notebook, change a line, and get out of trouble;
+# - look at real microscopy images, channel by channel;
+# - turn images into single cells, and cells into points on a map;
+# - draw a lasso on the map, see *which* cells they are, and give them a name.
+#
+# Run-all: 1 minute · Learning: 40 minutes · Memory: 700 MB
+
+# %% [markdown]
+# ## Five minutes of Jupyter
+#
+# This page is a **notebook**: text cells like this one, and code cells like the one below.
+#
+# - Click into a code cell and press **Shift + Enter**. It runs, and the answer appears under it.
+# - `[*]` beside a cell means "still running", a number means "done".
+# - Run the cells **from top to bottom**: each uses what the ones above it made.
+# - Stuck? In the menu: **Kernel → Restart Kernel and Run All Cells…** starts again from a clean state. You cannot
+#   break anything.
+#
+# Try it:
+
+# %%
+2 + 3
+
+# %% [markdown]
+# Code can be changed. Where you see `# change me`, edit that line and run the cell again.
+
+# %%
+my_name = "Ada"  # change me
+print("Hello", my_name)
+
+# %% [markdown]
+# ## What we are going to do
+#
+# Four steps lead from images to a claim. At each of them something can quietly go wrong, so each has its own notebook.
+#
+# | step | the question | notebook |
+# |---|---|---|
+# | **curate** | are the data what they say they are? | 02 |
+# | **explore** | what is in there, and how far can a map be trusted? | 03 |
+# | **predict** | does it still work on the next plate? | 04 |
+# | **explain** | what does the model really look at? | 06 |
+#
+# Today you walk the path once, on real images. First, the tools:
+
+# %%
+import mlscope_nb as ms
+
+# %% [markdown]
+# ## Look at real images
+#
+# These are cells of the fruit fly *Drosophila* (Kc167 cells), photographed at three **positions**. Each position was
+# photographed three times, once for each stain. One such photograph is called a **channel**: `DNA` shows the nuclei,
+# `F` and `R` are two further stains.
+
+# %%
+fields = ms.datasets.load_fields("fly")
+fields
+
+# %% [markdown]
+# Read the note in the box above: there is **one picture for each position**. Keep it in mind, it comes back.
+#
+# Now look closely. Switch channels on and off, move the contrast sliders, go to another position. Contrast changes
+# what *you see*. It never changes the numbers in the image.
+
+# %%
+ms.views.fields(fields)
+
+# %% [markdown]
+# ## Predict first
+#
+# Before you compute anything, make a guess. You learn more from a guess that turns out wrong than from no guess.
+
+# %%
+ms.lessons.predict("00_start_here/position")
+
+# %% [markdown]
+# ## Find the cells
+#
+# A computer does not see cells, only brightness. **Segmentation** decides which pixels belong to which cell: first the
+# nuclei, which are bright and well apart, then the rest of each cell, grown outwards from its nucleus.
+
+# %%
+nuclei = ms.io.segment(fields, "DNA")
+segmented = ms.io.segment_cells(nuclei, "F")
+
+# %% [markdown]
+# The outlines show what the computer decided. Zoom in where cells touch. Do you agree everywhere? Nobody does:
+# every number that follows depends on these outlines.
+
+# %%
+ms.views.fields(segmented)
+
+# %% [markdown]
+# Now a small picture is cut out around every cell. That gives us single cells.
+
+# %%
+cells = ms.io.crop(segmented)
+cells
+
+# %% [markdown]
+# ## Turn cells into numbers
+#
+# Each cell is measured: its area, its shape, how bright it is in each channel. Such numbers are called **features**.
+# One row is one cell.
+
+# %%
+cells = cells.with_features(ms.features.measure(cells))
+cells.table(["Cells_AreaShape_Area", "Nuclei_AreaShape_Area"]).head()
+
+# %% [markdown]
+# ## The map and the lasso
+#
+# Nobody can look at so many numbers at once. A **map** places every cell as a point, so that cells with similar numbers
+# lie near each other. The first map (PCA) is there at once; a second one (UMAP) takes its place when it is ready.
+#
+# **Now draw.** Hold the mouse button and circle some points. The pictures on the right are *those* cells. Circle another
+# region: what is different? Then type a name and press **Label**.
+
+# %%
+map_view = ms.views.explore(cells)
+map_view
+
+# %% [markdown]
+# What you circled is not only a picture. It is also here, in Python, by the name of each cell:
+
+# %%
+picked = map_view.selected
+picked = ms.lessons.checkpoint("00_start_here/picked", picked)
+
+# %% [markdown]
+# ## Exercise 1: cells at the edge
+#
+# Some cells are cut in two by the edge of the picture. They are not thrown away, they are marked in the column
+# `at_edge`. **How many are there?** Replace the three dots and run the cell.
+
+# %%
+cells.obs.head(3)
+
+# %% tags=["exercise"]
+at_edge = ...  # change me
+
+# %% tags=["solution"]
+at_edge = cells.obs["at_edge"].sum()
+
+# %%
+edge_truth = cells.obs["at_edge"].sum()
+ms.lessons.check("00_start_here/edge", at_edge, truth=edge_truth)
+
+# %%
+ms.lessons.hint("00_start_here/edge")
+
+# %% [markdown]
+# ## Exercise 2: where do your cells come from?
+#
+# Are the cells that you circled from one position, or from all three? Count them. **What is the largest share of the
+# circled cells that comes from one single position?** A number between 0 and 1.
+
+# %%
+positions = cells.obs.loc[picked, "position"]
+positions.value_counts()
+
+# %% tags=["exercise"]
+largest_share = ...  # change me
+
+# %% tags=["solution"]
+largest_share = positions.value_counts(normalize=True).max()
+
+# %%
+share_truth = positions.value_counts(normalize=True).max()
+ms.lessons.check("00_start_here/share", largest_share, truth=share_truth)
+
+# %%
+ms.lessons.hint("00_start_here/share")
+
+# %% [markdown]
+# ## So, was your guess right?
+#
+# The map, coloured by position:
+
+# %%
+map_view.show(colour="position")
+
+# %%
+ms.lessons.check("00_start_here/position")
+
+# %% [markdown]
+# ## What goes wrong here
+#
+# There are many cells, but only **three** pictures. Cells of one picture share its light, its focus and its staining,
+# so they are not independent witnesses. mlscope asks you to declare what *is* independent, and here it says:
+
+# %%
+ms.study.describe(cells)
+
+# %% [markdown]
+# And it counts accordingly. The mean cell area, with an interval over pictures, not over cells:
+
+# %%
+ms.study.t_interval("Cells_AreaShape_Area", cells)
+
+# %% [markdown]
+# Three things to take home:
+#
+# 1. A map shows **groups**; it does not say **why** they are groups. Colour it by position (or plate, or day) first.
+# 2. A thousand cells of one picture are **one** picture. Count what is independent.
+# 3. Every number goes back to pixels. When a plot surprises you, **lasso it and look at the cells**.
+
+# %% [markdown]
+# ## The same on your own data
+#
+# Put your images into a folder beside this notebook and replace the first step by one line:
+#
+# ```python
+# fields = ms.io.read_fields("my_images", channels=["DNA", "actin"])
+# ```
+#
+# One file for each channel? `channels={"DNA": "*_w1.tif", "actin": "*_w2.tif"}`. A table that says which file is which
+# well? `metadata="layout.csv", unit="well"`. Files that cannot be read are named and left out. Everything after that
+# line stays as it is.
+
+# %% [markdown]
+# ## Where to go next
+#
+# `01_from_pixels_to_numbers` looks inside the step from picture to number, `02_curate` finds what is wrong with the data
+# before the model does. How far did you get today?
+
+# %%
+ms.lessons.progress("00_start_here")
