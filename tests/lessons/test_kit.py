@@ -1,5 +1,8 @@
 """predict, check, hint, checkpoint, progress: what the learner sees."""
 
+import os
+import subprocess
+import sys
 from html.parser import HTMLParser
 
 import pytest
@@ -7,6 +10,7 @@ from IPython.core import formatters
 from IPython.core.interactiveshell import InteractiveShell
 
 from mlscope_nb.lessons import check, checkpoint, hint, predict, progress
+from mlscope_nb.lessons.lesson_file import TEXTS
 
 
 @pytest.fixture
@@ -16,11 +20,17 @@ def shown(monkeypatch):
     monkeypatch.setattr(
         "IPython.display.display",
         lambda *things, raw=False: bundles.extend(
-            thing if raw else {"text/html": thing._repr_html_(), "text/plain": repr(thing)}
-            for thing in things
+            thing if raw else {"text/html": thing._repr_html_(), "text/plain": repr(thing)} for thing in things
         ),
     )
     return bundles
+
+
+def test_lessons_load_no_widgets_until_one_is_shown():
+    code = "import sys, mlscope_nb.lessons; print({'ipywidgets', 'IPython', 'torch', 'bokeh'} & set(sys.modules))"
+    env = dict(os.environ, PYTHONPATH=str(TEXTS.parents[2]))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=True)
+    assert done.stdout.strip() == "set()"
 
 
 def children(widget):
@@ -147,12 +157,7 @@ def test_hints_come_in_two_steps():
     assert tags.count("details") == 2
     assert "open" not in html
     outer = html.index("<details>")
-    assert (
-        outer
-        < html.index("Each cell is a row.")
-        < html.index("<details>", outer + 1)
-        < html.index("len(cells)")
-    )
+    assert outer < html.index("Each cell is a row.") < html.index("<details>", outer + 1) < html.index("len(cells)")
     assert "len(cells)" not in str(hint("99_test/cells"))
     assert hint("99_test/cells").nearly == "Write `len(cells)`."
     with pytest.raises(ValueError, match="no hints"):

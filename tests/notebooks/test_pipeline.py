@@ -8,6 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from nbconvert import HTMLExporter
 
 TOOLS = Path(__file__).parents[2] / "tools"
 EXAMPLE = Path(__file__).parent / "example"
@@ -315,6 +316,8 @@ def test_nobody_has_answered_anything_and_the_notebook_runs_on(root):
     assert sum("Not answered yet" in text for text in plain) == 3  # below the question, and two checks
     assert any("the prepared one is used" in text for text in plain)
     assert any("0 of 2 questions answered" in text for text in plain)
+    page, _ = HTMLExporter().from_notebook_node(nbformat.from_dict({**nb, "metadata": build.METADATA}))
+    assert page.count("The largest area") == 1  # a saved page without a kernel still shows the choices
     static = [output.data for output in outputs if "Not answered yet" in output.data["text/plain"]]
     assert all("Not answered yet" in data["text/html"] for data in static)
     assert not (root / "mlscope_work").exists()
