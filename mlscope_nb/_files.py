@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -34,6 +34,29 @@ def write_text(path: str | Path, text: str) -> None:
     """Write a text file atomically, in UTF-8."""
     with replacing(path) as part:
         part.write_text(text, encoding="utf-8")
+
+
+def append_lines(path: str | Path, lines: Sequence[str]) -> None:
+    """Add lines to a text file and flush them to disk; what was cut short by a crash does not swallow them.
+
+    Raises
+    ------
+    OSError
+        The disk refused; the file is as long as before.
+    """
+    data = "".join(f"{line}\n" for line in lines).encode("utf-8")
+    with open(path, "ab+", buffering=0) as file:
+        end = file.seek(0, os.SEEK_END)
+        if end:
+            file.seek(-1, os.SEEK_END)
+            data = data if file.read(1) == b"\n" else b"\n" + data
+        try:
+            if file.write(data) != len(data):
+                raise OSError(f"Only part of it could be written to '{path}'. Free some space and try again.")
+            os.fsync(file.fileno())
+        except OSError:
+            file.truncate(end)
+            raise
 
 
 def writable_folder(preferred: str | Path, name: str) -> tuple[Path, bool]:

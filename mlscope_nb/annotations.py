@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import json
-import os
 import uuid
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
@@ -14,6 +13,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from mlscope_nb._files import append_lines
 from mlscope_nb._words import count, some
 
 VERSION = 1
@@ -164,7 +164,10 @@ class AnnotationLog:
         """Write what the disk refused earlier."""
         if self.path is None or not self._unwritten:
             return
-        _append_lines(self.path, [self._header()] if _is_new(self.path) else [], self._unwritten)
+        head = [self._header()] if _is_new(self.path) else []
+        lines = [json.dumps(line, ensure_ascii=False) for line in [*head, *(e.to_dict() for e in self._unwritten)]]
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        append_lines(self.path, lines)
         self._unwritten.clear()
 
     def _append(self, entry: Entry) -> Entry:
@@ -233,29 +236,6 @@ def user_name() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return "unknown"
-
-
-def _append_lines(path: Path, head: list[dict[str, Any]], entries: list[Entry]) -> None:
-    lines = [json.dumps(line, ensure_ascii=False) for line in [*head, *(e.to_dict() for e in entries)]]
-    data = ("\n".join(lines) + "\n").encode("utf-8")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "ab+", buffering=0) as file:
-        end = file.seek(0, os.SEEK_END)
-        if end and _last_byte(file) != b"\n":
-            data = b"\n" + data
-        try:
-            if file.write(data) != len(data):
-                raise OSError(f"Only part of the entry could be written to '{path}'. Free some space and try again.")
-            os.fsync(file.fileno())
-        except OSError:
-            file.truncate(end)
-            raise
-
-
-def _last_byte(file: Any) -> bytes:
-    file.seek(-1, os.SEEK_END)
-    last: bytes = file.read(1)
-    return last
 
 
 def _is_new(path: Path) -> bool:

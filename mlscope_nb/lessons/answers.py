@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from mlscope_nb._files import writable_folder
+from mlscope_nb._files import append_lines, writable_folder
 from mlscope_nb._words import count
 from mlscope_nb.annotations import user_name
 from mlscope_nb.lessons.rules import plain
@@ -72,7 +72,7 @@ def record(question_id: str, step: Step, value: object, right: bool | None = Non
         return
     try:
         folder, _ = writable_folder(Path.cwd(), "mlscope_work")
-        _append(folder / "answers.jsonl", json.dumps(asdict(entry), ensure_ascii=False))
+        append_lines(folder / "answers.jsonl", [json.dumps(asdict(entry), ensure_ascii=False)])
     except OSError:
         _unsaved.append(entry)
 
@@ -123,17 +123,6 @@ def _read_lines(path: Path) -> tuple[list[Entry], list[str]]:
     if len(good) < len(entries):
         notes.append(f"Skipped {count(len(entries) - len(good), 'line')} of '{path}' that could not be read.")
     return good, notes
-
-
-def _append(path: Path, line: str) -> None:
-    data = line.encode("utf-8") + b"\n"
-    with open(path, "ab+", buffering=0) as file:
-        if file.seek(0, os.SEEK_END):
-            file.seek(-1, os.SEEK_END)
-            if file.read(1) != b"\n":  # a crash cut the last line short; it must not swallow this one
-                data = b"\n" + data
-        file.write(data)
-        os.fsync(file.fileno())
 
 
 def _entry(line: bytes) -> Entry | None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
 from mlscope_nb.lessons.answers import describe
 from mlscope_nb.lessons.cards import card, paragraphs
 from mlscope_nb.lessons.lesson_file import find_prepared
-from mlscope_nb.lessons.questions import Prepared
+from mlscope_nb.lessons.questions import Prepared, load_function
 from mlscope_nb.lessons.rules import is_missing
 
 
@@ -57,22 +56,10 @@ def _prepared(prepared: Prepared, otherwise: Any) -> Any:
     if otherwise is not None:
         return otherwise() if callable(otherwise) else otherwise
     if prepared.make is not None:
-        return _function(prepared)(**prepared.arguments)
+        return load_function(str(prepared.make), prepared.id)(**prepared.arguments)
     if prepared.value is None:
-        raise ValueError(
-            f"Nothing is prepared for '{prepared.id}'. Pass otherwise=…, or write its value or make."
-        )
+        raise ValueError(f"Nothing is prepared for '{prepared.id}'. Pass otherwise=…, or write its value or make.")
     return prepared.value
-
-
-def _function(prepared: Prepared) -> Any:
-    module, name = str(prepared.make).split(":")
-    try:
-        return getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise ValueError(
-            f"'{prepared.id}' has make = '{prepared.make}', which does not load: {error}."
-        ) from error
 
 
 def _say(heading: str, text: str) -> None:

@@ -9,11 +9,11 @@ from mlscope_nb.lessons import answers
 from mlscope_nb.lessons.cards import Tone, bullets, card, paragraphs
 from mlscope_nb.lessons.lesson_file import find_asked
 from mlscope_nb.lessons.predictions import predicted
-from mlscope_nb.lessons.questions import Choice, Exercise, PredictQuestion
+from mlscope_nb.lessons.questions import Choice, Exercise, PredictQuestion, load_function
 from mlscope_nb.lessons.rules import compare, is_missing, same
 
 
-def check(question_id: str, value: object = None, *, truth: object = None) -> Check:
+def check(question_id: str, value: object = None, *, truth: object = None, of: object = None) -> Check:
     """Compare the learner's answer with the truth and explain it; an open question says "Not answered yet".
 
     Parameters
@@ -25,6 +25,9 @@ def check(question_id: str, value: object = None, *, truth: object = None) -> Ch
         "not answered yet"; a question to predict then takes the recorded prediction.
     truth : object, optional
         The truth, where the notebook computes it: instead of the one in the file.
+    of : object, optional
+        The data that the truth is computed from, where the file names a function for it (``make_truth``); the
+        learner's cell then does not show the answer.
 
     Returns
     -------
@@ -46,6 +49,8 @@ def check(question_id: str, value: object = None, *, truth: object = None) -> Ch
     question = find_asked(question_id)
     if isinstance(question, PredictQuestion):
         return _check_prediction(question, value, truth)
+    if truth is None and of is not None and question.make_truth is not None:
+        truth = load_function(question.make_truth, question.id)(of)
     return _check_exercise(question, value, truth)
 
 
@@ -124,7 +129,9 @@ def _check_exercise(question: Exercise, value: object, truth: object) -> Check:
 def _truth(question_id: str, passed: object, written: object) -> object:
     truth = written if passed is None else passed
     if truth is None:
-        raise ValueError(f"'{question_id}' has no answer in its file. Pass it: check(…, truth=…).")
+        raise ValueError(
+            f"'{question_id}' has no answer in its file. Pass it: check(…, truth=…), or its data: check(…, of=…)."
+        )
     return truth
 
 

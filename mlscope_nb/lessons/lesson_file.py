@@ -15,7 +15,8 @@ A table is a question. Its `kind` says which keys it has::
     kind = "exercise"                # computed by the learner
     text = "How many cells touch the edge?"
     rule = "equals"                  # equals, between, one_of, is_close (with tolerance) or contains
-    truth = 212                      # between: [low, high]; leave it out to pass truth=… to check
+    truth = 212                      # between: [low, high]; or leave it out to pass truth=… to check; or
+                                     # make_truth = "mlscope_nb.lessons.truths:function" of what check gets as of=…
     right = "What this teaches"
     wrong = "Where to look again"
     hints = ["a nudge", "nearly the answer"]
@@ -65,9 +66,7 @@ def find_asked(question_id: str) -> Asked:
     """Return a question to predict or an exercise."""
     question = find(question_id)
     if isinstance(question, Prepared):
-        raise ValueError(
-            f"'{question_id}' is a checkpoint. Pass the id of a question to predict or an exercise."
-        )
+        raise ValueError(f"'{question_id}' is a checkpoint. Pass the id of a question to predict or an exercise.")
     return question
 
 
@@ -75,9 +74,7 @@ def find_prediction(question_id: str) -> PredictQuestion:
     """Return a question to predict."""
     question = find(question_id)
     if not isinstance(question, PredictQuestion):
-        raise ValueError(
-            f"'{question_id}' is not a question to predict. Write kind = 'predict' in its table."
-        )
+        raise ValueError(f"'{question_id}' is not a question to predict. Write kind = 'predict' in its table.")
     return question
 
 
@@ -116,8 +113,7 @@ def read_lesson(path: Path) -> dict[str, Question]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not a TOML file: {error}") from error
     return {
-        name: _question(_Table(f"{path}, [{name}]", table), f"{path.stem}/{name}")
-        for name, table in tables.items()
+        name: _question(_Table(f"{path}, [{name}]", table), f"{path.stem}/{name}") for name, table in tables.items()
     }
 
 
@@ -149,9 +145,7 @@ class _Table:
                 self.refuse(f"has no '{key}'. Add {key} = …")
             return default
         value = self.rest.pop(key)
-        if not isinstance(value, kind) or (
-            isinstance(value, bool) and kind is not bool and kind is not object
-        ):
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool and kind is not object):
             self.refuse(f"has {key} = {value!r}, which is of the wrong type")
         if isinstance(value, str) and not value.strip():
             self.refuse(f"has an empty '{key}'. Write the text")
@@ -206,7 +200,9 @@ def _exercise(table: _Table, question_id: str) -> Question:
     rule = table.take("rule", str, "equals")
     if rule not in RULES:
         table.refuse(f"has rule = '{rule}'. Rules: {some(RULES, 20)}")
-    truth = table.take("truth", object, None)
+    truth, make_truth = table.take("truth", object, None), table.take("make_truth", str, None)
+    if make_truth is not None and (truth is not None or not _MAKE.fullmatch(make_truth)):
+        table.refuse(f"has make_truth = '{make_truth}'. Write 'mlscope_nb.module:function', and then no truth")
     problem = RULES[rule].problem_with(truth) if truth is not None else ""
     if problem:
         table.refuse(f"has truth = {truth!r}, but rule '{rule}' needs {problem}")
@@ -221,6 +217,7 @@ def _exercise(table: _Table, question_id: str) -> Question:
         hints=table.hints(needed=True),
         rule=rule,
         truth=truth,
+        make_truth=make_truth,
         tolerance=float(tolerance or 0),
         mistakes=_mistakes(table),
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import importlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,6 +58,7 @@ class Exercise:
     hints: tuple[str, ...]
     rule: RuleName = "equals"
     truth: Any = None
+    make_truth: str | None = None
     tolerance: float = 0.0
     mistakes: tuple[Mistake, ...] = ()
 
@@ -74,3 +76,16 @@ class Prepared:
 
 Asked = PredictQuestion | Exercise
 Question = PredictQuestion | Exercise | Prepared
+
+
+def load_function(address: str, question_id: str) -> Callable[..., Any]:
+    """Return the function behind ``mlscope_nb.module:function``.
+
+    Raises ``ValueError`` when there is none.
+    """
+    module, name = address.split(":")
+    try:
+        found: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"'{question_id}' names '{address}', which does not load: {error}.") from error
+    return found

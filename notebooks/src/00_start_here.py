@@ -126,11 +126,14 @@ map_view = ms.views.explore(cells)
 map_view
 
 # %% [markdown]
-# What you circled is not only a picture. It is also here, in Python, by the name of each cell:
+# What you circled is not only a picture. It is also here, in Python, by the name of each cell. (If you circled nothing
+# yet, this cell goes on with the largest cells.)
 
 # %%
-picked = map_view.selected
-picked = ms.lessons.checkpoint("00_start_here/picked", picked)
+large = cells.where("Cells_AreaShape_Area > 1000").ids
+mine = map_view.selected
+picked = ms.lessons.checkpoint("00_start_here/picked", mine, otherwise=large)
+cells.subset(picked)
 
 # %% [markdown]
 # ## Exercise 1: cells at the edge
@@ -148,8 +151,7 @@ at_edge = ...  # change me
 at_edge = cells.obs["at_edge"].sum()
 
 # %%
-edge_truth = cells.obs["at_edge"].sum()
-ms.lessons.check("00_start_here/edge", at_edge, truth=edge_truth)
+ms.lessons.check("00_start_here/edge", at_edge, of=cells)
 
 # %%
 ms.lessons.hint("00_start_here/edge")
@@ -171,8 +173,7 @@ largest_share = ...  # change me
 largest_share = positions.value_counts(normalize=True).max()
 
 # %%
-share_truth = positions.value_counts(normalize=True).max()
-ms.lessons.check("00_start_here/share", largest_share, truth=share_truth)
+ms.lessons.check("00_start_here/share", largest_share, of=positions)
 
 # %%
 ms.lessons.hint("00_start_here/share")

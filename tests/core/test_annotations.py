@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlscope_nb import annotations
 from mlscope_nb.annotations import AnnotationLog
 
 
@@ -74,7 +73,7 @@ def test_a_full_disk_loses_nothing(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(annotations.os, "fsync", full)
+    monkeypatch.setattr("mlscope_nb._files.os.fsync", full)
     with pytest.raises(OSError, match="No space"):
         log.add(["b"], "kind", "y")
     assert log.column("kind", ["a", "b"]).tolist() == ["x", "y"] and log.unwritten == 1
