@@ -14,8 +14,13 @@ ROOT = Path(__file__).parents[2]
 TARGETS = ["install", "lab", "test", "check", "notebooks", "study", "bench"]
 
 
+# These tests may run inside `make test ARGS=…`; what that make hands down must not reach the makes tried here.
+HANDED_DOWN = {"ARGS", "MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS", "PORT", "PYTHON", "TORCH"}
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in HANDED_DOWN}
+
+
 def make(*arguments, cwd=ROOT):
-    return subprocess.run(["make", *arguments], cwd=cwd, capture_output=True, text=True)
+    return subprocess.run(["make", *arguments], cwd=cwd, capture_output=True, text=True, env=ENVIRONMENT)
 
 
 @pytest.fixture
@@ -84,7 +89,7 @@ def run_ci(tmp_path, make_body, *, chromium=True):
         (tools / name).symlink_to(shutil.which(name))
     (tools / "python3").symlink_to(Path(sys.executable).resolve())
     command = [shutil.which("bash"), str(tmp_path / ".ci" / "run")]
-    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PATH": str(tools)})
+    return subprocess.run(command, capture_output=True, text=True, env={**ENVIRONMENT, "PATH": str(tools)})
 
 
 GOOD_TEST = "echo \"skips forbidden: $MLSCOPE_NO_SKIP\"; echo '12 passed in 3.45s'"
