@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mlscope_nb._words import count, some
-from mlscope_nb.cells import Cells
-from mlscope_nb.fields import Fields
+
+if TYPE_CHECKING:
+    from mlscope_nb.cells import Cells
+    from mlscope_nb.fields import Fields
 
 SHOWN = 10
 STYLE = (
