@@ -2,8 +2,8 @@
 
 Cells of one well, donor or image are more alike than cells of two. The unit is declared once, when data are
 loaded, and everything here counts units: a split never cuts one, an interval gets its width from the
-differences between them, and labels are exchanged between them. Copying every cell changes no interval and
-no p-value.
+differences between them, and labels are exchanged between them. Copying every cell (equally often) changes
+no interval and no p-value; copying some cells of a unit changes the mean of that unit, and nothing else.
 
 ========================  =====================================================================
 `describe`                how many units stand behind each class, and what cannot be told apart

@@ -30,18 +30,20 @@ Within = Literal["design", "batch"] | None
 Scheme = Literal["units", "units within batch", "batches", "classes within unit"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Blocks:
     """Items that carry one label each, and the strata within which labels may be exchanged.
 
     Parameters
     ----------
-    items : DataFrame
-        One row per item, ordered by key: columns code (class number) and stratum.
+    code : int array (items,)
+        Class number of each item; items are ordered by their key.
+    stratum : int array (items,)
+        Stratum of each item.
     of_cell : int array (N,)
-        Row of `items` for each cell, -1 for cells without a label.
-    units : Series
-        Unit of each cell.
+        Item of each cell, -1 for cells without a label.
+    unit_of_cell : int array (N,)
+        Number of the unit of each cell.
     labels : Series
         Label of each cell, as given.
     classes : list
@@ -54,9 +56,10 @@ class Blocks:
         What a reader has to know about the choice, or nothing.
     """
 
-    items: pd.DataFrame
+    code: np.ndarray
+    stratum: np.ndarray
     of_cell: np.ndarray
-    units: pd.Series
+    unit_of_cell: np.ndarray
     labels: pd.Series
     classes: list[Any]
     scheme: Scheme
@@ -66,25 +69,24 @@ class Blocks:
     @property
     def n_possible(self) -> int:
         """How many different ways there are to give the labels to the items."""
-        return prod(_arrangements(codes) for codes in self._strata())
+        return prod(_arrangements(self.code[rows]) for rows in self._strata())
 
     def codes(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Return `n` random exchanges as class numbers, shape (n, items)."""
-        stratum = pd.factorize(self.items["stratum"])[0]
-        order = np.argsort(stratum, kind="stable")
-        drawn = np.argsort(rng.random((n, len(order))) + stratum[order], axis=1)
+        order = np.argsort(self.stratum, kind="stable")
+        # Sorting random numbers between s and s + 1 shuffles within each stratum s, for all strata at once.
+        drawn = np.argsort(rng.random((n, len(order))) + self.stratum[order], axis=1)
         result = np.empty((n, len(order)), dtype=int)
-        result[:, order] = self.items["code"].to_numpy()[order][drawn]
+        result[:, order] = self.code[order][drawn]
         return result
 
     def all_codes(self) -> np.ndarray:
         """Return every different exchange as class numbers, shape (n_possible, items)."""
-        rows = [np.flatnonzero(self.items["stratum"] == s) for s in pd.unique(self.items["stratum"])]
-        ways = [list(_ways(codes)) for codes in self._strata()]
-        result = np.empty((self.n_possible, len(self.items)), dtype=int)
-        for i, chosen in enumerate(product(*ways)):
-            for where, codes in zip(rows, chosen, strict=True):
-                result[i, where] = codes
+        strata = self._strata()
+        result = np.empty((self.n_possible, len(self.code)), dtype=int)
+        for i, chosen in enumerate(product(*(list(_ways(self.code[rows])) for rows in strata))):
+            for rows, codes in zip(strata, chosen, strict=True):
+                result[i, rows] = codes
         return result
 
     def series(self, codes: np.ndarray) -> pd.Series:
@@ -98,13 +100,13 @@ class Blocks:
     def means(self, values: pd.Series) -> np.ndarray:
         """Return the mean of each item: cells to units, units to the item."""
         known = self.of_cell >= 0
-        frame = pd.DataFrame(
-            {"item": self.of_cell, "unit": self.units.to_numpy(), "value": values.to_numpy()}
-        )[known]
-        return frame.groupby(["item", "unit"])["value"].mean().groupby("item").mean().to_numpy()
+        n_units = int(self.unit_of_cell.max()) + 1
+        pairs, of_pair = np.unique(self.of_cell[known] * n_units + self.unit_of_cell[known], return_inverse=True)
+        in_unit = np.bincount(of_pair, values.to_numpy()[known]) / np.bincount(of_pair)
+        return np.bincount(pairs // n_units, in_unit) / np.bincount(pairs // n_units)
 
     def _strata(self) -> list[np.ndarray]:
-        return [part.to_numpy() for _, part in self.items.groupby("stratum", sort=False)["code"]]
+        return [np.flatnonzero(self.stratum == s) for s in range(int(self.stratum.max()) + 1)]
 
 
 def blocks(cells: Cells, *, labels: pd.Series | None = None, within: Within = "design") -> Blocks:
@@ -137,21 +139,22 @@ def blocks(cells: Cells, *, labels: pd.Series | None = None, within: Within = "d
     units = cells.units
     known = given.notna().to_numpy()
     if not known.any():
-        raise ValueError(
-            f"No cell has a label in '{given.name}'. Label some cells, or declare another column."
-        )
-    frame = pd.DataFrame({"unit": units.to_numpy(), "label": given.to_numpy()}, index=cells.ids)[known]
-    if within == "batch" or (within == "design" and cells.design.batch):
-        frame["batch"] = cells.batches_of[known]
-    scheme, note = _scheme(frame, within)
-    columns = {"classes within unit": ["unit", "label"], "batches": ["batch"]}.get(scheme, ["unit"])
-    strata = {"classes within unit": "unit", "units within batch": "batch"}.get(scheme)
-    word = noun(cells.design.batch if scheme == "batches" else cells.design.unit)
-    classes = ordered(frame["label"])
-    items, of_labelled = _items(frame, columns, strata, classes)
+        raise ValueError(f"No cell has a label in '{given.name}'. Label some cells, or declare another column.")
+    classes = ordered(given)
+    label = pd.Index(classes, dtype=object).get_indexer(pd.Index(given, dtype=object))
+    unit, unit_names = pd.factorize(units, sort=True)
+    follows = within == "batch" or (within == "design" and bool(cells.design.batch))
+    batch = pd.factorize(cells.batches_of, sort=True)[0] if follows else None
+    parts = {"unit": unit[known], "label": label[known]} | ({} if batch is None else {"batch": batch[known]})
+    scheme, note = _scheme(parts, within, unit_names)
+    key = {"classes within unit": unit * len(classes) + label, "batches": batch}.get(scheme, unit)
+    first, of_labelled = np.unique(key[known], return_index=True, return_inverse=True)[1:]
+    inside = {"classes within unit": "unit", "units within batch": "batch"}.get(scheme)
+    stratum = np.unique(parts[inside][first], return_inverse=True)[1] if inside else np.zeros(len(first), int)
     of_cell = np.full(len(cells), -1)
     of_cell[known] = of_labelled
-    return Blocks(items, of_cell, units, given, classes, scheme, word, note)
+    word = noun(cells.design.batch if scheme == "batches" else cells.design.unit)
+    return Blocks(parts["label"][first], stratum, of_cell, unit, given, classes, scheme, word, note)
 
 
 def ordered(values: pd.Series) -> list[Any]:
@@ -163,46 +166,30 @@ def ordered(values: pd.Series) -> list[Any]:
         return sorted(found, key=str)
 
 
-def _scheme(frame: pd.DataFrame, within: Within) -> tuple[Scheme, str]:
-    if (frame.groupby("unit")["label"].nunique() > 1).any():
+def _scheme(parts: dict[str, np.ndarray], within: Within, unit_names: pd.Index) -> tuple[Scheme, str]:
+    if (_different(parts["unit"], parts["label"]) > 1).any():
         return "classes within unit", "Labels vary within units: each unit is compared with itself."
-    if "batch" not in frame:
+    if "batch" not in parts:
         return "units", ""
-    spanning = frame.groupby("unit")["batch"].nunique()
-    spanning = spanning[spanning > 1]
+    spanning = unit_names[np.flatnonzero(_different(parts["unit"], parts["batch"]) > 1)]
     if len(spanning):
-        found = f"{count(len(spanning), 'unit')} in more than one batch: {some(spanning.index)}."
+        found = f"{count(len(spanning), 'unit')} in more than one batch: {some(spanning)}."
         if within == "batch":
-            raise ValueError(
-                f"{found} Labels cannot be kept within batches. Declare units that lie in one batch each."
-            )
+            raise ValueError(f"{found} Labels cannot be kept within batches. Declare units that lie in one batch each.")
         return "units", f"{found} The batch is not taken into account."
-    several = frame.groupby("batch")["label"].nunique() > 1
-    if several.any() or within == "batch":
-        left_out = int((~several).sum())
-        note = (
-            f"{left_out} of {len(several)} batches hold one class only and tell nothing here."
-            if left_out
-            else ""
-        )
+    classes_in = _different(parts["batch"], parts["label"])
+    classes_in = classes_in[classes_in > 0]
+    if (classes_in > 1).any() or within == "batch":
+        left_out = int((classes_in == 1).sum())
+        note = f"{left_out} of {len(classes_in)} batches hold one class only and tell nothing here." if left_out else ""
         return "units within batch", note
-    return (
-        "batches",
-        f"Each batch holds one class: {frame['batch'].nunique()} batches are compared, not their units.",
-    )
+    return "batches", f"Each batch holds one class: {len(classes_in)} batches are compared, not their units."
 
 
-def _items(
-    frame: pd.DataFrame, columns: list[str], stratum: str | None, classes: list[Any]
-) -> tuple[pd.DataFrame, np.ndarray]:
-    item = frame.groupby(columns, sort=True, observed=True).ngroup().to_numpy()
-    first = frame.iloc[np.unique(item, return_index=True)[1]]
-    strata = np.full(len(first), "all", dtype=object) if stratum is None else first[stratum].to_numpy()
-    return pd.DataFrame({"code": _codes(first, classes), "stratum": strata}), item
-
-
-def _codes(frame: pd.DataFrame, classes: list[Any]) -> np.ndarray:
-    return pd.Index(classes, dtype=object).get_indexer(pd.Index(frame["label"], dtype=object))
+def _different(groups: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """How many different values stand in each group, by group number."""
+    size = int(values.max()) + 1
+    return np.bincount(np.unique(groups * size + values) // size)
 
 
 def _arrangements(codes: np.ndarray) -> int:

@@ -100,6 +100,9 @@ def bootstrap_interval(
     chosen = _choose(method, statistic, n, isinstance(values, pd.DataFrame))
     if n < MIN_UNITS:
         return too_few(draws.estimate if n else math.nan, level, n, target or name, chosen, word)
+    if chosen == "studentized" and n < MIN_STUDENTIZED:
+        note = f"the studentized bootstrap needs at least {MIN_STUDENTIZED} units, {n} found; use method='t'"
+        return Interval(draws.estimate, math.nan, math.nan, level, n, target or name, chosen, word, note)
     if chosen == "studentized":
         low, high = _studentized(means, level, n_resamples, rng)
     else:
@@ -151,9 +154,7 @@ def _of_means(means: np.ndarray, statistic: Statistic, n_resamples: int, rng: np
     if n == 0:
         return Draws(math.nan, np.array([]), lambda: np.array([]))
     drawn = of(means[rng.integers(0, n, (n_resamples, n))]) if n >= MIN_UNITS else np.array([])
-    return Draws(
-        float(of(means[None])[0]), drawn, lambda: of(np.array([np.delete(means, i) for i in range(n)]))
-    )
+    return Draws(float(of(means[None])[0]), drawn, lambda: of(np.array([np.delete(means, i) for i in range(n)])))
 
 
 def _of_tables(
@@ -168,13 +169,10 @@ def _of_tables(
             f"statistic is {statistic!r} but the values are a table. Give a function of it, or one column."
         )
     rows = pd.Series(np.arange(len(table)), index=table.index)
-    keys = (
-        paired(rows, units)[1] if units is not None else pd.Series(table.index.astype(str), index=table.index)
-    )
+    keys = paired(rows, units)[1] if units is not None else pd.Series(table.index.astype(str), index=table.index)
     place = paired(rows, units)[0].astype(int).to_numpy() if units is not None else rows.to_numpy()
     members = [
-        place[where]
-        for _, where in sorted(keys.reset_index(drop=True).groupby(keys.to_numpy()).indices.items())
+        place[where] for _, where in sorted(keys.reset_index(drop=True).groupby(keys.to_numpy()).indices.items())
     ]
     n = len(members)
 
@@ -192,9 +190,7 @@ def _of_tables(
     )
 
 
-def _studentized(
-    means: np.ndarray, level: float, n_resamples: int, rng: np.random.Generator
-) -> tuple[float, float]:
+def _studentized(means: np.ndarray, level: float, n_resamples: int, rng: np.random.Generator) -> tuple[float, float]:
     n = len(means)
     spread = float(means.std(ddof=1))
     if spread <= 1e-12 * max(1.0, float(np.abs(means).max())):

@@ -95,9 +95,7 @@ def effective_n(values: str | pd.Series | np.ndarray, units: Cells | pd.Series |
         return EffectiveN(n, k, math.nan, math.nan, float(n) if k >= 2 else math.nan, word, note)
     total = float(((numbers[known] - numbers[known].mean()) ** 2).sum())
     between = float(sizes @ (means - (sizes @ means) / n) ** 2)
-    icc = _icc(
-        between / (k - 1), max(total - between, 0.0) / (n - k), float(n - (sizes @ sizes) / n) / (k - 1)
-    )
+    icc = _icc(between / (k - 1), max(total - between, 0.0) / (n - k), float(n - (sizes @ sizes) / n) / (k - 1))
     if not math.isfinite(icc):
         return EffectiveN(n, k, math.nan, math.nan, math.nan, word, "for all cells have the same value")
     effect = 1 + ((sizes @ sizes) / n - 1) * max(icc, 0.0)

@@ -116,9 +116,7 @@ def t_interval(
     if n < MIN_UNITS:
         return too_few(estimate, level, n, target, "t", word)
     half = _t_quantile(level, n - 1) * float(means.std(ddof=1)) / math.sqrt(n)
-    return Interval(
-        estimate, estimate - half, estimate + half, level, n, target, "t", word, same(means, word)
-    )
+    return Interval(estimate, estimate - half, estimate + half, level, n, target, "t", word, same(means, word))
 
 
 def difference_interval(
@@ -176,13 +174,9 @@ def difference_interval(
     return _difference(found, found.means(numbers), found.classes.index(second), level, target)
 
 
-def too_few(
-    estimate: float, level: float, n: int, target: str, method: str, word: str, each: str = ""
-) -> Interval:
+def too_few(estimate: float, level: float, n: int, target: str, method: str, word: str, each: str = "") -> Interval:
     """Return an estimate without an interval, and say why."""
-    note = (
-        f"too few units to say, {count(n, word, plural(word))}{each} found, at least {MIN_UNITS}{each} needed"
-    )
+    note = f"too few units to say, {count(n, word, plural(word))}{each} found, at least {MIN_UNITS}{each} needed"
     return Interval(estimate, math.nan, math.nan, level, n, target, method, word, note)
 
 
@@ -207,14 +201,11 @@ def unit_word(units: Any) -> str:
 
 
 def _difference(found: Blocks, means: np.ndarray, second: int, level: float, target: str) -> Interval:
-    group = found.items["code"].to_numpy() == second
-    stratum = pd.factorize(found.items["stratum"])[0]
+    group, stratum = found.code == second, found.stratum
     if found.scheme in ("units", "batches"):
         return _welch(means[~group], means[group], level, target, found)
     both = np.array([0 < group[stratum == s].mean() < 1 for s in range(stratum.max() + 1)])[stratum]
-    return _within(
-        means[both], group[both].astype(float), pd.factorize(stratum[both])[0], level, target, found
-    )
+    return _within(means[both], group[both].astype(float), pd.factorize(stratum[both])[0], level, target, found)
 
 
 def _welch(a: np.ndarray, b: np.ndarray, level: float, target: str, found: Blocks) -> Interval:
@@ -229,15 +220,11 @@ def _welch(a: np.ndarray, b: np.ndarray, level: float, target: str, found: Block
     return Interval(estimate, estimate - half, estimate + half, level, n, target, "Welch t", found.item, note)
 
 
-def _within(
-    y: np.ndarray, x: np.ndarray, stratum: np.ndarray, level: float, target: str, found: Blocks
-) -> Interval:
+def _within(y: np.ndarray, x: np.ndarray, stratum: np.ndarray, level: float, target: str, found: Blocks) -> Interval:
     paired_units = found.scheme == "classes within unit"
     method = "paired t within units" if paired_units else "t within batches"
     if not len(y):
-        return too_few(
-            math.nan, level, 0, target, method, found.item, " with both classes" if paired_units else ""
-        )
+        return too_few(math.nan, level, 0, target, method, found.item, " with both classes" if paired_units else "")
     sizes = np.bincount(stratum)
     y_in = y - (np.bincount(stratum, y) / sizes)[stratum]
     x_in = x - (np.bincount(stratum, x) / sizes)[stratum]
@@ -250,17 +237,13 @@ def _within(
         return too_few(estimate, level, fewest, target, method, found.item, each)
     rest = y_in - estimate * x_in
     half = _t_quantile(level, freedom) * math.sqrt(float(rest @ rest) / freedom / float(x_in @ x_in))
-    return Interval(
-        estimate, estimate - half, estimate + half, level, n, target, method, found.item, found.note
-    )
+    return Interval(estimate, estimate - half, estimate + half, level, n, target, method, found.item, found.note)
 
 
 def _two_classes(labels: pd.Series, between: Sequence[Any] | None) -> tuple[Any, Any]:
     found = ordered(labels)
     if between is None and len(found) != 2:
-        raise ValueError(
-            f"{count(len(found), 'class', 'classes')} found: {some(found)}. Name two: between=(…, …)."
-        )
+        raise ValueError(f"{count(len(found), 'class', 'classes')} found: {some(found)}. Name two: between=(…, …).")
     chosen = found if between is None else list(between)
     if isinstance(between, str) or len(chosen) != 2 or chosen[0] == chosen[1]:
         raise ValueError(f"between is {between!r}, expected two different classes of: {some(found)}.")

@@ -44,7 +44,8 @@ class PermutationTest(Result):
     Examples
     --------
     >>> print(PermutationTest(2.1, 0.1, 19, 20, 0.1, True, 0.05, "units"))
-    untestable: 20 ways to exchange labels (units) allow no p-value below 0.10; more units are needed
+    untestable: 20 ways to exchange labels (units) allow no p-value below 0.10; more units of
+    each class are needed
     """
 
     statistic: float
@@ -65,8 +66,9 @@ class PermutationTest(Result):
     def __str__(self) -> str:
         ways = f"{self.n_possible:,}" if self.n_possible <= 10**6 else "more than a million"
         if not self.testable:
-            need = "more units are needed" if self.exact else "more permutations are needed: n=999"
-            tried = ways if self.exact else f"{self.n_permutations:,}"
+            few_draws = not self.exact and self.smallest_p < 1
+            need = "more permutations are needed: n=999" if few_draws else "more units of each class are needed"
+            tried = f"{self.n_permutations:,}" if few_draws else ways
             return (
                 f"untestable: {tried} ways to exchange labels ({self.scheme}) allow no p-value below "
                 f"{number(self.smallest_p)}; {need}"
@@ -166,7 +168,7 @@ def permutation_test(
         numbers, _ = paired(statistic, cells)
         found = blocks(cells, labels=cells.labels.where(numbers.notna()), within=within)
         compute = _of_means(found, found.means(numbers))
-    observed = float(compute(found.items["code"].to_numpy()[None])[0])
+    observed = float(compute(found.code[None])[0])
     exact = found.n_possible <= n + 1
     drawn = compute(found.all_codes() if exact else found.codes(n, np.random.default_rng(seed)))
     return _judge(found, observed, drawn, exact, alpha)
@@ -174,15 +176,15 @@ def permutation_test(
 
 def _judge(found: Blocks, observed: float, drawn: np.ndarray, exact: bool, alpha: float) -> PermutationTest:
     if not (np.isfinite(observed) and np.isfinite(drawn).all()):
-        raise ValueError(
-            "The statistic is not a number for some labels. Return a finite number for every exchange."
-        )
+        raise ValueError("The statistic is not a number for some labels. Return a finite number for every exchange.")
+    # Sums of the same numbers in another order differ in the last digits: ties are ties within a tolerance.
     tolerance = TIES * max(abs(observed), float(np.abs(drawn).max()))
     reached = int((drawn >= observed - tolerance).sum())
     if exact:
         p, smallest = reached / len(drawn), float(np.mean(drawn >= drawn.max() - tolerance))
     else:
-        p, smallest = (reached + 1) / (len(drawn) + 1), 1 / (len(drawn) + 1)
+        all_alike = max(float(np.ptp(drawn)), abs(observed - drawn[0])) <= tolerance
+        p, smallest = (reached + 1) / (len(drawn) + 1), 1.0 if all_alike else 1 / (len(drawn) + 1)
     return PermutationTest(
         statistic=observed,
         p_value=p,
@@ -201,7 +203,7 @@ def _of_labels(found: Blocks, statistic: Callable[[pd.Series], float]) -> Callab
 
 
 def _of_means(found: Blocks, means: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    strata = pd.factorize(found.items["stratum"])[0]
+    strata = found.stratum
     sizes = np.bincount(strata)
     inside = means - (np.bincount(strata, means) / sizes)[strata]
     n_classes = len(found.classes)

@@ -22,7 +22,7 @@ CELL = "cell"
 MANY_CLASSES = 20
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Split(Result):
     """Cells to train on and cells to test on, and what the test says something about.
 
@@ -77,9 +77,7 @@ class _Layout(NamedTuple):
     note: str
 
 
-def split(
-    cells: Cells, by: Columns = None, n_splits: int = 5, seed: int = 0, *, stratify: bool = True
-) -> list[Split]:
+def split(cells: Cells, by: Columns = None, n_splits: int = 5, seed: int = 0, *, stratify: bool = True) -> list[Split]:
     """Split cells into parts that each are the test once, with units kept whole.
 
     Groups are balanced by number of units (not of cells), for each class when a label is declared. Cells
@@ -113,9 +111,7 @@ def split(
     [['B', 'C'], ['A', 'D']]
     """
     if n_splits < 2:
-        raise ValueError(
-            f"n_splits is {n_splits}, expected at least 2: one part to train on, one to test on."
-        )
+        raise ValueError(f"n_splits is {n_splits}, expected at least 2: one part to train on, one to test on.")
     return _split(_layout(cells, by, stratify), n_splits, seed)
 
 
@@ -141,9 +137,7 @@ def leave_one_out(cells: Cells, by: Columns = "batch") -> list[Split]:
     [('p1',), ('p2',)]
     """
     if by == CELL:
-        raise ValueError(
-            "leave_one_out(by='cell') would train on the units that it tests on. Use split(by='cell')."
-        )
+        raise ValueError("leave_one_out(by='cell') would train on the units that it tests on. Use split(by='cell').")
     layout = _layout(cells, by, True)
     names = np.unique(layout.frame["group"])
     if len(names) < 2:
@@ -263,7 +257,7 @@ def _refuse_cut_units(frame: pd.DataFrame, word: str) -> None:
     cut = spread.index[spread > 1]
     if len(cut):
         raise ValueError(
-            f"{count(len(cut), 'unit')} in more than one {word}: {some(cut)}. Holding out a {word} would leave "
+            f"{count(len(cut), 'unit')} in more than one {word}: {some(cut)}. Holding out a {word} leaves "
             f"part of such a unit in training. If each {word} has other units of that name, declare several "
             f"columns (unit=('{word}', …)); otherwise hold out something that keeps units whole."
         )
@@ -315,9 +309,7 @@ def _balanced(labelled: pd.DataFrame, n_splits: int, seed: int) -> pd.Series | N
     with warnings.catch_warnings():
         # A class with fewer members than parts is said in the note of each split instead.
         warnings.filterwarnings("ignore", message="The least populated class")
-        shuffled = StratifiedGroupKFold(n_splits, shuffle=True, random_state=seed).split(
-            keys, rows["code"], keys
-        )
+        shuffled = StratifiedGroupKFold(n_splits, shuffle=True, random_state=seed).split(keys, rows["code"], keys)
         parts = [pd.Series(k, index=np.unique(keys[test])) for k, (_, test) in enumerate(shuffled)]
     return pd.concat(parts) if all(len(part) for part in parts) else None
 
@@ -330,9 +322,7 @@ def _as_split(layout: _Layout, test: np.ndarray) -> Split:
         _shared_units(frame, test) if layout.by == CELL else "",
         _missing_classes(frame["label"], test),
     ]
-    return Split(
-        frame.index[~test], frame.index[test], layout.by, names, " ".join(note for note in notes if note)
-    )
+    return Split(frame.index[~test], frame.index[test], layout.by, names, " ".join(note for note in notes if note))
 
 
 def _shared_units(frame: pd.DataFrame, test: np.ndarray) -> str:

@@ -60,9 +60,7 @@ def columns_of(cells: Cells, by: Columns) -> tuple[str, ...]:
     return as_columns(by)
 
 
-def unit_means(
-    values: str | pd.Series | np.ndarray, units: Cells | pd.Series | np.ndarray | None = None
-) -> pd.Series:
+def unit_means(values: str | pd.Series | np.ndarray, units: Cells | pd.Series | np.ndarray | None = None) -> pd.Series:
     """Return the mean of the cells of each unit, ordered by unit: the numbers that are independent.
 
     Every unit then counts once, however many cells it has. Cells without a value (NaN) are left out, and so
@@ -93,9 +91,7 @@ def unit_means(
     return numbers[known].groupby(unit_keys[known].to_numpy(), sort=True).mean().rename("mean")
 
 
-def paired(
-    values: str | pd.Series | np.ndarray, units: Cells | pd.Series | np.ndarray
-) -> tuple[pd.Series, pd.Series]:
+def paired(values: str | pd.Series | np.ndarray, units: Cells | pd.Series | np.ndarray) -> tuple[pd.Series, pd.Series]:
     """Return values and unit keys of the same cells in the same order."""
     if isinstance(units, Cells):
         unit_keys = units.units
@@ -104,9 +100,7 @@ def paired(
         unit_keys = units if isinstance(units, pd.Series) else pd.Series(np.asarray(units))
         series = _needs_cells(values) if isinstance(values, str) else values
     if unit_keys.isna().any():
-        raise ValueError(
-            f"{count(int(unit_keys.isna().sum()), 'cell')} without a unit. Every cell needs its unit."
-        )
+        raise ValueError(f"{count(int(unit_keys.isna().sum()), 'cell')} without a unit. Every cell needs its unit.")
     return finite(_same_rows(series, unit_keys)), unit_keys.astype(str)
 
 
@@ -153,14 +147,10 @@ def _same_rows(values: Any, unit_keys: pd.Series) -> pd.Series:
         and not values.index.equals(unit_keys.index)
     ):
         if not (values.index.is_unique and unit_keys.index.is_unique) or len(values) != len(unit_keys):
-            raise ValueError(
-                f"{len(values):,} values and {len(unit_keys):,} units, expected the same unique ids."
-            )
+            raise ValueError(f"{len(values):,} values and {len(unit_keys):,} units, expected the same unique ids.")
         missing = unit_keys.index.difference(values.index, sort=False)
         if len(missing):
-            raise ValueError(
-                f"No value for {count(len(missing), 'cell')}: {some(missing)}. Give one value per cell."
-            )
+            raise ValueError(f"No value for {count(len(missing), 'cell')}: {some(missing)}. Give one value per cell.")
         return values.reindex(unit_keys.index)
     series = values if isinstance(values, pd.Series) else pd.Series(np.asarray(values), index=None)
     if len(series) != len(unit_keys):

@@ -31,9 +31,7 @@ def test_table_statistic_sees_all_rows_of_units(make):
     cells = make(uneven=False)
     table = cells.obs.join(cells.features)
     for method in ("t", "percentile", "bca"):
-        of_table = study.bootstrap_interval(
-            table, cells, lambda t: t["size"].mean(), method=method, n_resamples=300
-        )
+        of_table = study.bootstrap_interval(table, cells, lambda t: t["size"].mean(), method=method, n_resamples=300)
         of_means = study.bootstrap_interval("size", cells, method=method, n_resamples=300)
         assert (of_table.low, of_table.high) == pytest.approx((of_means.low, of_means.high), abs=1e-9)
     sizes = []
@@ -51,9 +49,7 @@ def test_score_of_predictions_with_bounds(make):
     def score(t):
         return balanced_accuracy_score(t["y"], t["p"]) if t["y"].nunique() == 2 else np.nan
 
-    found = study.bootstrap_interval(
-        table, cells, score, bounds=(0, 1), n_resamples=400, target="balanced accuracy"
-    )
+    found = study.bootstrap_interval(table, cells, score, bounds=(0, 1), n_resamples=400, target="balanced accuracy")
     assert found.low < score(table) == found.estimate and found.high <= 1
     assert "left out: no number" in found.note
     assert str(found).count("6 units") == 1
@@ -68,9 +64,7 @@ def test_function_and_median_of_unit_means(make):
 
 def test_seed_repeats_and_order_of_rows_does_not_matter(make, shuffled):
     cells = make()
-    a, b, c = (
-        study.bootstrap_interval("size", x, seed=s) for x, s in [(cells, 0), (shuffled(cells), 0), (cells, 1)]
-    )
+    a, b, c = (study.bootstrap_interval("size", x, seed=s) for x, s in [(cells, 0), (shuffled(cells), 0), (cells, 1)])
     assert (a.low, a.high) == pytest.approx((b.low, b.high), abs=1e-12)
     assert a.low != c.low
 
@@ -87,5 +81,7 @@ def test_options_that_cannot_be(make):
             study.bootstrap_interval("size", cells, **options)
     with pytest.raises(ValueError, match="values are a table"):
         study.bootstrap_interval(cells.features, cells)
+    four = study.bootstrap_interval(np.arange(4.0), method="studentized")
+    assert not four.known and "needs at least 5 units" in str(four)
     never = study.bootstrap_interval("size", cells, lambda means: np.nan)
     assert not never.known

@@ -37,9 +37,7 @@ def test_welch_interval_is_scipys(make):
 
 def test_pairs_within_units_are_scipys_paired_t():
     rng = np.random.default_rng(0)
-    obs = pd.DataFrame(
-        {"donor": np.repeat(list("ABCDE"), 6), "drug": ["no", "no", "no", "yes", "yes", "yes"] * 5}
-    )
+    obs = pd.DataFrame({"donor": np.repeat(list("ABCDE"), 6), "drug": ["no", "no", "no", "yes", "yes", "yes"] * 5})
     obs.index = [f"c{i}" for i in range(30)]
     values = pd.Series(rng.normal(size=30), obs.index)
     found = study.difference_interval(values, Cells(obs, unit="donor", label="drug"))
@@ -76,15 +74,11 @@ def test_batch_effects_cancel_within_batches_and_not_without(make):
 
 def test_nested_labels_are_compared_by_batch(make):
     cells = make(n_batches=8, units=5)
-    drug = pd.Series(
-        np.where(cells.batches_of.isin(["p0", "p2", "p4", "p6"]), "a", "b"), cells.ids, name="drug"
-    )
+    drug = pd.Series(np.where(cells.batches_of.isin(["p0", "p2", "p4", "p6"]), "a", "b"), cells.ids, name="drug")
     nested = cells.with_obs(drug)
     found = study.difference_interval("size", nested)
     per_batch = unit_values(nested).groupby(lambda key: key.split(" · ")[0]).mean()
-    expected = stats.ttest_ind(
-        per_batch.iloc[1::2], per_batch.iloc[::2], equal_var=False
-    ).confidence_interval()
+    expected = stats.ttest_ind(per_batch.iloc[1::2], per_batch.iloc[::2], equal_var=False).confidence_interval()
     assert (found.low, found.high) == pytest.approx(tuple(expected))
     assert (found.n_units, found.unit) == (8, "plate") and "holds one class" in found.note
 

@@ -42,9 +42,7 @@ def test_nested_labels_move_with_whole_batches(make):
 
 
 def test_classes_within_units_are_exchanged_as_wholes():
-    obs = pd.DataFrame(
-        {"donor": list("AAAABBBBC"), "drug": list("xxyyxyyyx")}, index=[f"c{i}" for i in range(9)]
-    )
+    obs = pd.DataFrame({"donor": list("AAAABBBBC"), "drug": list("xxyyxyyyx")}, index=[f"c{i}" for i in range(9)])
     cells = Cells(obs, unit="donor", label="drug")
     seen = {tuple(labels) for labels in study.permute_labels(cells, 60)}
     assert seen == {tuple(a + b + "x") for a in ("xxyy", "yyxx") for b in ("xyyy", "yxxx")}
@@ -52,9 +50,7 @@ def test_classes_within_units_are_exchanged_as_wholes():
 
 def test_cells_without_label_stay_without_and_types_are_kept(make):
     cells = make()
-    dose = pd.Series(np.where(cells.labels == "a", 0.1, 10.0), cells.ids, name="drug").where(
-        cells.obs["well"] != "w5"
-    )
+    dose = pd.Series(np.where(cells.labels == "a", 0.1, 10.0), cells.ids, name="drug").where(cells.obs["well"] != "w5")
     for labels in study.permute_labels(cells.with_obs(dose), 5):
         assert labels.dtype == float and labels.isna().equals(dose.isna())
     category = cells.labels.astype(pd.CategoricalDtype(["b", "a", "unused"]))
@@ -130,6 +126,9 @@ def test_untestable_designs_say_so(make):
     short = study.permutation_test("size", make(), n=9)
     assert not short.testable and "n=999" in str(short)
     assert study.permutation_test("size", make(classes=("a",))).p_value == 1
+    cells = make()
+    lonely = cells.with_obs(pd.Series(pd.factorize(cells.units)[0] * 0.5, cells.ids, name="drug"))
+    assert study.permutation_test("size", lonely).smallest_p == 1
 
 
 def test_refusals(make):
@@ -153,11 +152,7 @@ def test_refusals(make):
 
 def test_seed_repeats_and_order_of_rows_does_not_matter(make, shuffled):
     cells = make(shift=0.7)
-    a, b, c = (
-        study.permutation_test("size", x, seed=s) for x, s in [(cells, 0), (shuffled(cells), 0), (cells, 1)]
-    )
+    a, b, c = (study.permutation_test("size", x, seed=s) for x, s in [(cells, 0), (shuffled(cells), 0), (cells, 1)])
     assert a.p_value == b.p_value != c.p_value
-    for one, other in zip(
-        study.permute_labels(cells, 3), study.permute_labels(shuffled(cells), 3), strict=True
-    ):
+    for one, other in zip(study.permute_labels(cells, 3), study.permute_labels(shuffled(cells), 3), strict=True):
         assert one.equals(other[one.index])

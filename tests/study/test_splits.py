@@ -21,9 +21,7 @@ def designs(draw):
         for well in range(n_wells):
             label = draw(st.sampled_from(["a", "b", "c", None]))
             for _ in range(draw(st.integers(1, 5))):
-                rows.append(
-                    (plate, f"W{well}", draw(st.sampled_from(["a", "b", None])) if per_cell else label)
-                )
+                rows.append((plate, f"W{well}", draw(st.sampled_from(["a", "b", None])) if per_cell else label))
     obs = pd.DataFrame(rows, columns=["plate", "well", "label"])
     obs.index = [f"cell{i}" for i in draw(st.permutations(range(len(obs))))]
     return Cells(obs, unit=("plate", "well"), batch="plate", label="label")
@@ -92,9 +90,7 @@ def test_classes_are_spread_over_parts(make):
             per_class = units.groupby(cells.labels[part.test_ids]).nunique()
             assert per_class.to_dict() == {"a": 2, "b": 2}
     rare = cells.with_obs(
-        pd.Series(
-            np.where(cells.units.isin(sorted(cells.units.unique())[:5]), "rare", "b"), cells.ids, name="drug"
-        )
+        pd.Series(np.where(cells.units.isin(sorted(cells.units.unique())[:5]), "rare", "b"), cells.ids, name="drug")
     )
     for part in study.split(rare):
         assert cells.units[part.test_ids][rare.labels[part.test_ids] == "rare"].nunique() == 1
@@ -133,9 +129,7 @@ def test_random_split_has_to_be_asked_for_and_says_so(make):
 
 def test_by_that_cuts_units_is_refused(make):
     cells = make(unit="well")
-    with pytest.raises(
-        ValueError, match=r"6 units in more than one plate: 'w0'.*declare several columns \(unit="
-    ):
+    with pytest.raises(ValueError, match=r"6 units in more than one plate: 'w0'.*declare several columns \(unit="):
         study.split(cells, by="plate", n_splits=2)
     with pytest.raises(KeyError, match=r"No column 'plte' in obs\. Did you mean 'plate'"):
         study.split(cells, by="plte")
