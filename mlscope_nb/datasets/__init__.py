@@ -1,6 +1,34 @@
-"""Where example cells come from: real sets that travel with mlscope."""
+"""Where example cells come from: real sets that travel with mlscope, and simulated studies with an answer key."""
 
-from mlscope_nb.datasets.embedded import about, load_fields, names
-from mlscope_nb.datasets.examples import load
+from __future__ import annotations
 
-__all__ = ["about", "load", "load_fields", "names"]
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mlscope_nb.datasets.embedded import about, load_fields, names
+    from mlscope_nb.datasets.examples import load
+    from mlscope_nb.datasets.simulator import Truth, doses, phenotypes, simulate
+
+_NAMES = {
+    "Truth": "simulator",
+    "about": "embedded",
+    "doses": "simulator",
+    "load": "examples",
+    "load_fields": "embedded",
+    "names": "embedded",
+    "phenotypes": "simulator",
+    "simulate": "simulator",
+}
+
+__all__ = ["Truth", "about", "doses", "load", "load_fields", "names", "phenotypes", "simulate"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _NAMES:
+        raise AttributeError(f"mlscope_nb.datasets has no '{name}'. It has: {', '.join(__all__)}.")
+    return getattr(importlib.import_module(f"mlscope_nb.datasets.{_NAMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

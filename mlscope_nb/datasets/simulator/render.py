@@ -1,0 +1,172 @@
+"""One cell, rendered: what lies under the microscope, the lens, the camera; with or without its cue."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy import ndimage
+
+from mlscope_nb.datasets.simulator.doses import Doses
+from mlscope_nb.datasets.simulator.faults import NONE, Fault, fault_of
+from mlscope_nb.datasets.simulator.layout import Plate, Well
+from mlscope_nb.datasets.simulator.optics import (
+    BACKGROUND,
+    SIGMA,
+    Optics,
+    blurred,
+    exposed,
+    grey,
+    illumination,
+    photographed,
+)
+from mlscope_nb.datasets.simulator.plan import FIELD_SIZE, CellPlan, Plan
+from mlscope_nb.datasets.simulator.streams import stream
+from mlscope_nb.datasets.simulator.subject import PAD, scene
+
+Without = Literal["cue", "shortcut", "fault"]
+Floats = np.ndarray
+CUE_CHANGE = 0.1  # a pixel is cue where its light changes by this share of the largest change
+MARK_LIGHT = 26.0  # photons of the shortcut's mark
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What one crop consists of."""
+
+    image: Floats  # (C, Y, X) uint16
+    mask: Floats  # (Y, X) uint8
+    nucleus: Floats
+    cytoplasm: Floats
+
+
+def render(plan: Plan, cell: CellPlan, without: Without | None = None) -> Rendered:
+    """Render one cell; without its cue, its mark or its fault the noise stays the same."""
+    fault = NONE if without == "fault" else cell_fault(plan, cell)
+    optics = cell_optics(plan, cell, fault)
+    made = scene(plan, cell, fault)
+    light = _seen(cell, made.light, optics)
+    if without == "cue" and cell.phenotype != "none":
+        bare = scene(plan, cell, fault, with_cue=False).light
+        near = _framed(_widened(bare - made.light, optics.sigma), cell)
+        light = np.where(near, _seen(cell, bare, optics), light)
+    if cell.shortcut and without != "shortcut":
+        light[1] += mark(plan.study.size)
+    electrons = exposed(light, optics, _lit(plan, cell, optics))
+    noise = stream(plan.study.seed, "noise", cell.plate, cell.well, cell.index)
+    image = photographed(electrons, plan.study.doses.noise, noise)
+    labels, nuclei = _framed(made.labels, cell), _framed(made.nuclei, cell)
+    if fault.cut_at:
+        _cut(fault, image, labels, nuclei, fill=grey(optics.background * optics.exposure))
+    return Rendered(image, labels, nuclei, np.where(nuclei > 0, 0, labels))
+
+
+def cue(plan: Plan, cell: CellPlan) -> Floats:
+    """Return the pixels (Y, X) whose light, before blur and noise, changes when the phenotype is taken away."""
+    change = np.abs(_change(plan, cell)).max(0)
+    largest = float(change.max())
+    found: Floats = change > CUE_CHANGE * largest
+    return _framed(found, cell)
+
+
+def cue_reach(plan: Plan, cell: CellPlan) -> Floats:
+    """Return the pixels (Y, X) that the microscope lets the cue reach: the only ones that differ without it."""
+    sigma = cell_optics(plan, cell, cell_fault(plan, cell)).sigma
+    return _framed(_widened(_change(plan, cell), sigma), cell)
+
+
+def mark(size: int) -> Floats:
+    """Return the light (Y, X) of the shortcut: a faint ring in the lower left corner."""
+    y, x = np.arange(size, dtype=np.float32)[:, None], np.arange(size, dtype=np.float32)[None, :]
+    distance = np.sqrt((y - np.float32(size - 7)) ** 2 + (x - np.float32(6)) ** 2)
+    ring: Floats = np.float32(MARK_LIGHT) * np.clip(1 - (np.abs(distance - 3) / np.float32(1.5)) ** 2, 0, 1)
+    return ring
+
+
+def cell_fault(plan: Plan, cell: CellPlan) -> Fault:
+    """Return what is wrong with a cell."""
+    if cell.fault == "none":
+        return NONE
+    rng = stream(plan.study.seed, "fault", *cell.address, 0)
+    return fault_of(cell.fault, getattr(plan.study.doses, cell.fault), rng, plan.study.size)
+
+
+def microscope(plate: Plate, well: Well, doses: Doses, fault: Fault = NONE, gain: float = 1.0) -> Optics:
+    """Return the microscope of one plate and well, worse by a fault."""
+    width = doses.blur * plate.blur
+    dna, actin, puncta = (math.hypot(s * width, fault.extra_blur) for s in SIGMA)
+    return Optics(
+        sigma=(dna, actin, puncta),
+        gain=plate.gain * well.gain * gain,
+        background=BACKGROUND * plate.background * gain,
+        exposure=fault.exposure,
+        vignette=plate.vignette,
+        centre=plate.centre,
+        tilt=plate.tilt,
+    )
+
+
+def cell_optics(plan: Plan, cell: CellPlan, fault: Fault) -> Optics:
+    """Return the microscope under which a cell was photographed."""
+    number, well, _ = cell.address
+    gain = cell.copy.gain if cell.copy else 1.0
+    return microscope(plan.plates[number], plan.well(number, well), plan.study.doses, fault, gain)
+
+
+def _change(plan: Plan, cell: CellPlan) -> Floats:
+    """Return how the light (C, Y, X) on the canvas changes when the phenotype is taken away."""
+    fault = cell_fault(plan, cell)
+    change: Floats = scene(plan, cell, fault).light
+    if cell.phenotype == "none":
+        return np.zeros_like(change)
+    return scene(plan, cell, fault, with_cue=False).light - change
+
+
+def _widened(change: Floats, sigma: tuple[float, ...]) -> Floats:
+    """Return the pixels (Y, X) that any change reaches through the microscope."""
+    found: Floats = (change != 0).any(0)
+    reach = math.ceil(4 * max(sigma)) if max(sigma) else 0
+    if not found.any() or not reach:
+        return found
+    return np.asarray(ndimage.distance_transform_edt(~found) <= reach + 1)
+
+
+def _seen(cell: CellPlan, light: Floats, optics: Optics) -> Floats:
+    """Return the light (C, Y, X) of the crop as the lens shows it."""
+    shift = cell.copy.shift if cell.copy else (0.0, 0.0)
+    seen = blurred(light, optics.sigma, shift)
+    return _flipped(seen[:, PAD:-PAD, PAD:-PAD], cell)
+
+
+def _lit(plan: Plan, cell: CellPlan, optics: Optics) -> Floats:
+    """Return the illumination (Y, X) where the crop lies in its field."""
+    size = plan.study.size
+    y, x = ((p - size / 2 + np.arange(size)) / FIELD_SIZE * 2 - 1 for p in cell.place)
+    return illumination(optics, y, x)
+
+
+def _cut(fault: Fault, image: Floats, *masks: Floats, fill: Floats) -> None:
+    """Take away what lies beyond the field, in place: background there, and no masks, as `crop` leaves it."""
+    n = fault.cut_at
+    first, last, everything = slice(None, n), slice(-n, None), slice(None)
+    sides = ((first, everything), (last, everything), (everything, first), (everything, last))
+    rows, columns = sides[fault.cut_side]
+    image[:, rows, columns] = fill[:, None, None]
+    for mask in masks:
+        mask[rows, columns] = 0
+
+
+def _framed(canvas: Floats, cell: CellPlan) -> Floats:
+    """Cut the crop out of a canvas of pixels that are not blurred, as a copy was moved and flipped."""
+    if cell.copy:
+        canvas = np.roll(canvas, [round(s) for s in cell.copy.shift], (0, 1))
+    return _flipped(canvas[PAD:-PAD, PAD:-PAD].astype(np.uint8 if canvas.dtype != bool else bool), cell)
+
+
+def _flipped(array: Floats, cell: CellPlan) -> Floats:
+    flip = cell.copy.flip if cell.copy else "none"
+    if flip == "none":
+        return array
+    return np.ascontiguousarray(array[..., ::-1] if flip == "left-right" else array[..., ::-1, :])
