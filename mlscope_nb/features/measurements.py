@@ -87,8 +87,7 @@ def _measure_batch(batch: Batch, channels: Sequence[str], families: Sequence[str
         if "shape" in families:
             columns.update({f"{part}_AreaShape_{k}": v for k, v in shape(mask).items()})
         if "intensity" in families:
-            for c, channel in enumerate(channels):
-                found = intensity(batch.images[:, c], mask)
+            for channel, found in zip(channels, intensity(batch.images, mask), strict=True):
                 columns.update({f"{part}_Intensity_{k}_{channel}": v for k, v in found.items()})
     return pd.DataFrame(columns, index=batch.ids)
 
