@@ -20,8 +20,8 @@ _OPEN: weakref.WeakValueDictionary[Path, AnnotationLog] = weakref.WeakValueDicti
 def open_log(cells: Cells, autosave: Autosave) -> tuple[AnnotationLog, list[str]]:
     """Return the log of these cells and what the user should be told about it.
 
-    ``None`` keeps it in ``mlscope_work`` beside the notebook (or under the home folder), False only in memory,
-    a path in that file.
+    ``None`` keeps it in ``mlscope_work`` beside the notebook (or under the home folder), a path in that file,
+    False only in memory.
     """
     if autosave is False:
         return AnnotationLog(fingerprint=cells.fingerprint), ["Labels are not saved (autosave=False)."]

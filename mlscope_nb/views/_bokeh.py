@@ -44,7 +44,7 @@ def library() -> tuple[str, bytes]:
 
 
 def _show_elements() -> None:
-    """Let notebooks draw HoloViews elements through our own widget, unless the user chose ``hv.extension``."""
+    """Let notebooks draw HoloViews elements through our own widget, unless ``hv.extension`` was chosen."""
     import sys
 
     if "IPython" not in sys.modules:
@@ -54,7 +54,7 @@ def _show_elements() -> None:
     shell = get_ipython()
     if shell is None:
         return
-    from holoviews import Dimensioned
+    from holoviews.core import Dimensioned
     from holoviews.ipython import notebook_extension
 
     def draw(element: Any) -> Any:

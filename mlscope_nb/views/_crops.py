@@ -47,11 +47,7 @@ class Crops:
         colours: Mapping[str, str] | None = None,
         contrast: Contrast | None = None,
     ) -> None:
-        names = (
-            [channels]
-            if isinstance(channels, str)
-            else list(cells.channels if channels is None else channels)
-        )
+        names = [channels] if isinstance(channels, str) else list(cells.channels if channels is None else channels)
         for what, given in (("channels", names), ("colours", colours or {}), ("contrast", contrast or {})):
             unknown = [c for c in given if c not in cells.channels]
             if unknown:
@@ -74,9 +70,7 @@ class Crops:
         if not len(rows):
             return np.zeros((0, self.size, self.size, 3), np.uint8)
         images = read_rows(self._images, np.asarray(rows))[:, self._which]
-        return np.stack(
-            [_pictures.fit(p, self.size) for p in _pictures.composite(images, self.limits, self.colours)]
-        )
+        return np.stack([_pictures.fit(p, self.size) for p in _pictures.composite(images, self.limits, self.colours)])
 
     def sheet(self, rows: np.ndarray) -> bytes:
         """Return the cells at these positions in one WEBP picture, ten a row."""

@@ -21,7 +21,7 @@ _KEPT = 4
 
 
 def in_background(work: Callable[[], Any], done: Callable[[Future[Any]], None]) -> Future[Any]:
-    """Run `work` in a thread and call `done` with the finished future, in the kernel's own thread if it has a loop."""
+    """Run `work` in a thread; `done` gets the finished future, in the kernel's own thread if it has a loop."""
     future: Future[Any] = Future()
     try:
         loop = asyncio.get_running_loop()

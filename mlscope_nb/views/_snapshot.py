@@ -9,9 +9,7 @@ import numpy as np
 from mlscope_nb._pictures import rgb
 
 
-def snapshot(
-    points: np.ndarray, colours: Sequence[str], *, width: int = 380, height: int = 280
-) -> np.ndarray:
+def snapshot(points: np.ndarray, colours: Sequence[str], *, width: int = 380, height: int = 280) -> np.ndarray:
     """Draw points (N, 2) in their colours on white, uint8 (height, width, 3), y upwards."""
     picture = np.full((height, width, 3), 255, np.uint8)
     kept = np.isfinite(points).all(axis=1)

@@ -1,4 +1,4 @@
-"""What all views have in common: their scripts, messages from the browser, and what a saved notebook shows."""
+"""What all views have in common: scripts, messages from the browser, what a saved notebook shows."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _STATIC = Path(__file__).parent / "static"
 # Written once per output: the saved picture hides behind the live view, and a lost view behind the picture.
 _STYLE = """<style>
 .jp-OutputArea-child:has(.mlscope-saved):has(+ .jp-OutputArea-child .mlscope) { display: none; }
-.jp-OutputArea-child:has(.mlscope-saved) + .jp-OutputArea-child:has(.jp-OutputArea-output.jupyter-widgets:not(:has(*)))
-{ display: none; }
+.jp-OutputArea-child:has(.mlscope-saved)
+  + .jp-OutputArea-child:has(.jp-OutputArea-output.jupyter-widgets:not(:has(*))) { display: none; }
 </style>"""
 
 
@@ -72,9 +72,7 @@ class FigureView(View):
 
 def saved_html(text: str, pictures: list[np.ndarray]) -> str:
     """Return the picture and note that stay in a saved notebook."""
-    images = "".join(
-        f'<img src="{_pictures.webp_data_uri(p)}" alt="" style="max-width:48%;margin-right:8px;vertical-align:top">'
-        for p in pictures
-    )
+    style = "max-width:48%;margin-right:8px;vertical-align:top"
+    images = "".join(f'<img src="{_pictures.webp_data_uri(p)}" alt="" style="{style}">' for p in pictures)
     note = f"{html.escape(text)} This is a saved picture: run this cell again to select and label cells."
     return f'{_STYLE}<div class="mlscope-saved"><p style="font-size:14px">{note}</p>{images}</div>'

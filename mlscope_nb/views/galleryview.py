@@ -105,7 +105,7 @@ class CropView(View):
 
     def _selection_changed(self, selection: Selection) -> None:
         found = selection.found
-        self._found = -1 if found is None else int(self.cells.ids.get_loc(found))
+        self._found = -1 if found is None else int(self.cells.ids.get_indexer(pd.Index([found]))[0])
 
     def _on_page(self, content: dict[str, Any], buffers: list[Any]) -> None:
         self.page(int(content["by"]))
@@ -122,9 +122,7 @@ class Gallery(CropView):
 
     _esm = script("common.js", "gallery.js", "gallery_view.js")
 
-    def __init__(
-        self, cells: Cells, rows: np.ndarray, crops: Crops, title: str | None, **traits: Any
-    ) -> None:
+    def __init__(self, cells: Cells, rows: np.ndarray, crops: Crops, title: str | None, **traits: Any) -> None:
         self._rows, self._given_title = rows, title
         super().__init__(cells, crops, **traits)
         self._draw_page()

@@ -122,7 +122,7 @@ def axes_of(cells: Cells | pd.DataFrame, embedding: Embedding) -> Axes:
         if embedding not in maps:
             raise KeyError(
                 f"No map '{embedding}'. There are: {some(maps) or 'none'}. "
-                f"Make one: cells.with_embedding('{embedding}', ms.explore.{embedding}(cells)), or name two columns."
+                f"Make one: cells.with_embedding('{embedding}', ms.explore.umap(cells)), or name two columns."
             )
         return _named(maps[embedding], embedding)
     if isinstance(embedding, pd.DataFrame):
@@ -139,11 +139,7 @@ def column_of(cells: Cells | pd.DataFrame, colour: str | pd.Series) -> pd.Series
         ids = cells.ids if isinstance(cells, Cells) else cells.index
         name = "colour" if colour.name is None else str(colour.name)
         return _align.aligned(colour.rename(name), ids, "the colours")[name]
-    tables = (
-        [cells]
-        if isinstance(cells, pd.DataFrame)
-        else [t for t in (cells.obs, cells.features) if t is not None]
-    )
+    tables = [cells] if isinstance(cells, pd.DataFrame) else [t for t in (cells.obs, cells.features) if t is not None]
     for table in tables:
         if colour in table.columns:
             return table[colour]
@@ -164,10 +160,7 @@ def _named(table: pd.DataFrame, name: str) -> Axes:
     explained = table.attrs.get("explained", ())
     labels = [f"{shown} {i + 1}" for i in range(2)]
     if len(explained) >= 2:
-        labels = [
-            f"{label} ({100 * part:.0f} % of variance)"
-            for label, part in zip(labels, explained, strict=False)
-        ]
+        labels = [f"{label} ({100 * part:.0f} % of variance)" for label, part in zip(labels, explained, strict=False)]
     return Axes(table[columns], labels[0], labels[1], shown)
 
 
@@ -189,8 +182,7 @@ def _scale(column: pd.Series) -> dict[str, Any]:
         "clim": (low, high if high > low else low + 1),
         "clipping_colors": {"NaN": MISSING},
         "colorbar": True,
-        "colorbar_opts": {"title": str(column.name), "width": 12, "title_text_font_size": "13px"},
-        "clabel": str(column.name),
+        "colorbar_opts": {"width": 12, "major_label_text_font_size": "13px"},
     }
 
 
@@ -209,9 +201,6 @@ def _looks(size: float) -> dict[str, Any]:
         "alpha": 0.85,
         "line_color": None,
         "selection_alpha": 1.0,
-        "nonselection_color": CONTEXT,
-        "nonselection_alpha": 0.45,
-        "nonselection_line_color": None,
         "fontsize": {
             "title": "15px",
             "labels": "14px",
@@ -228,7 +217,7 @@ def _hover(column: pd.Series | None, thumbnails: bool) -> Any:
     lines = [("cell", "@cell_id")] + ([] if column is None else [(str(column.name), "@colour")])
     if not thumbnails:
         return HoverTool(tooltips=lines, limit=1, mode="mouse")
-    # Bokeh escapes the values; the name of the column is ours to escape, and its @ must not be taken for a field.
+    # Bokeh escapes the values; the name of the column is ours to escape, and its @ is no field.
     names = [html.escape(name).replace("@", "&#64;") for name, _ in lines]
     rows = "".join(f"<div><b>{name}</b> {value}</div>" for name, (_, value) in zip(names, lines, strict=True))
     picture = '<img src="@picture" width="64" height="64" style="image-rendering:pixelated;display:block">'
@@ -240,6 +229,8 @@ def _finish(plot: Any, element: Any) -> None:
     from bokeh.models import BoxSelectTool, LassoSelectTool
 
     figure = plot.state
+    _grey_context(figure)
+    _axis_words(figure, element)
     for tool in figure.tools:
         if isinstance(tool, LassoSelectTool | BoxSelectTool):
             tool.continuous = False
@@ -247,10 +238,44 @@ def _finish(plot: Any, element: Any) -> None:
     for legend in figure.legend:
         legend.title_text_font_style = "bold"
         legend.border_line_color = None
-        legend.padding = 0
+        legend.location = "top_left"
+        legend.margin, legend.padding, legend.spacing = 0, 6, 2
+        legend.items = _entries(legend, element)
         if len(legend.items) > LEGEND_ENTRIES:
             legend.title = f"{legend.title} ({len(legend.items)}, first {LEGEND_ENTRIES} named)"
             legend.items = legend.items[:LEGEND_ENTRIES]
+
+
+def _entries(legend: Any, element: Any) -> list[Any]:
+    """Name the categories in the order of their colours; Bokeh would take the order in which they are drawn."""
+    from bokeh.models.annotations import LegendItem
+
+    values = pd.Series(element.dimension_values("colour", flat=True), dtype=object).astype(str)
+    first = values.drop_duplicates()
+    order = {str(name): i for i, name in enumerate(element.opts.get("style").kwargs["cmap"])}
+    rows = sorted(first.index, key=lambda row: order.get(first[row], len(order)))
+    renderers = legend.items[0].renderers
+    return [LegendItem(label={"value": first[row]}, renderers=renderers, index=int(row)) for row in rows]
+
+
+def _grey_context(figure: Any) -> None:
+    """Turn points grey that are not chosen; HoloViews would keep the colour that a column gave them."""
+    for renderer in figure.renderers:
+        glyph = getattr(renderer, "nonselection_glyph", None)
+        if glyph is not None and hasattr(glyph, "fill_color"):
+            glyph.update(fill_color=CONTEXT, line_color=None, fill_alpha=0.45, hatch_color=CONTEXT)
+
+
+def _axis_words(figure: Any, element: Any) -> None:
+    """Write upright axis names, and the name of a colour bar level above it rather than turned beside it."""
+    from bokeh.models.annotations import ColorBar, Title
+
+    for axis in figure.axis:
+        axis.axis_label_text_font_style = "normal"
+        axis.minor_tick_line_color = None
+    if any(isinstance(part, ColorBar) for part in figure.right):
+        name = element.get_dimension("colour").label
+        figure.add_layout(Title(text=name, align="right", text_font_size="13px"), "above")
 
 
 def _uris(cells: Cells | pd.DataFrame) -> list[str]:

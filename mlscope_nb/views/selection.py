@@ -201,7 +201,7 @@ _SHARED: weakref.WeakValueDictionary[str, Selection] = weakref.WeakValueDictiona
 
 
 def selection_of(cells: Cells) -> Selection:
-    """Return the one selection of these cells, the same object for every view as long as one of them lives."""
+    """Return the one selection of these cells: the same object for each view while one of them lives."""
     key = cells.fingerprint
     shared = _SHARED.get(key)
     if shared is None or not shared.ids.equals(cells.ids):

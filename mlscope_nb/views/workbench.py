@@ -16,10 +16,10 @@ from mlscope_nb._words import count, some
 from mlscope_nb.cells import Cells
 from mlscope_nb.views import _bokeh, _maps
 from mlscope_nb.views._autosave import Autosave, open_log, restored
-from mlscope_nb.views._crops import COLUMNS, Contrast, Crops
+from mlscope_nb.views._crops import Contrast, Crops
+from mlscope_nb.views._sentences import describe_selection
 from mlscope_nb.views._snapshot import snapshot
 from mlscope_nb.views._widget import script
-from mlscope_nb.views._sentences import describe_selection
 from mlscope_nb.views.colours import CONTEXT, MISSING, PALETTE, CategoryColours, as_text, is_continuous
 from mlscope_nb.views.galleryview import CropView
 from mlscope_nb.views.map import Embedding, axes_of, column_of, scatter
@@ -36,9 +36,9 @@ class Workbench(CropView):
     _esm = script("common.js", "bokeh.js", "map.js", "gallery.js", "workbench.js")
     _figure = traitlets.Unicode().tag(sync=True)
     _selected = traitlets.CBytes().tag(sync=True)
-    _map_options = traitlets.List().tag(sync=True)
+    _map_options: Any = traitlets.List().tag(sync=True)
     _map = traitlets.Unicode().tag(sync=True)
-    _colour_options = traitlets.List().tag(sync=True)
+    _colour_options: Any = traitlets.List().tag(sync=True)
     _colour = traitlets.Unicode().tag(sync=True)
     _words = traitlets.Dict().tag(sync=True)
 
@@ -68,10 +68,12 @@ class Workbench(CropView):
         first = self._first_map(cells, embedding)
         super().__init__(cells, crops, _bokeh=_bokeh.library()[0], _map=first, _colour=colour or "", **traits)
         self._colour_options, self._map_options = self._colour_choices(), self._map_choices()
-        if embedding == "umap" and first == "pca":
-            self._compute_umap()
         self._draw_map()
         self._selection_changed(self.selection)
+        # Last, so that the first picture does not share the processor with it.
+        if embedding == "umap" and first == "pca":
+            self._compute_umap()
+            self._tell()
 
     @property
     def selected(self) -> pd.Index:
@@ -131,13 +133,15 @@ class Workbench(CropView):
 
     def show(self, *, embedding: str | None = None, colour: str | None = None) -> Workbench:
         """Change the map or what it is coloured by ("" for one colour); the selection stays."""
+        before = (self._map, self._colour)
         if colour is not None:
             if colour and colour != self.label:
                 column_of(self.cells, colour)
             self._colour = colour
         if embedding is not None:
             self._change_map(embedding)
-        self._draw_map()
+        if (self._map, self._colour) != before:
+            self._draw_map()
         self._tell()
         return self
 
@@ -245,7 +249,7 @@ class Workbench(CropView):
 
     def _colour_choices(self) -> list[dict[str, str]]:
         obs = self.cells.obs
-        usable = [c for c in obs if is_continuous(obs[c]) or obs[c].nunique() <= _MOST_CATEGORIES]
+        usable = [str(c) for c in obs if is_continuous(obs[c]) or obs[c].nunique() <= _MOST_CATEGORIES]
         choices = [
             {"value": "", "label": "(nothing)"},
             {"value": self.label, "label": f"{self.label} (given here)"},
@@ -286,7 +290,7 @@ class Workbench(CropView):
         return {
             "title": f"All {count(n, 'cell')}" if every else f"{count(n, 'selected cell')}",
             "rings": every,
-            "choices": [{"value": "selected", "label": "selected"}, {"value": "all", "label": "all"}],
+            "choices": [{"value": "selected", "label": "show selected"}, {"value": "all", "label": "show all"}],
             "show": self._show,
         }
 
@@ -312,7 +316,7 @@ class Workbench(CropView):
         self._notes, self._warning = [text], warning
         self._tell()
 
-    # --- what the browser asks for ---------------------------------------------------------------------------
+    # --- what the browser asks for --------------------------------------------------------------------------
 
     def _on_selected(self, content: dict[str, Any], buffers: list[Any]) -> None:
         rows = np.frombuffer(buffers[0], dtype=np.int32)
@@ -395,8 +399,9 @@ class Workbench(CropView):
 
 
 def _prepared(figure: Any, name: str) -> Any:
-    """Give the figure what the browser side looks for: named sources, room to grow, no tooltips of its own."""
-    from bokeh.models import ColumnDataSource, GlyphRenderer, HoverTool
+    """Give the figure what the browser side needs: named sources, room to grow, no tooltips of its own."""
+    from bokeh.models import ColumnDataSource, HoverTool
+    from bokeh.models.renderers import GlyphRenderer
 
     renderer = next(r for r in figure.renderers if isinstance(r, GlyphRenderer))
     renderer.data_source.name = "cells"
@@ -433,8 +438,8 @@ def explore(
     cells : Cells
         With features or maps; images are shown if there are any.
     embedding : str, DataFrame or pair of str
-        A map by name, a table with columns x and y, or two columns. A UMAP that is not there yet is computed while
-        PCA is shown.
+        A map by name, a table with columns x and y, or two columns. A UMAP that is not there yet is computed
+        while PCA is shown.
     autosave : path or False, optional
         File of the labels; by default ``mlscope_work`` beside the notebook. False keeps them in memory only.
     colour : str, optional
@@ -453,7 +458,7 @@ def explore(
     Returns
     -------
     Workbench
-        With ``selected``, ``labels``, ``select(ids)``, ``assign(name)``, ``undo()``, ``redo()`` and ``save(path)``.
+        With ``selected``, ``labels``, ``select(ids)``, ``assign(name)``, ``undo()``, ``redo()``, ``save(path)``.
 
     Raises
     ------

@@ -35,11 +35,12 @@ function paint(figure, dark) {
   const line = dark ? "#8a8a8a" : "#757575";
   const clear = "rgba(0, 0, 0, 0)";
   figure.setv({ background_fill_color: clear, border_fill_color: clear, outline_line_color: line });
-  figure.title?.setv?.({ text_color: ink });
   for (const part of [...figure.left, ...figure.below, ...figure.right, ...figure.above, ...figure.center]) {
     if (part.type === "LinearAxis") {
       part.setv({ axis_label_text_color: ink, major_label_text_color: ink, axis_line_color: line,
         major_tick_line_color: line, minor_tick_line_color: line });
+    } else if (part.type === "Title") {
+      part.setv({ text_color: ink });
     } else if (part.type === "Legend") {
       part.setv({ label_text_color: ink, title_text_color: ink, background_fill_color: clear });
     } else if (part.type === "ColorBar") {

@@ -4,7 +4,7 @@ function makeMap(host, model, signal) {
   const tip = make("div", "ms-tip", host);
   tip.hidden = true;
   const pictures = new Map();
-  let manager = null, figure = null, source = null, found = null, drawn = "", quiet = false, resting = -1, turn = 0;
+  let manager = null, view = null, figure = null, source = null, found = null, drawn = "", quiet = false, resting = -1, turn = 0;
 
   const rows = () => { const b = bytesOf(model.get("_selected")); return new Int32Array(b.slice().buffer); };
 
@@ -12,6 +12,7 @@ function makeMap(host, model, signal) {
     const text = model.get("_figure");
     if (!text || text === drawn) return;
     drawn = text;
+    box.dataset.busy = "true";
     const mine = ++turn;
     let Bokeh;
     try { Bokeh = await bokehReady(model); } catch (error) { box.textContent = `${error.message} Run this cell again.`; return; }
@@ -28,7 +29,8 @@ function makeMap(host, model, signal) {
     for (const old of [...box.children]) if (old !== place) old.remove();
     place.style.visibility = "";
     manager = made;
-    figure = made.roots[0].model;
+    view = [...made.roots].find((v) => v.frame_view);
+    figure = view.model;
     source = figure.document.get_model_by_name("cells");
     found = figure.document.get_model_by_name("found");
     // The same map in other colours stays where the reader had zoomed to.
@@ -40,8 +42,9 @@ function makeMap(host, model, signal) {
     show();
     point();
     source.selected.properties.indices.change.connect(selectionChanged);
-    source.properties.inspected.get_value(source).properties.indices.change.connect(hovered);
+    source.inspect.connect(hovered);
     box.dataset.drawn = figure.tags[0];
+    delete box.dataset.busy;
   }
 
   const range = (r) => ({ start: r.start, end: r.end });
@@ -89,8 +92,8 @@ function makeMap(host, model, signal) {
     const words = make("div", "", tip);
     for (const line of lines) make("div", "", words, line);
     tip.hidden = false;
-    const scale = manager.roots[0].frame ?? manager.roots[0].frame_view;
-    const x = scale.x_scale.compute(source.data.x[row]), y = scale.y_scale.compute(source.data.y[row]);
+    const { x_scale, y_scale } = view.frame_view;
+    const x = x_scale.compute(source.data.x[row]), y = y_scale.compute(source.data.y[row]);
     const canvas = box.getBoundingClientRect(), outer = host.getBoundingClientRect();
     const left = canvas.left - outer.left + x, top = canvas.top - outer.top + y;
     tip.style.left = `${Math.max(0, left + (left > outer.width / 2 ? -12 - tip.offsetWidth : 12))}px`;

@@ -36,7 +36,9 @@ function render({ model, el, signal: given }) {
   function choice(parent, text) {
     const holder = make("label", "ms-choice", parent);
     make("span", "", holder, text);
-    return make("select", "", holder);
+    const select = make("select", "", holder);
+    select.setAttribute("aria-label", text);
+    return select;
   }
 
   function action(parent, text, kind, hint) {

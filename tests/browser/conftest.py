@@ -1,0 +1,161 @@
+"""A real JupyterLab in a real Chromium, as a learner has it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import nbformat
+import pytest
+
+from mlscope_nb.doctor import find_chromium
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+FLAGS += ["--disable-component-update", "--disable-sync"]
+IDLE = "()=>window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.status=='idle'"
+ASK = """async (code) => {
+  const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+  const future = kernel.requestExecute({ code, store_history: false });
+  let text = "", error = "";
+  future.onIOPub = (m) => {
+    if (m.header.msg_type === "stream") text += m.content.text;
+    if (m.header.msg_type === "error") error = m.content.ename + ": " + m.content.evalue;
+  };
+  await future.done;
+  return { text, error };
+}"""
+
+
+class Lab:
+    """JupyterLab over a folder, and a browser that looks at it."""
+
+    def __init__(self, root, port, browser):
+        self.root, self.port, self.browser = root, port, browser
+
+    def open(self, name, sources, *, width=1366, height=768, run=True, theme=None):
+        """Write a notebook, open it and run its cells; returns a Notebook."""
+        self.write(name, sources)
+        notebook = Notebook(self, name, width, height)
+        notebook.load()
+        if theme:
+            notebook.page.evaluate("t=>window.jupyterapp.commands.execute('apputils:change-theme',{theme:t})", theme)
+        if run:
+            notebook.run_all()
+        return notebook
+
+    def write(self, name, sources):
+        cells = [nbformat.v4.new_code_cell(source, id=f"c{i}") for i, source in enumerate(sources)]
+        spec = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=spec), self.root / name)
+
+
+class Notebook:
+    """One notebook in one page, with what went wrong in it."""
+
+    def __init__(self, lab, name, width, height):
+        self.lab, self.name = lab, name
+        self.page = lab.browser.new_page(viewport={"width": width, "height": height})
+        self.problems, self.left = [], []
+        self.page.on("console", lambda m: self.problems.append(m.text[:300]) if m.type == "error" else None)
+        self.page.on("pageerror", lambda e: self.problems.append(f"pageerror: {str(e)[:300]}"))
+        self.page.on("request", lambda r: self.left.append(r.url[:200]) if not _stays(r.url) else None)
+
+    def load(self):
+        address = f"http://127.0.0.1:{self.lab.port}/lab/tree/{self.name}?reset&token=t"
+        self.page.goto(address, wait_until="domcontentloaded")
+        self.page.wait_for_function(IDLE, timeout=90_000)
+
+    def run_all(self):
+        self.page.set_default_timeout(90_000)
+        self.page.evaluate("()=>window.jupyterapp.commands.execute('notebook:run-all-cells').then(()=>1)")
+        self.page.wait_for_function(IDLE)
+        errors = self.page.evaluate(
+            """()=>{const m=window.jupyterapp.shell.currentWidget.content.model.cells;const e=[];
+            for(let i=0;i<m.length;i++){const o=m.get(i).outputs;for(let j=0;o&&j<o.length;j++){
+            if(o.get(j).type=='error')e.push(JSON.stringify(o.get(j).toJSON()).slice(0,900))}}return e}"""
+        )
+        assert not errors, errors
+        self.page.set_default_timeout(20_000)
+
+    def python(self, code):
+        """Run code in the notebook's kernel and return what it printed as JSON."""
+        answer = self.page.evaluate(ASK, code)
+        assert not answer["error"], answer["error"]
+        return json.loads(answer["text"]) if answer["text"] else None
+
+    def until(self, code, expected, seconds=15):
+        """Wait until an expression in the kernel has a value; returns it."""
+        end = time.monotonic() + seconds
+        while True:
+            value = self.python(f"import json; print(json.dumps({code}))")
+            if value == expected or time.monotonic() > end:
+                assert value == expected
+                return value
+            time.sleep(0.1)
+
+    def sources(self):
+        """Return the text of all cells."""
+        return self.page.evaluate(
+            "()=>[...window.jupyterapp.shell.currentWidget.content.model.cells].map(c=>c.sharedModel.getSource())"
+        )
+
+    def close(self):
+        self.page.evaluate("async()=>{await window.jupyterapp.shell.currentWidget.sessionContext.shutdown()}")
+        self.page.close()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def lab(browser, tmp_path_factory):
+    scratch = tmp_path_factory.mktemp("jupyter")
+    root = tmp_path_factory.mktemp("notebooks")
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    process = _start(root, scratch, port)
+    yield Lab(root, port, browser)
+    process.terminate()
+    process.wait(20)
+
+
+def _start(root, scratch, port):
+    settings = scratch / "settings" / "@jupyterlab" / "apputils-extension"
+    settings.mkdir(parents=True)
+    (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
+    environment = dict(os.environ, IPYTHONDIR=str(scratch / "ipython"), OMP_NUM_THREADS="1")
+    environment |= {f"JUPYTER_{k}_DIR": str(scratch / k) for k in ("CONFIG", "DATA", "RUNTIME")}
+    environment |= {
+        "JUPYTERLAB_WORKSPACES_DIR": str(scratch / "workspaces"),
+        "JUPYTERLAB_SETTINGS_DIR": str(scratch / "settings"),
+    }
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1"]
+    command += [f"--port={port}", "--ServerApp.port_retries=0", "--IdentityProvider.token=t"]
+    command += [f"--ServerApp.root_dir={root}", "--LabApp.expose_app_in_browser=True", "--LabApp.news_url=None"]
+    with open(scratch / "lab.log", "w") as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
+    for _ in range(300):
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/api?token=t", timeout=2).close()
+            return process
+        except OSError:
+            time.sleep(0.2)
+    process.kill()
+    raise RuntimeError("JupyterLab did not start: " + (scratch / "lab.log").read_text()[-2000:])
+
+
+def _stays(address):
+    return any(part in address for part in ("//127.0.0.1", "//localhost", "data:", "blob:", "about:"))

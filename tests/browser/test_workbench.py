@@ -1,0 +1,323 @@
+"""The workbench in a real browser, driven with the mouse and the keyboard."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.browser
+
+CELLS = """
+import numpy as np, pandas as pd, json
+import mlscope_nb as ms
+rng = np.random.default_rng(3)
+n = {n}
+ids = [f"cell-{{i}}" for i in rng.permutation(n)]
+radius = rng.uniform(5, 14, n)
+y, x = np.mgrid[:32, :32] - 16
+blob = np.exp(-(x**2 + y**2) / radius[:, None, None] ** 2)
+images = np.stack([blob * 3000, (1 - blob) * 1500], axis=1) + 100
+obs = pd.DataFrame({{"plate": rng.choice(["p1", "p2", "p3"], n), "radius": radius}}, index=ids)
+umap = pd.DataFrame(rng.normal(size=(n, 2)), ids, columns=["x", "y"])
+other = pd.DataFrame(rng.uniform(size=(n, 2)), ids, columns=["x", "y"])
+cells = ms.Cells(obs, images.astype("uint16"), channels=["DNA", "actin"], embeddings={{"umap": umap, "other": other}}, batch="plate")
+"""
+OPEN = "w = ms.views.explore(cells)\nw"
+GEOMETRY = """() => {
+  const found = [...Bokeh.index.roots].filter((v) => v.frame_view && v.model.document?.get_model_by_name("cells"));
+  const view = found[found.length - 1];
+  const source = view.model.document.get_model_by_name("cells");
+  const box = view.canvas_view.el.getBoundingClientRect();
+  const frame = view.frame_view ?? view.frame;
+  const xs = frame.x_scale.v_compute(source.data.x), ys = frame.y_scale.v_compute(source.data.y);
+  const area = frame.bbox;
+  return {
+    x: Array.from(xs, (v) => v + box.left), y: Array.from(ys, (v) => v + box.top),
+    left: box.left + area.left, top: box.top + area.top, width: area.width, height: area.height,
+    range: [view.model.x_range.start, view.model.x_range.end], selected: [...source.selected.indices],
+  };
+}"""
+
+
+def inside(x, y, polygon):
+    """Which points lie in a polygon, by the crossing number."""
+    result = np.zeros(len(x), bool)
+    for (x1, y1), (x2, y2) in zip(polygon, [*polygon[1:], polygon[0]], strict=True):
+        if y1 == y2:
+            continue
+        crosses = (y1 > y) != (y2 > y)
+        result ^= crosses & (x < x1 + (y - y1) * (x2 - x1) / (y2 - y1))
+    return result
+
+
+def geometry(nb):
+    nb.page.locator(".ms-map").first.scroll_into_view_if_needed()
+    g = nb.page.evaluate(GEOMETRY)
+    return g | {"x": np.array(g["x"], float), "y": np.array(g["y"], float)}
+
+
+def drawn(nb, name="umap"):
+    nb.page.wait_for_selector(f".ms-map[data-drawn='{name}']")
+    nb.page.wait_for_selector(".ms-crops[data-ready=true]")
+
+
+def settle(nb):
+    """Wait until what Python said last is drawn."""
+    nb.page.wait_for_timeout(150)
+    nb.page.wait_for_selector(".ms-map:not([data-busy])")
+
+
+def lasso(nb, *, centre=(0.5, 0.5), radius=0.25, shift=False):
+    """Draw a star with the mouse; returns row numbers of the points in it."""
+    g = geometry(nb)
+    cx, cy = g["left"] + centre[0] * g["width"], g["top"] + centre[1] * g["height"]
+    polygon = []
+    for k in range(14):
+        r = radius * g["height"] * (1 if k % 2 else 0.55)
+        polygon.append((round(cx + r * math.cos(k * math.pi / 7)), round(cy + r * math.sin(k * math.pi / 7))))
+    mouse = nb.page.mouse
+    if shift:
+        nb.page.keyboard.down("Shift")
+    mouse.move(*polygon[0])
+    mouse.down()
+    for point in polygon[1:]:
+        mouse.move(*point)
+        # Chromium joins moves that fall into one frame: each corner needs a frame of its own.
+        nb.page.wait_for_timeout(40)
+    mouse.up()
+    if shift:
+        nb.page.keyboard.up("Shift")
+    return np.flatnonzero(inside(g["x"], g["y"], polygon))
+
+
+def ids_of(nb, rows):
+    every = nb.python("print(json.dumps(list(cells.ids)))")
+    return [every[r] for r in rows]
+
+
+def gallery_ids(nb):
+    return json.loads(nb.page.locator(".ms-crops").first.get_attribute("data-ids"))
+
+
+@pytest.fixture(scope="module")
+def nb(lab):
+    notebook = lab.open("workbench.ipynb", [CELLS.format(n=2000), OPEN, "# a cell that must stay as it is"])
+    drawn(notebook)
+    yield notebook
+    notebook.close()
+
+
+@pytest.fixture(autouse=True)
+def fresh(request):
+    if "nb" in request.fixturenames:
+        request.getfixturevalue("nb").python("w.selection.clear(); w.show(embedding='umap', colour='plate');")
+        settle(request.getfixturevalue("nb"))
+
+
+def test_a_lasso_reaches_python_exactly_and_shows_its_cells(nb):
+    rows = lasso(nb)
+    assert 100 < len(rows) < 1900
+    expected = ids_of(nb, rows)
+    nb.until("list(w.selected)", expected)
+    nb.page.wait_for_function(
+        "n => document.querySelector('.ms-side .ms-title').textContent.startsWith(n)", arg=f"{len(rows):,}"
+    )
+    shown = gallery_ids(nb)
+    assert shown == expected[: len(shown)] and len(shown) >= 12
+    assert nb.python("print(json.dumps(list(w.shown)))") == shown
+    colours = nb.page.evaluate(
+        """() => { const c = document.querySelector('.ms-crops');
+        const p = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
+        return new Set(new Uint32Array(p.buffer)).size; }"""
+    )
+    assert colours > 100
+    assert nb.page.locator(".ms-summary").inner_text().startswith(f"{len(rows):,} of 2,000 cells selected")
+
+
+def test_one_lasso_is_one_step_of_history(nb):
+    rows = lasso(nb)
+    nb.until("len(w.selected)", len(rows))
+    nb.page.wait_for_timeout(300)
+    nb.page.get_by_role("button", name="Undo").click()
+    nb.until("len(w.selected)", 0)
+    nb.page.get_by_role("button", name="Redo").click()
+    nb.until("len(w.selected)", len(rows))
+    assert sorted(geometry(nb)["selected"]) == rows.tolist()
+
+
+def test_shift_adds(nb):
+    first = lasso(nb, centre=(0.4, 0.5), radius=0.15)
+    nb.until("len(w.selected)", len(first))
+    second = lasso(nb, centre=(0.6, 0.5), radius=0.15, shift=True)
+    nb.until("list(w.selected)", ids_of(nb, np.union1d(first, second)))
+
+
+def test_paging_and_clicking_crops(nb):
+    rows = lasso(nb)
+    nb.until("len(w.selected)", len(rows))
+    nb.page.wait_for_timeout(300)
+    before = gallery_ids(nb)
+    nb.page.get_by_role("button", name="Next").click()
+    nb.page.wait_for_function(
+        "b => document.querySelector('.ms-crops').dataset.ids !== b", arg=json.dumps(before, separators=(",", ":"))
+    )
+    after = gallery_ids(nb)
+    assert after == ids_of(nb, rows)[len(before) : len(before) + len(after)]
+    nb.page.locator(".ms-crops").click(position={"x": 100, "y": 20})
+    nb.until("w.selection.found", after[1])
+    nb.page.locator(".ms-crops").click(position={"x": 100, "y": 20}, modifiers=["Shift"])
+    nb.until("len(w.selected)", len(rows) - 1)
+    assert after[1] not in nb.python("print(json.dumps(list(w.selected)))")
+
+
+def test_a_label_typed_reaches_python_and_the_disk(nb, lab):
+    rows = lasso(nb)
+    nb.until("len(w.selected)", len(rows))
+    nb.page.get_by_label("Label for the selected cells").fill("rund <b>&</b> Ωmega")
+    nb.page.get_by_role("button", name="Label selection").click()
+    nb.until("int((w.labels == 'rund <b>&</b> Ωmega').sum())", len(rows))
+    expected = ids_of(nb, rows)
+    assert nb.python("print(json.dumps(list(cells.with_obs(w.labels).obs.query('label.notna()').index)))") == expected
+    (log,) = (lab.root / "mlscope_work").glob("*.jsonl")
+    last = json.loads(log.read_text(encoding="utf-8").splitlines()[-1])
+    assert last["cell_ids"] == expected and last["value"] == "rund <b>&</b> Ωmega"
+    nb.page.wait_for_selector(".ms-note:has-text('rund <b>&</b> Ωmega')")
+
+
+def test_the_selection_survives_zoom_colour_and_map(nb):
+    rows = lasso(nb)
+    nb.until("len(w.selected)", len(rows))
+    before = geometry(nb)
+    nb.page.mouse.move(before["left"] + 100, before["top"] + 100)
+    nb.page.mouse.wheel(0, -300)
+    nb.page.wait_for_timeout(300)
+    zoomed = geometry(nb)
+    assert zoomed["range"][1] - zoomed["range"][0] < 0.95 * (before["range"][1] - before["range"][0])
+    nb.page.get_by_label("Colour by").select_option("radius")
+    nb.until("w._colour", "radius")
+    settle(nb)
+    recoloured = geometry(nb)
+    np.testing.assert_allclose(recoloured["range"], zoomed["range"])
+    assert sorted(recoloured["selected"]) == rows.tolist()
+    nb.page.get_by_label("Map", exact=True).select_option("other")
+    drawn(nb, "other")
+    assert sorted(geometry(nb)["selected"]) == rows.tolist()
+    nb.until("len(w.selected)", len(rows))
+    # A lasso on the zoomed, recoloured, other map is exact as well.
+    g = geometry(nb)
+    nb.page.mouse.move(g["left"] + 100, g["top"] + 100)
+    nb.page.mouse.wheel(0, -200)
+    nb.page.wait_for_timeout(300)
+    again = lasso(nb, radius=0.2)
+    nb.until("list(w.selected)", ids_of(nb, again))
+
+
+def test_python_selects_on_the_map(nb):
+    nb.python("w.select(cells.ids[[5, 3, 1999]]);")
+    nb.page.wait_for_timeout(300)
+    assert sorted(geometry(nb)["selected"]) == [3, 5, 1999]
+    nb.page.wait_for_function("JSON.parse(document.querySelector('.ms-crops').dataset.ids).length === 3")
+
+
+def test_resting_on_a_point_shows_its_picture(nb):
+    g = geometry(nb)
+    middle = np.hypot(g["x"] - g["left"] - g["width"] / 2, g["y"] - g["top"] - g["height"] / 2)
+    # A point on its own, so that there is one answer.
+    alone = [i for i in np.argsort(middle)[:1500] if np.sort(np.hypot(g["x"] - g["x"][i], g["y"] - g["y"][i]))[1] > 12]
+    row = int(alone[0])
+    nb.page.mouse.move(g["x"][row] - 1, g["y"][row])
+    nb.page.mouse.move(g["x"][row], g["y"][row])
+    nb.page.wait_for_selector(".ms-tip:visible img")
+    assert nb.page.locator(".ms-tip").inner_text().startswith(ids_of(nb, [row])[0])
+
+
+@pytest.mark.parametrize("where", ["map", "gallery", "button"])
+def test_keys_in_the_view_leave_the_notebook_alone(nb, where):
+    before = nb.sources()
+    g = geometry(nb)
+    if where == "map":
+        nb.page.mouse.click(g["left"] + g["width"] / 2, g["top"] + g["height"] / 2)
+    elif where == "gallery":
+        nb.page.locator(".ms-crops").click(position={"x": 20, "y": 20})
+    else:
+        nb.page.get_by_role("button", name="Invert").click()
+    for key in [
+        *"123456789",
+        "ArrowUp",
+        "ArrowDown",
+        "ArrowLeft",
+        "ArrowRight",
+        "x",
+        "z",
+        "d",
+        "d",
+        "a",
+        "b",
+        "m",
+        "0",
+        "0",
+    ]:
+        nb.page.keyboard.press(key)
+    nb.page.wait_for_timeout(200)
+    assert nb.sources() == before
+    assert nb.page.locator(".jp-Dialog").count() == 0
+
+
+def test_nothing_is_clipped_and_nothing_scrolls_inside(nb):
+    nb.page.locator(".ms-workbench").scroll_into_view_if_needed()
+    report = nb.page.evaluate(
+        """() => { const root = document.querySelector('.ms-workbench'), box = root.getBoundingClientRect(), bad = [];
+        for (const node of [root, ...root.querySelectorAll('*')]) {
+          if (node.closest('.ms-figure') && !node.matches('.ms-figure')) continue;
+          const b = node.getBoundingClientRect(), style = getComputedStyle(node);
+          if (!b.width || node.tagName === 'OPTION' || node.tagName === 'OPTGROUP') continue;
+          if (b.right > box.right + 1 || b.left < box.left - 1 || b.bottom > box.bottom + 1) bad.push('out ' + node.className);
+          if (/auto|scroll/.test(style.overflowX + style.overflowY)) bad.push('scroll ' + node.className);
+          if (node.children.length === 0 && node.textContent.trim() && parseFloat(style.fontSize) < 13) bad.push('small ' + node.className);
+          if (node.scrollWidth > node.clientWidth + 1 && style.overflowX === 'hidden') bad.push('cut ' + node.className);
+        }
+        for (let up = root.parentElement; up && !up.classList.contains('jp-Notebook'); up = up.parentElement) {
+          const s = getComputedStyle(up);
+          const scrolls = /auto|scroll/.test(s.overflowY) && up.scrollHeight > up.clientHeight + 1;
+          const sideways = /auto|scroll/.test(s.overflowX) && up.scrollWidth > up.clientWidth + 1;
+          if ((scrolls || sideways) && up.closest('.jp-Cell')) bad.push('outer scroll ' + up.className);
+        }
+        return bad; }"""
+    )
+    assert report == []
+
+
+def test_nothing_left_the_machine_and_nothing_went_wrong(nb):
+    assert nb.left == []
+    assert nb.problems == []
+
+
+def test_five_thousand_cells_and_what_a_restart_brings_back(lab):
+    notebook = lab.open("five.ipynb", [CELLS.format(n=5000), OPEN])
+    try:
+        drawn(notebook)
+        rows = lasso(notebook, radius=0.2)
+        expected = ids_of(notebook, rows)
+        notebook.until("list(w.selected)", expected)
+        shown = gallery_ids(notebook)
+        assert shown == expected[: len(shown)]
+        notebook.python("w.assign('kept');")
+        page = notebook.page
+        page.evaluate("()=>window.jupyterapp.commands.execute('docmanager:save').then(()=>1)")
+        saved = json.loads((lab.root / "five.ipynb").read_text(encoding="utf-8"))
+        outputs = json.dumps(saved["cells"][1]["outputs"])
+        assert len(outputs) < 200_000 and "run this cell again" in outputs
+        page.evaluate("async()=>{await window.jupyterapp.shell.currentWidget.sessionContext.restartKernel()}")
+        notebook.load()
+        page.wait_for_selector(".mlscope-saved img", state="visible")
+        assert "run this cell again" in page.locator(".mlscope-saved").inner_text()
+        assert page.get_by_text("model not found").count() == 0 or not page.get_by_text("model not found").is_visible()
+        notebook.run_all()
+        drawn(notebook)
+        assert page.locator(".mlscope-saved").is_hidden()
+        assert notebook.python("print(json.dumps(w.labels.dropna().to_dict()))") == dict.fromkeys(expected, "kept")
+        page.wait_for_selector(f".ms-note:has-text('Restored {len(rows):,} labels')")
+        assert notebook.left == []
+    finally:
+        notebook.close()
