@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mlscope_nb.datasets.embedded import about, load_fields, names
     from mlscope_nb.datasets.examples import load
-    from mlscope_nb.datasets.simulator import Truth, doses, phenotypes, simulate
+    from mlscope_nb.datasets.simulator import Truth, doses, phenotypes, simulate, simulate_fields
 
 _NAMES = {
     "Truth": "simulator",
@@ -19,9 +19,10 @@ _NAMES = {
     "names": "embedded",
     "phenotypes": "simulator",
     "simulate": "simulator",
+    "simulate_fields": "simulator",
 }
 
-__all__ = ["Truth", "about", "doses", "load", "load_fields", "names", "phenotypes", "simulate"]
+__all__ = ["Truth", "about", "doses", "load", "load_fields", "names", "phenotypes", "simulate", "simulate_fields"]
 
 
 def __getattr__(name: str) -> Any:

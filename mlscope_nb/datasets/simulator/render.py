@@ -40,6 +40,7 @@ class Rendered:
     mask: Floats  # (Y, X) uint8
     nucleus: Floats
     cytoplasm: Floats
+    at_edge: bool  # of the field
 
 
 def render(plan: Plan, cell: CellPlan, without: Without | None = None) -> Rendered:
@@ -50,7 +51,7 @@ def render(plan: Plan, cell: CellPlan, without: Without | None = None) -> Render
     light = _seen(cell, made.light, optics)
     if without == "cue" and cell.phenotype != "none":
         bare = scene(plan, cell, fault, with_cue=False).light
-        near = _framed(_widened(bare - made.light, optics.sigma), cell)
+        near = _framed(widened(bare - made.light, optics.sigma), cell)
         light = np.where(near, _seen(cell, bare, optics), light)
     if cell.shortcut and without != "shortcut":
         light[1] += mark(plan.study.size)
@@ -58,9 +59,8 @@ def render(plan: Plan, cell: CellPlan, without: Without | None = None) -> Render
     noise = stream(plan.study.seed, "noise", cell.plate, cell.well, cell.index)
     image = photographed(electrons, plan.study.doses.noise, noise)
     labels, nuclei = _framed(made.labels, cell), _framed(made.nuclei, cell)
-    if fault.cut_at:
-        _cut(fault, image, labels, nuclei, fill=grey(optics.background * optics.exposure))
-    return Rendered(image, labels, nuclei, np.where(nuclei > 0, 0, labels))
+    at_edge = fault.cut_at > 0 and _cut(fault, image, labels, nuclei, fill=grey(optics.background * optics.exposure))
+    return Rendered(image, labels, nuclei, np.where(nuclei > 0, 0, labels), at_edge)
 
 
 def cue(plan: Plan, cell: CellPlan) -> Floats:
@@ -74,7 +74,7 @@ def cue(plan: Plan, cell: CellPlan) -> Floats:
 def cue_reach(plan: Plan, cell: CellPlan) -> Floats:
     """Return the pixels (Y, X) that the microscope lets the cue reach: the only ones that differ without it."""
     sigma = cell_optics(plan, cell, cell_fault(plan, cell)).sigma
-    return _framed(_widened(_change(plan, cell), sigma), cell)
+    return _framed(widened(_change(plan, cell), sigma), cell)
 
 
 def mark(size: int) -> Floats:
@@ -83,6 +83,16 @@ def mark(size: int) -> Floats:
     distance = np.sqrt((y - np.float32(size - 7)) ** 2 + (x - np.float32(6)) ** 2)
     ring: Floats = np.float32(MARK_LIGHT) * np.clip(1 - (np.abs(distance - 3) / np.float32(1.5)) ** 2, 0, 1)
     return ring
+
+
+def place(plan: Plan, cell: CellPlan) -> tuple[float, float]:
+    """Return where the middle of the crop lies in its field; a cut cell lies at the edge."""
+    fault = cell_fault(plan, cell)
+    if not fault.cut_at:
+        return cell.place
+    near = plan.study.size / 2 - fault.cut_at
+    y, x = cell.place
+    return ((near, x), (FIELD_SIZE - near, x), (y, near), (y, FIELD_SIZE - near))[fault.cut_side]
 
 
 def cell_fault(plan: Plan, cell: CellPlan) -> Fault:
@@ -124,8 +134,8 @@ def _change(plan: Plan, cell: CellPlan) -> Floats:
     return scene(plan, cell, fault, with_cue=False).light - change
 
 
-def _widened(change: Floats, sigma: tuple[float, ...]) -> Floats:
-    """Return the pixels (Y, X) that any change reaches through the microscope."""
+def widened(change: Floats, sigma: tuple[float, ...]) -> Floats:
+    """Return the pixels (Y, X) that any change of the light (C, Y, X) reaches through the microscope."""
     found: Floats = (change != 0).any(0)
     reach = math.ceil(4 * max(sigma)) if max(sigma) else 0
     if not found.any() or not reach:
@@ -143,19 +153,21 @@ def _seen(cell: CellPlan, light: Floats, optics: Optics) -> Floats:
 def _lit(plan: Plan, cell: CellPlan, optics: Optics) -> Floats:
     """Return the illumination (Y, X) where the crop lies in its field."""
     size = plan.study.size
-    y, x = ((p - size / 2 + np.arange(size)) / FIELD_SIZE * 2 - 1 for p in cell.place)
+    y, x = ((p - size / 2 + np.arange(size)) / FIELD_SIZE * 2 - 1 for p in place(plan, cell))
     return illumination(optics, y, x)
 
 
-def _cut(fault: Fault, image: Floats, *masks: Floats, fill: Floats) -> None:
-    """Take away what lies beyond the field, in place: background there, and no masks, as `crop` leaves it."""
+def _cut(fault: Fault, image: Floats, *masks: Floats, fill: Floats) -> bool:
+    """Take away what lies beyond the field, in place, as `crop` leaves it; return whether the cell was touched."""
     n = fault.cut_at
     first, last, everything = slice(None, n), slice(-n, None), slice(None)
     sides = ((first, everything), (last, everything), (everything, first), (everything, last))
     rows, columns = sides[fault.cut_side]
+    touched = bool((masks[0][rows, columns] == 1).any())
     image[:, rows, columns] = fill[:, None, None]
     for mask in masks:
         mask[rows, columns] = 0
+    return touched
 
 
 def _framed(canvas: Floats, cell: CellPlan) -> Floats:

@@ -12,9 +12,9 @@ from tqdm.auto import tqdm
 from mlscope_nb.cells import Cells
 from mlscope_nb.datasets.simulator.doses import Preset, resolve
 from mlscope_nb.datasets.simulator.layout import CLASSES, CONTROL, FORMATS
-from mlscope_nb.datasets.simulator.plan import CELLS_PER_FIELD, FIELD_SIZE, CellPlan, Plan, Study, make_plan
-from mlscope_nb.datasets.simulator.render import render
-from mlscope_nb.datasets.simulator.truth import Truth
+from mlscope_nb.datasets.simulator.plan import CELLS_PER_FIELD, CellPlan, Plan, Study, make_plan
+from mlscope_nb.datasets.simulator.render import place, render
+from mlscope_nb.datasets.simulator.truth import CropPictures, Truth
 
 CHANNELS = ("DNA", "actin", "puncta")
 PIXEL_SIZE_UM = 0.65
@@ -84,12 +84,14 @@ def simulate(
     n = len(plan.cells)
     images = np.empty((n, len(CHANNELS), size, size), np.uint16)
     masks, nuclei, cytoplasm = (np.empty((n, size, size), np.uint8) for _ in range(3))
+    at_edge = np.zeros(n, bool)
     for i, cell in enumerate(tqdm(plan.cells, desc="Drawing cells", unit="cell", delay=2, leave=False)):
         made = render(plan, cell)
+        at_edge[i] = made.at_edge
         images[i], masks[i], nuclei[i], cytoplasm[i] = made.image, made.mask, made.nucleus, made.cytoplasm
     ids = pd.Index([plan.cell_id((c.plate, c.well, c.index)) for c in plan.cells], dtype=object, name="cell_id")
     cells = Cells(
-        _observed(plan, ids, _cut(masks)),
+        _observed(plan, ids, at_edge),
         images,
         masks=masks,
         compartments={"nucleus": nuclei, "cytoplasm": cytoplasm},
@@ -98,7 +100,7 @@ def simulate(
         history=[{"step": "simulate", **described(study, version, doses)}],
         **DESIGN,
     )
-    return cells, Truth(true_obs(plan, ids), plan)
+    return cells, Truth(true_obs(plan, ids), CropPictures(plan, ids))
 
 
 DESIGN: dict[str, Any] = {
@@ -171,7 +173,7 @@ def _observed(plan: Plan, ids: pd.Index, at_edge: np.ndarray) -> pd.DataFrame:
     """Return what the microscope and the layout file say about each cell."""
     cells: Sequence[CellPlan] = plan.cells
     of = [plan.well(c.plate, c.well) for c in cells]
-    half = plan.study.size / 2
+    places = [place(plan, c) for c in cells]
     return pd.DataFrame(
         {
             "plate": [w.plate_name for w in of],
@@ -185,16 +187,9 @@ def _observed(plan: Plan, ids: pd.Index, at_edge: np.ndarray) -> pd.DataFrame:
             "field_id": [
                 f"{w.plate_name}-{w.name}-f{c.index // CELLS_PER_FIELD + 1}" for w, c in zip(of, cells, strict=True)
             ],
-            "y_px": [round(float(np.clip(c.place[0], half, FIELD_SIZE - half)), 1) for c in cells],
-            "x_px": [round(float(np.clip(c.place[1], half, FIELD_SIZE - half)), 1) for c in cells],
+            "y_px": [round(y, 1) for y, _ in places],
+            "x_px": [round(x, 1) for _, x in places],
             "at_edge": at_edge,
         },
         index=ids,
     )
-
-
-def _cut(masks: np.ndarray) -> np.ndarray:
-    """Return True for cells whose mask touches the edge of its crop."""
-    own = masks == 1
-    touches: np.ndarray = own[:, 0].any(1) | own[:, -1].any(1) | own[:, :, 0].any(1) | own[:, :, -1].any(1)
-    return touches

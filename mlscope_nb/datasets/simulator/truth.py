@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -11,11 +12,60 @@ from mlscope_nb._align import positions, read_only
 from mlscope_nb.datasets.simulator.plan import Plan
 from mlscope_nb.datasets.simulator.render import Without, cue, cue_reach, mark, render
 
-Pictures = Callable[[int], np.ndarray]
+
+class Pictures(Protocol):
+    """What draws the pictures of an answer key again: crops of cells, or whole fields."""
+
+    ids: pd.Index
+    size: int
+
+    def image(self, row: int, without: Without | None) -> np.ndarray:
+        """Return one image (C, Y, X)."""
+
+    def cue(self, row: int) -> np.ndarray:
+        """Return the pixels (Y, X) of the cue."""
+
+    def reach(self, row: int) -> np.ndarray:
+        """Return the pixels (Y, X) that the cue reaches through the microscope."""
+
+    def mark(self, row: int) -> np.ndarray:
+        """Return the pixels (Y, X) of the shortcut."""
+
+    def chosen(self, rows: np.ndarray) -> Pictures:
+        """Return the pictures of some rows."""
+
+
+class CropPictures:
+    """Crops, one for each cell of a plan."""
+
+    def __init__(self, plan: Plan, ids: pd.Index, rows: np.ndarray | None = None) -> None:
+        self.ids, self.size = ids, plan.study.size
+        self._plan, self._rows = plan, np.arange(len(ids)) if rows is None else rows
+
+    def image(self, row: int, without: Without | None) -> np.ndarray:
+        """Return one image (C, Y, X)."""
+        return render(self._plan, self._plan.cells[self._rows[row]], without).image
+
+    def cue(self, row: int) -> np.ndarray:
+        """Return the pixels (Y, X) of the cue."""
+        return cue(self._plan, self._plan.cells[self._rows[row]])
+
+    def reach(self, row: int) -> np.ndarray:
+        """Return the pixels (Y, X) that the cue reaches through the microscope."""
+        return cue_reach(self._plan, self._plan.cells[self._rows[row]])
+
+    def mark(self, row: int) -> np.ndarray:
+        """Return the pixels (Y, X) of the shortcut."""
+        drawn: np.ndarray = mark(self.size) > 0
+        return drawn & self._plan.cells[self._rows[row]].shortcut
+
+    def chosen(self, rows: np.ndarray) -> CropPictures:
+        """Return the crops of some rows."""
+        return CropPictures(self._plan, self.ids[rows], self._rows[rows])
 
 
 class Truth:
-    """What is known about simulated cells and not to be found in the cells themselves.
+    """What is known about a simulated study and is not to be found in its cells or fields.
 
     Attributes
     ----------
@@ -25,19 +75,22 @@ class Truth:
         - ``label``: what the well really got (the cells may say otherwise)
         - ``fault``: "none", "defocus", "saturation", "debris", "empty", "touching" or "cut"
         - ``duplicate_of``: id of the cell that this is another photograph of, or None
-        - ``mislabelled``: the label in the cells is wrong; ``swapped_well``: with its whole well
-        - ``responder``: shows the phenotype of its treatment; ``strength``: how strongly (0 = not)
+        - ``mislabelled``: the label in the cells is wrong; ``swapped_well``: because its well was mixed up
+        - ``responder``: shows the phenotype of its treatment; ``strength``: how strongly (0: not at all)
         - ``shortcut``: carries the mark in the corner
         - ``phenotype``: what it shows ("none", a treatment's name, or "binucleate", the rare one)
+    fields : DataFrame or None
+        One row per field, with its ``fault`` and ``shortcut``, where whole fields were simulated.
+    ids : Index
+        Of what `render` and `cues` show: cells, or whole fields.
     """
 
-    def __init__(self, obs: pd.DataFrame, plan: Plan, rows: Sequence[int] | None = None) -> None:
-        self._obs, self._plan = obs, plan
-        self._rows = range(len(obs)) if rows is None else rows
+    def __init__(self, obs: pd.DataFrame, pictures: Pictures, fields: pd.DataFrame | None = None) -> None:
+        self._obs, self._pictures, self._fields = obs, pictures, fields
         self._cues: np.ndarray | None = None
 
     def __len__(self) -> int:
-        return len(self._obs)
+        return len(self._pictures.ids)
 
     @property
     def obs(self) -> pd.DataFrame:
@@ -45,41 +98,44 @@ class Truth:
         return self._obs.copy()
 
     @property
+    def fields(self) -> pd.DataFrame | None:
+        """A copy of the truth about whole fields, or None."""
+        return None if self._fields is None else self._fields.copy()
+
+    @property
     def ids(self) -> pd.Index:
-        """The cell ids in order."""
-        return self._obs.index
+        """The ids of the pictures: cells, or fields."""
+        return self._pictures.ids
 
     @property
     def cues(self) -> np.ndarray:
         """Pixels (N, Y, X) that carry the phenotype: those that change when it is taken away, before any blur."""
         if self._cues is None:
-            self._cues = read_only(self._stack(self.ids, lambda row: cue(self._plan, self._plan.cells[row]), bool))
+            self._cues = read_only(self._stack(self.ids, "cue"))
         return self._cues
 
     @property
     def marks(self) -> np.ndarray:
         """Pixels (N, Y, X) of the shortcut's mark."""
-        drawn = mark(self._plan.study.size) > 0
-        marks: np.ndarray = self._obs["shortcut"].to_numpy(bool)[:, None, None] & drawn
-        return marks
+        return self._stack(self.ids, "mark")
 
     def cue_reach(self, ids: Iterable[str] | str) -> np.ndarray:
         """Return the pixels (n, Y, X) that can differ without the cue: the cue as wide as the microscope makes it."""
-        return self._stack(ids, lambda row: cue_reach(self._plan, self._plan.cells[row]), bool)
+        return self._stack(ids, "reach")
 
     def render(self, ids: Iterable[str] | str, without: Without | None = None) -> np.ndarray:
-        """Render cells again, with the same noise, as they would have been without something.
+        """Render again, with the same noise, as it would have been without something.
 
         Parameters
         ----------
-        ids : ids of cells
+        ids : ids of cells (or of fields, where fields were simulated)
         without : {"cue", "shortcut", "fault"}, optional
             What to leave out: the phenotype, the mark in the corner, or the fault. None: as they are.
 
         Returns
         -------
         numpy.ndarray
-            Images (n, C, Y, X), uint16. Cells that have nothing to leave out are equal byte for byte.
+            Images (n, C, Y, X), uint16. Those that have nothing to leave out are equal byte for byte.
 
         Raises
         ------
@@ -97,14 +153,23 @@ class Truth:
         """
         if without not in (None, "cue", "shortcut", "fault"):
             raise ValueError(f"without={without!r}, expected 'cue', 'shortcut', 'fault' or None.")
-        return self._stack(ids, lambda row: render(self._plan, self._plan.cells[row], without).image, np.uint16)
+        chosen = positions(ids, self.ids)
+        images = np.zeros((len(chosen), 3, self._pictures.size, self._pictures.size), np.uint16)
+        for i, row in enumerate(chosen):
+            images[i] = self._pictures.image(row, without)
+        return images
 
     def subset(self, ids: Iterable[str] | str) -> Truth:
-        """Return the truth about these cells, in this order, as ``cells.subset`` does."""
-        chosen = positions(ids, self.ids)
-        new = Truth(self._obs.iloc[chosen], self._plan, [self._rows[r] for r in chosen])
+        """Return the truth about these cells (or fields), in this order, as ``cells.subset`` does."""
+        rows = positions(ids, self.ids)
+        pictures = self._pictures.chosen(rows)
+        if self._fields is None:
+            new = Truth(self._obs.iloc[rows], pictures)
+        else:
+            obs = self._obs[self._obs["field_id"].isin(pictures.ids)]
+            new = Truth(obs, pictures, self._fields.iloc[rows])
         if self._cues is not None:
-            new._cues = read_only(self._cues[chosen])
+            new._cues = read_only(self._cues[rows])
         return new
 
     def __repr__(self) -> str:
@@ -117,13 +182,13 @@ class Truth:
             "with a shortcut": int(known["shortcut"].sum()),
         }
         said = ", ".join(f"{n:,} {what}" for what, n in counts.items())
-        return f"Truth about {len(self):,} cells: {said}"
+        where = "" if self._fields is None else f" in {len(self._fields):,} fields"
+        return f"Truth about {len(known):,} cells{where}: {said}"
 
-    def _stack(self, ids: Iterable[str] | str, picture: Pictures, dtype: type) -> np.ndarray:
+    def _stack(self, ids: Iterable[str] | str, what: str) -> np.ndarray:
         chosen = positions(ids, self.ids)
-        size = self._plan.study.size
-        shape = (3, size, size) if dtype is np.uint16 else (size, size)
-        stack = np.zeros((len(chosen), *shape), dtype)
+        stack = np.zeros((len(chosen), self._pictures.size, self._pictures.size), bool)
+        picture = getattr(self._pictures, what)
         for i, row in enumerate(chosen):
-            stack[i] = picture(self._rows[row])
+            stack[i] = picture(int(row))
         return stack
