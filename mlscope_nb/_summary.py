@@ -19,6 +19,7 @@ STYLE = (
     "font-family:var(--jp-ui-font-family,sans-serif);font-size:14px;color:var(--jp-ui-font-color1,#111);"
     "border-left:4px solid #0072b2;padding:4px 12px;max-width:900px"
 )
+CELL = "text-align:left;vertical-align:top;padding:1px 0;line-height:1.4;font-size:14px"
 NOTE = "background:rgba(230,159,0,.18);padding:4px 8px;margin:6px 0"
 
 
@@ -101,8 +102,7 @@ def _notes(history: Iterable[Mapping[str, Any]]) -> list[str]:
 
 def _html(title: str, facts: Mapping[str, str], notes: Iterable[str], pictures: str) -> str:
     rows = "".join(
-        f'<tr><th style="text-align:left;padding:1px 12px 1px 0;vertical-align:top">{escape(k)}</th>'
-        f'<td style="text-align:left">{escape(v)}</td></tr>'
+        f'<tr><th style="{CELL};padding-right:12px">{escape(k)}</th><td style="{CELL}">{escape(v)}</td></tr>'
         for k, v in facts.items()
     )
     warnings = "".join(f'<div style="{NOTE}">Note: {escape(note)}</div>' for note in notes)

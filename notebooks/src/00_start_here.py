@@ -116,13 +116,14 @@ cells.table(["Cells_AreaShape_Area", "Nuclei_AreaShape_Area"]).head()
 # ## The map and the lasso
 #
 # Nobody can look at so many numbers at once. A **map** places every cell as a point, so that cells with similar numbers
-# lie near each other. The first map (PCA) is there at once; a second one (UMAP) takes its place when it is ready.
+# lie near each other. The first map (PCA) is there at once; a second one (UMAP) takes its place when it is ready. The
+# colour shows the area of each cell, in pixels.
 #
 # **Now draw.** Hold the mouse button and circle some points. The pictures on the right are *those* cells. Circle another
 # region: what is different? Then type a name and press **Label**.
 
 # %%
-map_view = ms.views.explore(cells)
+map_view = ms.views.explore(cells, colour="Cells_AreaShape_Area")
 map_view
 
 # %% [markdown]
@@ -133,7 +134,7 @@ map_view
 large = cells.where("Cells_AreaShape_Area > 1000").ids
 mine = map_view.selected
 picked = ms.lessons.checkpoint("00_start_here/picked", mine, otherwise=large)
-cells.subset(picked)
+len(picked)
 
 # %% [markdown]
 # ## Exercise 1: cells at the edge
@@ -199,7 +200,7 @@ ms.lessons.check("00_start_here/position")
 ms.study.describe(cells)
 
 # %% [markdown]
-# And it counts accordingly. The mean cell area, with an interval over pictures, not over cells:
+# And it counts accordingly. The mean cell area in pixels, with an interval over pictures, not over cells:
 
 # %%
 ms.study.t_interval("Cells_AreaShape_Area", cells)
