@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 00 · Start here: from a picture to the cells behind a plot
 #
-# **What you will be able to do** after this notebook
+# ## What you will be able to do
 #
 # - run a notebook, change a line, and get out of trouble;
 # - look at real microscopy images, channel by channel;
