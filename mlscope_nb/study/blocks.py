@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations, product
 from math import comb, prod
 from typing import Any, Literal
@@ -91,11 +92,10 @@ class Blocks:
 
     def series(self, codes: np.ndarray) -> pd.Series:
         """Return the labels of the cells when the items carry these class numbers."""
-        first = np.array([np.flatnonzero(self.labels.to_numpy() == value)[0] for value in self.classes])
         rows = np.arange(len(self.labels))
         known = self.of_cell >= 0
-        rows[known] = first[codes[self.of_cell[known]]]
-        return pd.Series(self.labels.array.take(rows), index=self.labels.index, name=self.labels.name)
+        rows[known] = self._examples[codes[self.of_cell[known]]]
+        return self.labels.iloc[rows].set_axis(self.labels.index)
 
     def means(self, values: pd.Series) -> np.ndarray:
         """Return the mean of each item: cells to units, units to the item."""
@@ -104,6 +104,12 @@ class Blocks:
         pairs, of_pair = np.unique(self.of_cell[known] * n_units + self.unit_of_cell[known], return_inverse=True)
         in_unit = np.bincount(of_pair, values.to_numpy()[known]) / np.bincount(of_pair)
         return np.bincount(pairs // n_units, in_unit) / np.bincount(pairs // n_units)
+
+    @cached_property
+    def _examples(self) -> np.ndarray:
+        """Row of the first cell of each class, from which labels of the right type are taken."""
+        known = np.flatnonzero(self.of_cell >= 0)
+        return known[np.unique(self.code[self.of_cell[known]], return_index=True)[1]]
 
     def _strata(self) -> list[np.ndarray]:
         return [np.flatnonzero(self.stratum == s) for s in range(int(self.stratum.max()) + 1)]
@@ -167,17 +173,17 @@ def ordered(values: pd.Series) -> list[Any]:
 
 
 def _scheme(parts: dict[str, np.ndarray], within: Within, unit_names: pd.Index) -> tuple[Scheme, str]:
-    if (_different(parts["unit"], parts["label"]) > 1).any():
+    if (different(parts["unit"], parts["label"]) > 1).any():
         return "classes within unit", "Labels vary within units: each unit is compared with itself."
     if "batch" not in parts:
         return "units", ""
-    spanning = unit_names[np.flatnonzero(_different(parts["unit"], parts["batch"]) > 1)]
+    spanning = unit_names[np.flatnonzero(different(parts["unit"], parts["batch"]) > 1)]
     if len(spanning):
         found = f"{count(len(spanning), 'unit')} in more than one batch: {some(spanning)}."
         if within == "batch":
             raise ValueError(f"{found} Labels cannot be kept within batches. Declare units that lie in one batch each.")
         return "units", f"{found} The batch is not taken into account."
-    classes_in = _different(parts["batch"], parts["label"])
+    classes_in = different(parts["batch"], parts["label"])
     classes_in = classes_in[classes_in > 0]
     if (classes_in > 1).any() or within == "batch":
         left_out = int((classes_in == 1).sum())
@@ -186,8 +192,8 @@ def _scheme(parts: dict[str, np.ndarray], within: Within, unit_names: pd.Index) 
     return "batches", f"Each batch holds one class: {len(classes_in)} batches are compared, not their units."
 
 
-def _different(groups: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """How many different values stand in each group, by group number."""
+def different(groups: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return how many different values stand in each group, by group number."""
     size = int(values.max()) + 1
     return np.bincount(np.unique(groups * size + values) // size)
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,8 +12,9 @@ import pandas as pd
 from mlscope_nb._design import Columns
 from mlscope_nb._words import count, some
 from mlscope_nb.cells import Cells
+from mlscope_nb.study._parts import parts
 from mlscope_nb.study._result import Result
-from mlscope_nb.study.blocks import ordered
+from mlscope_nb.study.blocks import different, ordered
 from mlscope_nb.study.units import columns_of, groups, noun, plural
 
 CELL = "cell"
@@ -69,12 +69,20 @@ class Nested(NamedTuple):
 
 
 class _Layout(NamedTuple):
-    """What a split needs to know of the cells: group, unit and label of each, and the words for them."""
+    """What a split needs to know of the cells: numbers of the group, unit and class of each, and their names."""
 
-    frame: pd.DataFrame
+    ids: pd.Index
+    group: np.ndarray
+    unit: np.ndarray
+    label: np.ndarray
+    names: pd.Index
+    classes: list[Any]
     by: str
-    stratify: bool
     note: str
+
+    def only(self, rows: np.ndarray) -> _Layout:
+        """The layout of some of the cells."""
+        return self._replace(ids=self.ids[rows], group=self.group[rows], unit=self.unit[rows], label=self.label[rows])
 
 
 def split(cells: Cells, by: Columns = None, n_splits: int = 5, seed: int = 0, *, stratify: bool = True) -> list[Split]:
@@ -112,7 +120,7 @@ def split(cells: Cells, by: Columns = None, n_splits: int = 5, seed: int = 0, *,
     """
     if n_splits < 2:
         raise ValueError(f"n_splits is {n_splits}, expected at least 2: one part to train on, one to test on.")
-    return _split(_layout(cells, by, stratify), n_splits, seed)
+    return _split(_layout(cells, by), n_splits, seed, stratify)
 
 
 def leave_one_out(cells: Cells, by: Columns = "batch") -> list[Split]:
@@ -138,11 +146,10 @@ def leave_one_out(cells: Cells, by: Columns = "batch") -> list[Split]:
     """
     if by == CELL:
         raise ValueError("leave_one_out(by='cell') would train on the units that it tests on. Use split(by='cell').")
-    layout = _layout(cells, by, True)
-    names = np.unique(layout.frame["group"])
-    if len(names) < 2:
-        raise ValueError(_too_few_groups(layout, names, 2))
-    return [_as_split(layout, (layout.frame["group"] == name).to_numpy()) for name in names]
+    layout = _layout(cells, by)
+    if len(layout.names) < 2:
+        raise ValueError(_too_few_groups(layout, np.unique(layout.group), 2))
+    return [_as_split(layout, layout.group == number) for number in range(len(layout.names))]
 
 
 def nested(
@@ -183,11 +190,11 @@ def nested(
     """
     if min(n_splits, n_inner) < 2:
         raise ValueError(f"n_splits is {n_splits} and n_inner {n_inner}, expected at least 2 each.")
-    layout = _layout(cells, by, stratify)
+    layout = _layout(cells, by)
     result = []
-    for outer in _split(layout, n_splits, seed):
-        inside = layout._replace(frame=layout.frame.loc[outer.train_ids])
-        result.append(Nested(outer, _split(inside, n_inner, seed)))
+    for outer in _split(layout, n_splits, seed, stratify):
+        inside = layout.only(layout.ids.isin(outer.train_ids))
+        result.append(Nested(outer, _split(inside, n_inner, seed, stratify)))
     return result
 
 
@@ -212,19 +219,20 @@ def check_split(cells: Cells, splits: Split | Iterable[Split | tuple[Iterable[st
     >>> cells = Cells(obs, unit="well")
     >>> check_split(cells, split(cells, n_splits=2))
     """
-    units = cells.units
+    units, names = pd.factorize(cells.units, sort=True)
     for number, part in enumerate([splits] if isinstance(splits, Split) else splits):
         train, test = (pd.Index(list(ids), dtype=object) for ids in part)
         where = f"Split {number}"
         if not len(train) or not len(test):
             raise ValueError(f"{where} has no cells to {'train' if not len(train) else 'test'} on.")
-        unknown = train.append(test).difference(units.index)
+        rows = [cells.ids.get_indexer(ids) for ids in (train, test)]
+        unknown = train[rows[0] < 0].append(test[rows[1] < 0])
         if len(unknown):
             raise ValueError(f"{where} names cells that are not there: {some(unknown)}.")
         twice = train.intersection(test)
         if len(twice):
             raise ValueError(f"{where} trains and tests on {count(len(twice), 'same cell')}: {some(twice)}.")
-        shared = np.intersect1d(units[train], units[test])
+        shared = names[np.intersect1d(units[rows[0]], units[rows[1]])]
         if len(shared):
             raise ValueError(
                 f"{where} has cells of {count(len(shared), 'unit')} in training and test: {some(shared)}. "
@@ -232,29 +240,35 @@ def check_split(cells: Cells, splits: Split | Iterable[Split | tuple[Iterable[st
             )
 
 
-def _layout(cells: Cells, by: Columns, stratify: bool) -> _Layout:
-    names, note = columns_of(cells, by), ""
-    units = cells.units if cells.design.unit else None
+def _layout(cells: Cells, by: Columns) -> _Layout:
+    note = ""
     if by == CELL:
-        group, word, note = pd.Series(cells.ids, index=cells.ids), CELL, "Random split over cells."
+        keys, word, note = pd.Series(cells.ids), CELL, "Random split over cells."
     else:
-        group, word = groups(cells, by), noun(names)
-    if units is None:
+        keys, word = groups(cells, by), noun(columns_of(cells, by))
+    group, names = pd.factorize(keys, sort=True)
+    if cells.design.unit:
+        unit, unit_names = pd.factorize(cells.units, sort=True)
+        if by != CELL:
+            _refuse_cut_units(unit, group, unit_names, word)
+    else:
+        unit = group
         note = f"{note} No unit is declared: each {word} is taken to be independent.".strip()
-        units = group
-    frame = pd.DataFrame({"group": group, "unit": units}, index=cells.ids)
-    if by != CELL:
-        _refuse_cut_units(frame, word)
-    has_label = cells.design.label is not None
-    labels = cells.labels if has_label else pd.Series(np.nan, index=cells.ids)
-    usable = has_label and (not pd.api.types.is_float_dtype(labels) or labels.nunique() <= MANY_CLASSES)
-    frame["label"] = labels if usable else np.nan
-    return _Layout(frame, word, bool(stratify and usable and labels.notna().any()), note)
+    label, classes = _classes(cells)
+    return _Layout(cells.ids, group, unit, label, pd.Index(names), classes, word, note)
 
 
-def _refuse_cut_units(frame: pd.DataFrame, word: str) -> None:
-    spread = frame.groupby("unit")["group"].nunique()
-    cut = spread.index[spread > 1]
+def _classes(cells: Cells) -> tuple[np.ndarray, list[Any]]:
+    """Class number of each cell, -1 without a label; numbers with many values are no classes."""
+    labels = cells.labels if cells.design.label is not None else None
+    if labels is None or (pd.api.types.is_float_dtype(labels) and labels.nunique() > MANY_CLASSES):
+        return np.full(len(cells), -1), []
+    classes = ordered(labels)
+    return pd.Index(classes, dtype=object).get_indexer(pd.Index(labels, dtype=object)), classes
+
+
+def _refuse_cut_units(unit: np.ndarray, group: np.ndarray, names: pd.Index, word: str) -> None:
+    cut = names[np.flatnonzero(different(unit, group) > 1)]
     if len(cut):
         raise ValueError(
             f"{count(len(cut), 'unit')} in more than one {word}: {some(cut)}. Holding out a {word} leaves "
@@ -263,71 +277,30 @@ def _refuse_cut_units(frame: pd.DataFrame, word: str) -> None:
         )
 
 
-def _split(layout: _Layout, n_splits: int, seed: int) -> list[Split]:
-    frame = layout.frame
-    usable = frame[frame["label"].notna()] if layout.stratify else frame
-    names = np.unique(usable["group"])
-    if len(names) < n_splits:
-        raise ValueError(_too_few_groups(layout, names, n_splits))
-    part = _parts(layout, n_splits, seed).reindex(frame["group"]).to_numpy()
+def _split(layout: _Layout, n_splits: int, seed: int, stratify: bool) -> list[Split]:
+    stratify = stratify and bool((layout.label >= 0).any())
+    label = layout.label if stratify else np.full(len(layout.ids), -1)
+    usable = np.unique(layout.group[label >= 0] if stratify else layout.group)
+    if len(usable) < n_splits:
+        raise ValueError(_too_few_groups(layout, usable, n_splits, "with labelled cells " if stratify else ""))
+    part = parts(layout.group, layout.unit, label, n_splits, seed)
     return [_as_split(layout, part == k) for k in range(n_splits)]
 
 
-def _parts(layout: _Layout, n_splits: int, seed: int) -> pd.Series:
-    """Number of the part in which each group is tested."""
-    frame = layout.frame
-    labels = frame["label"] if layout.stratify else pd.Series(np.nan, index=frame.index)
-    codes = pd.Index(ordered(labels), dtype=object).get_indexer(pd.Index(labels, dtype=object))
-    rows = pd.DataFrame({"group": frame["group"], "unit": frame["unit"], "code": codes})
-    labelled = rows[rows["code"] >= 0]
-    if (labelled.groupby("group")["code"].nunique() > 1).any():
-        found = _balanced(labelled, n_splits, seed)
-        if found is not None:
-            rest = rows[~rows["group"].isin(found.index)]
-            return pd.concat([found, _dealt(rest, n_splits, seed)])
-    return _dealt(rows, n_splits, seed)
-
-
-def _dealt(rows: pd.DataFrame, n_splits: int, seed: int) -> pd.Series:
-    """Deal groups to parts like cards: one class after the other, groups without a label last."""
-    code = rows["code"].where(rows["code"] >= 0, rows["code"].max() + 1)
-    main = rows.assign(code=code).groupby("group", sort=True)["code"].min()
-    order = np.random.default_rng(seed).permutation(len(main))
-    dealt = main.iloc[order].sort_values(kind="stable")
-    return pd.Series(np.arange(len(dealt)) % n_splits, index=dealt.index)
-
-
-def _balanced(labelled: pd.DataFrame, n_splits: int, seed: int) -> pd.Series | None:
-    """Parts of groups that hold several classes each, or None where they cannot be balanced."""
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    constant = (labelled.groupby("unit")["code"].nunique() == 1).all()
-    rows = labelled.drop_duplicates(["group", "unit"]) if constant else labelled
-    if rows["code"].value_counts().max() < n_splits:
-        return None
-    keys = rows["group"].to_numpy()
-    with warnings.catch_warnings():
-        # A class with fewer members than parts is said in the note of each split instead.
-        warnings.filterwarnings("ignore", message="The least populated class")
-        shuffled = StratifiedGroupKFold(n_splits, shuffle=True, random_state=seed).split(keys, rows["code"], keys)
-        parts = [pd.Series(k, index=np.unique(keys[test])) for k, (_, test) in enumerate(shuffled)]
-    return pd.concat(parts) if all(len(part) for part in parts) else None
-
-
 def _as_split(layout: _Layout, test: np.ndarray) -> Split:
-    frame = layout.frame
-    names = () if layout.by == CELL else tuple(str(name) for name in np.unique(frame["group"][test]))
+    held_out = () if layout.by == CELL else tuple(map(str, layout.names[np.unique(layout.group[test])]))
     notes = [
         layout.note,
-        _shared_units(frame, test) if layout.by == CELL else "",
-        _missing_classes(frame["label"], test),
+        _shared_units(layout.unit, test) if layout.by == CELL else "",
+        _missing_classes(layout, test),
     ]
-    return Split(frame.index[~test], frame.index[test], layout.by, names, " ".join(note for note in notes if note))
+    text = " ".join(note for note in notes if note)
+    return Split(layout.ids[~test], layout.ids[test], layout.by, held_out, text)
 
 
-def _shared_units(frame: pd.DataFrame, test: np.ndarray) -> str:
-    tested = np.unique(frame["unit"][test])
-    shared = np.intersect1d(tested, frame["unit"][~test])
+def _shared_units(unit: np.ndarray, test: np.ndarray) -> str:
+    tested = np.unique(unit[test])
+    shared = np.intersect1d(tested, unit[~test])
     if not len(shared):
         return ""
     return (
@@ -336,26 +309,23 @@ def _shared_units(frame: pd.DataFrame, test: np.ndarray) -> str:
     )
 
 
-def _missing_classes(labels: pd.Series, test: np.ndarray) -> str:
-    if not labels.notna().any():
-        return ""
-    trained, tested = set(labels[~test].dropna()), set(labels[test].dropna())
-    classes = ordered(labels)
-    if len(classes) == 1:
-        return f"Only one class: {some(classes)}."
-    unlearned, untested = [c for c in classes if c not in trained], [c for c in classes if c not in tested]
+def _missing_classes(layout: _Layout, test: np.ndarray) -> str:
+    known = layout.label >= 0
+    present, trained, tested = (set(np.unique(layout.label[rows])) for rows in (known, known & ~test, known & test))
+    if len(present) < 2:
+        return f"Only one class: {some(layout.classes[k] for k in present)}." if present else ""
+    unlearned, untested = ([layout.classes[k] for k in sorted(present - side)] for side in (trained, tested))
     notes = []
     if unlearned:
         notes.append(f"Only the held-out part has {some(unlearned)}: a model cannot learn it.")
-    if untested and len(tested):
+    if untested and tested:
         notes.append(f"No {some(untested)} to test on.")
     return " ".join(notes)
 
 
-def _too_few_groups(layout: _Layout, names: np.ndarray, wanted: int) -> str:
-    labelled = "with labelled cells " if layout.stratify else ""
-    groups_found = count(len(names), layout.by, plural(layout.by))
-    found = f"{groups_found} {labelled}found ({some(names)}), {wanted} parts asked for."
-    if len(names) < 2:
+def _too_few_groups(layout: _Layout, usable: np.ndarray, wanted: int, which: str = "") -> str:
+    number = count(len(usable), layout.by, plural(layout.by))
+    found = f"{number} {which}found ({some(layout.names[usable])}), {wanted} parts asked for."
+    if len(usable) < 2:
         return f"{found} One {layout.by} cannot be both trained and tested on: data from more are needed."
-    return f"{found} Each part needs at least one: use n_splits={len(names)} or fewer."
+    return f"{found} Each part needs at least one: use n_splits={len(usable)} or fewer."

@@ -109,7 +109,7 @@ def test_leave_one_batch_out(make):
     study.check_split(cells, parts)
     assert all(set(cells.obs.loc[p.test_ids, "plate"]) == set(p.held_out) for p in parts)
     assert len(study.leave_one_out(cells, by=("plate", "well"))) == cells.units.nunique()
-    with pytest.raises(ValueError, match=r"1 plate with labelled cells found \('p0'\)"):
+    with pytest.raises(ValueError, match=r"1 plate found \('p0'\)"):
         study.leave_one_out(make(n_batches=1))
     with pytest.raises(ValueError, match="No batch is declared"):
         study.leave_one_out(cells.with_design(batch=None))
