@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mlscope_nb.datasets.downloads import download, downloadable
     from mlscope_nb.datasets.embedded import about, load_fields, names
     from mlscope_nb.datasets.examples import load
     from mlscope_nb.datasets.simulator import Truth, doses, phenotypes, simulate, simulate_fields
@@ -14,6 +15,8 @@ _NAMES = {
     "Truth": "simulator",
     "about": "embedded",
     "doses": "simulator",
+    "download": "downloads",
+    "downloadable": "downloads",
     "load": "examples",
     "load_fields": "embedded",
     "names": "embedded",
@@ -22,7 +25,19 @@ _NAMES = {
     "simulate_fields": "simulator",
 }
 
-__all__ = ["Truth", "about", "doses", "load", "load_fields", "names", "phenotypes", "simulate", "simulate_fields"]
+__all__ = [
+    "Truth",
+    "about",
+    "doses",
+    "download",
+    "downloadable",
+    "load",
+    "load_fields",
+    "names",
+    "phenotypes",
+    "simulate",
+    "simulate_fields",
+]
 
 
 def __getattr__(name: str) -> Any:

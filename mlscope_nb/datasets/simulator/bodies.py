@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlscope_nb.datasets.simulator.texture import WAVELENGTH
+from mlscope_nb.datasets.simulator.texture import FIBRES, WAVELENGTH
 
 Floats = np.ndarray
 N_ANGLES = 256
 CELL_RADIUS = 16.0  # pixels
 NUCLEUS_SHARE = 0.60  # of the radius of the cell
 N_SPOTS = 64
-UNIT = 4  # spots in one unit of distractors, and in one cluster
-UNIT_LIGHT = 900.0  # photons of each of them
-BLOB = 2.0  # radius of a chromocentre and of a micronucleus
-UNIT_BLOB = 1.3  # their brightness, in that of the nucleus
+UNIT = 5  # spots in one unit of distractors, and in one cluster
+UNIT_LIGHT = 1200.0  # photons of each of them
+BLOB = 2.3  # radius of a chromocentre and of a micronucleus
+UNIT_BLOB = 1.6  # their brightness, in that of the nucleus
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,7 @@ class Traits:
     lobes: float
     wavelength: float
     alignment: float
+    thickness: float
     fibre_angle: float
     n_units: int
     n_chromocentres: int
@@ -85,6 +86,7 @@ def natural_traits(draws: Draws, scale: float, distractors: float) -> Traits:
         lobes=0.035 * abs(z[3]),
         wavelength=WAVELENGTH * math.exp(0.10 * z[4]),
         alignment=0.5 * abs(z[5]),
+        thickness=FIBRES * math.exp(0.08 * z[33]),
         fibre_angle=math.pi * u[5],
         n_units=round(distractors * (1 + int(3 * u[3]))),
         n_chromocentres=round(distractors * (1 + int(3 * u[4]))),
@@ -102,8 +104,8 @@ def make_body(traits: Traits, draws: Draws) -> Body:
         dna=330 * math.exp(0.10 * z[7]),
         actin=150 * math.exp(0.15 * z[8]),
         haze=42 * math.exp(0.15 * z[9]),
-        grain_contrast=0.24 * math.exp(0.2 * z[30]),
-        fibre_contrast=0.26 * math.exp(0.2 * z[31]),
+        grain_contrast=0.26 * math.exp(0.12 * z[30]),
+        fibre_contrast=0.34 * math.exp(0.12 * z[31]),
         spots=_spots(traits, draws, outline),
         blobs=_blobs(traits, draws, nuclei[0]),
     )

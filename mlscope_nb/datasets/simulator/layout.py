@@ -11,7 +11,7 @@ from mlscope_nb.datasets.simulator.doses import Doses
 from mlscope_nb.datasets.simulator.streams import stream
 
 CONTROL = "DMSO"
-TREATMENTS = ("elongated", "lobed", "granular", "aligned", "micronucleus", "clustered")
+TREATMENTS = ("elongated", "lobed", "granular", "bundled", "micronucleus", "clustered")
 CLASSES = (CONTROL, *TREATMENTS)
 FORMATS = ((1, 2), (2, 2), (2, 3), (3, 4), (4, 4), (4, 6), (6, 8), (8, 12), (16, 24))
 CONCENTRATIONS = {1.0: 0.85, 3.0: 1.15}  # µM: factor on the strength

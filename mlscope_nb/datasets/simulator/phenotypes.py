@@ -11,19 +11,21 @@ from mlscope_nb.datasets.simulator.bodies import Traits
 
 
 def _elongated(traits: Traits, strength: float) -> Traits:
-    return replace(traits, elongation=traits.elongation + 0.34 * strength)
+    return replace(traits, elongation=traits.elongation + 0.40 * strength)
 
 
 def _lobed(traits: Traits, strength: float) -> Traits:
-    return replace(traits, lobes=traits.lobes + 0.17 * strength)
+    return replace(traits, lobes=traits.lobes + 0.20 * strength)
 
 
 def _granular(traits: Traits, strength: float) -> Traits:
-    return replace(traits, wavelength=traits.wavelength * (1 + 0.8 * strength))
+    return replace(traits, wavelength=traits.wavelength * (1 + 1.2 * strength))
 
 
-def _aligned(traits: Traits, strength: float) -> Traits:
-    return replace(traits, alignment=traits.alignment + 3.0 * strength)
+def _bundled(traits: Traits, strength: float) -> Traits:
+    return replace(
+        traits, alignment=traits.alignment + 3.0 * strength, thickness=traits.thickness * (1 + 0.4 * strength)
+    )
 
 
 def _micronucleus(traits: Traits, strength: float) -> Traits:
@@ -43,9 +45,9 @@ PHENOTYPES: dict[str, tuple[Callable[[Traits, float], Traits], str, str, str]] =
     "elongated": (_elongated, "shape", "actin", "cell and nucleus longer, their areas unchanged"),
     "lobed": (_lobed, "shape", "DNA", "nucleus with three lobes, its area unchanged"),
     "granular": (_granular, "texture", "DNA", "chromatin in coarser grains of the same contrast"),
-    "aligned": (_aligned, "texture", "actin", "fibres lie in one direction, with the same contrast"),
+    "bundled": (_bundled, "texture", "actin", "fibres in thick bundles of one direction, with the same contrast"),
     "micronucleus": (_micronucleus, "small place", "DNA", "one small body outside of the nucleus instead of inside"),
-    "clustered": (_clustered, "small place", "puncta", "four vesicles in one heap instead of scattered"),
+    "clustered": (_clustered, "small place", "puncta", "five vesicles in one heap instead of scattered"),
     "binucleate": (_binucleate, "shape", "DNA", "two nuclei of half the area; rare, in every class"),
 }
 

@@ -38,7 +38,7 @@ def own_layer(plan: Plan, cell: CellPlan, centre: tuple[float, float], edge: int
     draws = Draws.of(rng)
     natural = natural_traits(draws, _scale(plan, cell), plan.study.doses.distractors)
     traits = (changed if with_cue else without_cue)(natural, cell.phenotype, cell.strength)
-    texture = waves(rng, edge, traits.wavelength, traits.alignment, traits.fibre_angle)
+    texture = waves(rng, edge, traits.wavelength, traits.thickness, traits.alignment, traits.fibre_angle)
     layer = draw(make_body(traits, draws), texture, centre, edge)
     if layer is None:
         raise ValueError(f"A cell at {centre} does not lie on a canvas of {edge} pixels.")
