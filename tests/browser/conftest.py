@@ -40,12 +40,17 @@ class Lab:
     def open(self, name, sources, *, width=1366, height=768, run=True, theme=None):
         """Write a notebook, open it and run its cells; returns a Notebook."""
         self.write(name, sources)
-        notebook = Notebook(self, name, width, height)
-        notebook.load()
+        notebook = self.show(name, width=width, height=height)
         if theme:
             notebook.page.evaluate("t=>window.jupyterapp.commands.execute('apputils:change-theme',{theme:t})", theme)
         if run:
             notebook.run_all()
+        return notebook
+
+    def show(self, name, *, width=1366, height=768):
+        """Open a notebook that is in the folder already; returns a Notebook."""
+        notebook = Notebook(self, name, width, height)
+        notebook.load()
         return notebook
 
     def write(self, name, sources):
@@ -70,8 +75,8 @@ class Notebook:
         self.page.goto(address, wait_until="domcontentloaded")
         self.page.wait_for_function(IDLE, timeout=90_000)
 
-    def run_all(self):
-        self.page.set_default_timeout(90_000)
+    def run_all(self, seconds=90):
+        self.page.set_default_timeout(seconds * 1000)
         self.page.evaluate("()=>window.jupyterapp.commands.execute('notebook:run-all-cells').then(()=>1)")
         self.page.wait_for_function(IDLE)
         errors = self.page.evaluate(
