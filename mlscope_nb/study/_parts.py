@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
 from mlscope_nb.study.blocks import different
@@ -45,20 +43,23 @@ def _deal(of_group: np.ndarray, group: np.ndarray, label: np.ndarray, n_parts: i
 def _balance(
     of_group: np.ndarray, group: np.ndarray, unit: np.ndarray, label: np.ndarray, n_parts: int, seed: int
 ) -> None:
-    """Balance groups that hold several classes each; leaves them undealt where that is not possible."""
-    from sklearn.model_selection import StratifiedGroupKFold
+    """Give groups of several classes, large ones first, each to the part that has least of its classes.
 
+    That part is the one that keeps the sum of squared class shares over all parts smallest. scikit-learn's
+    StratifiedGroupKFold does not begin with large groups, and balances groups of unequal size less well.
+    """
     if (different(unit, label) <= 1).all():
         # Units of one class count once each, however many cells they have.
         first = np.unique(unit, return_index=True)[1]
         group, label = group[first], label[first]
-    if np.bincount(label).max() < n_parts:
-        return
-    with warnings.catch_warnings():
-        # A class with fewer members than parts is said in the note of each split instead.
-        warnings.filterwarnings("ignore", message="The least populated class")
-        folds = StratifiedGroupKFold(n_parts, shuffle=True, random_state=seed).split(group, label, group)
-        tested = [np.unique(group[test]) for _, test in folds]
-    if all(len(groups) for groups in tested):
-        for number, groups in enumerate(tested):
-            of_group[groups] = number
+    groups, row = np.unique(group, return_inverse=True)
+    shares = np.zeros((len(groups), int(label.max()) + 1))
+    np.add.at(shares, (row, label), 1 / np.bincount(label)[label])
+    shuffled = np.random.default_rng(seed).permutation(len(groups))
+    held, members = np.zeros((n_parts, shares.shape[1])), np.zeros(n_parts)
+    for k in shuffled[np.argsort(-shares[shuffled].sum(axis=1).round(9), kind="stable")]:
+        # Rounded, so that ties are ties, and the part with fewest groups gets it: no part stays empty.
+        part = int(np.lexsort((members, (held @ shares[k]).round(9)))[0])
+        of_group[groups[k]] = part
+        held[part] += shares[k]
+        members[part] += 1

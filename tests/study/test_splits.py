@@ -96,6 +96,16 @@ def test_classes_are_spread_over_parts(make):
         assert cells.units[part.test_ids][rare.labels[part.test_ids] == "rare"].nunique() == 1
 
 
+def test_plates_are_balanced_by_their_units_not_by_their_cells():
+    rows = [(plate, f"{plate}{well}", "ab"[well % 2]) for plate, wells, cells in
+            [("p0", 8, 1), ("p1", 4, 10), ("p2", 4, 1)] for well in range(wells) for _ in range(cells)]  # fmt: skip
+    obs = pd.DataFrame(rows, columns=["plate", "well", "label"], index=[f"c{i}" for i in range(len(rows))])
+    cells = Cells(obs, unit="well", batch="plate", label="label")
+    for seed in range(5):
+        held = {part.held_out for part in study.split(cells, "plate", 2, seed)}
+        assert held == {("p0",), ("p1", "p2")}
+
+
 def test_seed_changes_and_repeats_the_split(make):
     cells = make()
     held = [[p.held_out for p in study.split(cells, seed=s)] for s in (0, 0, 1)]
