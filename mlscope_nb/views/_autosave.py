@@ -36,7 +36,8 @@ def open_log(cells: Cells, autosave: Autosave) -> tuple[AnnotationLog, list[str]
         path = Path(autosave).expanduser()
     path = path.resolve()
     log = _OPEN.get(path)
-    if log is None or log.fingerprint != cells.fingerprint or not path.exists():
+    # A file that was removed is a fresh start; one that is not there yet belongs to the view that will write it.
+    if log is None or log.fingerprint != cells.fingerprint or (len(log) and not path.exists()):
         log = AnnotationLog(path, fingerprint=cells.fingerprint)
         _OPEN[path] = log
     return log, notes

@@ -143,7 +143,7 @@ def _described(fields: Fields, row: int, n_objects: int, step: int) -> str:
     if fields.masks is not None:
         parts.append(f"{count(n_objects, 'object')} outlined")
     if step > 1:
-        parts.append(f"every {step}th pixel shown")
+        parts.append(f"one pixel in {step} shown")
     return " · ".join(parts)
 
 

@@ -239,7 +239,7 @@ def _finish(plot: Any, element: Any) -> None:
         legend.title_text_font_style = "bold"
         legend.border_line_color = None
         legend.location = "top_left"
-        legend.margin, legend.padding, legend.spacing = 0, 6, 2
+        legend.margin, legend.padding, legend.spacing = 10, 0, 2
         legend.items = _entries(legend, element)
         if len(legend.items) > LEGEND_ENTRIES:
             legend.title = f"{legend.title} ({len(legend.items)}, first {LEGEND_ENTRIES} named)"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Literal
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 import traitlets
 
+from mlscope_nb import _pictures
 from mlscope_nb._files import replacing
 from mlscope_nb._words import count, some
 from mlscope_nb.cells import Cells
@@ -63,15 +65,17 @@ class Workbench(CropView):
         self._palettes: dict[str, CategoryColours] = {}
         self._own_maps: dict[str, Embedding] = {}
         self._waiting: Future[pd.DataFrame] | None = None
+        self._lock = threading.Lock()
         self._show: Literal["selected", "all"] = "selected"
         self._state = ""
+        self._n_seen = len(self.annotations)
         first = self._first_map(cells, embedding)
         super().__init__(cells, crops, _bokeh=_bokeh.library()[0], _map=first, _colour=colour or "", **traits)
         self._colour_options, self._map_options = self._colour_choices(), self._map_choices()
         self._draw_map()
         self._selection_changed(self.selection)
         # Last, so that the first picture does not share the processor with it.
-        if embedding == "umap" and first == "pca":
+        if first == "pca" and isinstance(embedding, str) and embedding == "umap":
             self._compute_umap()
             self._tell()
 
@@ -112,17 +116,17 @@ class Workbench(CropView):
         finally:
             # Also when the disk refused: the label is kept in memory, so it must be possible to take it back.
             if len(self.selected):
-                self.selection.record(Action(f"label {name}", self.annotations.undo, self.annotations.redo))
-                self._labels_changed()
+                log = self.annotations
+                self.selection.record(Action(f"label {name}", self._kept(log.undo), self._kept(log.redo)))
         return self
 
     def undo(self) -> str | None:
         """Take back the last selection or label; returns its name, or None when there is none."""
-        return self._moved(self.selection.undo())
+        return self.selection.undo()
 
     def redo(self) -> str | None:
         """Put back what was taken back last; returns its name, or None when there is none."""
-        return self._moved(self.selection.redo())
+        return self.selection.redo()
 
     def save(self, path: str | Path) -> Path:
         """Write the labels of the labelled cells as a CSV table with columns cell_id and the label's name."""
@@ -147,10 +151,12 @@ class Workbench(CropView):
 
     def wait(self, timeout: float | None = None) -> Workbench:
         """Wait until the map that is being computed is drawn; `timeout` in seconds."""
-        if self._waiting is not None:
-            self._waiting.exception(timeout)
-            self._map_ready(self._waiting)
-        return self
+        waiting = self._waiting
+        if waiting is not None:
+            waiting.exception(timeout)
+            self._map_ready(waiting)
+        with self._lock:
+            return self
 
     # --- what is drawn -------------------------------------------------------------------------------------
 
@@ -191,16 +197,18 @@ class Workbench(CropView):
             self._waiting = _maps.in_background(lambda: _maps.compute(cells, "umap", seed), self._map_ready)
 
     def _map_ready(self, future: Future[pd.DataFrame]) -> None:
-        if future is not self._waiting:
-            return
-        self._waiting, self._state = None, ""
-        error = future.exception()
-        if error is not None:
-            self._say(f"UMAP could not be computed, the map is PCA: {error}", warning=True)
-        else:
-            self._map = "umap"
-            self._draw_map()
-        self._tell()
+        # Held to the end: without a kernel's loop the thread and `wait` can both come here.
+        with self._lock:
+            if future is not self._waiting:
+                return
+            self._waiting, self._state = None, ""
+            error = future.exception()
+            if error is not None:
+                self._say(f"UMAP could not be computed, the map is PCA: {error}", warning=True)
+            else:
+                self._map = "umap"
+                self._draw_map()
+            self._tell()
 
     def _points(self) -> Embedding:
         if self._map in self._own_maps:
@@ -268,17 +276,11 @@ class Workbench(CropView):
         super()._selection_changed(selection)
         self._draw_page()
         self._tell()
-
-    def _labels_changed(self) -> None:
-        if self._colour == self.label:
-            self._draw_map()
-        self._draw_page()
-        self._tell()
-
-    def _moved(self, name: str | None) -> str | None:
-        if name is not None and name.startswith("label"):
-            self._labels_changed()
-        return name
+        # Labels may have been given in another view of the same cells.
+        if len(self.annotations) != self._n_seen:
+            self._n_seen = len(self.annotations)
+            if self._colour == self.label:
+                self._draw_map()
 
     def _shown(self) -> np.ndarray:
         if self._show == "all" or not len(self.selection):
@@ -311,6 +313,17 @@ class Workbench(CropView):
             "can_redo": self.selection.can_redo,
             "n_selected": len(self.selection),
         }
+
+    def _kept(self, step: Callable[[], Any]) -> Callable[[], None]:
+        """Let a step of the log stand when the disk refuses it: it is in memory, and written with the next one."""
+
+        def run() -> None:
+            try:
+                step()
+            except OSError as error:
+                self._say(f"Not saved yet: {error}", warning=True)
+
+        return run
 
     def _say(self, text: str, *, warning: bool = False) -> None:
         self._notes, self._warning = [text], warning
@@ -353,16 +366,10 @@ class Workbench(CropView):
         self.selection.clear()
 
     def _on_undo(self, content: dict[str, Any], buffers: list[Any]) -> None:
-        self._try(self.undo)
+        self.undo()
 
     def _on_redo(self, content: dict[str, Any], buffers: list[Any]) -> None:
-        self._try(self.redo)
-
-    def _try(self, step: Any) -> None:
-        try:
-            step()
-        except OSError as error:
-            self._say(f"{error}", warning=True)
+        self.redo()
 
     def _on_map(self, content: dict[str, Any], buffers: list[Any]) -> None:
         self.show(embedding=str(content["name"]))
@@ -378,12 +385,10 @@ class Workbench(CropView):
             value = column.iloc[row]
             shown = f"{value:.4g}" if is_continuous(column) else as_text(column.iloc[[row]]).iloc[0]
             lines.append(f"{column.name}: {shown}")
-        picture = [] if self._crops is None else [self._crops.sheet(np.array([row]))]
+        picture = [] if self._crops is None else [_pictures.webp(self._crops.pictures(np.array([row]))[0])]
         self.send({"kind": "hover", "row": row, "lines": lines}, buffers=picture)
 
     def _saved(self) -> tuple[str, list[np.ndarray]]:
-        from mlscope_nb._pictures import sheet
-
         points = axes_of(self.cells, self._points()).points.to_numpy()
         column = self._column()
         palette = self._palette(column)
@@ -394,7 +399,7 @@ class Workbench(CropView):
             inks = np.where(self.selection.mask, inks, CONTEXT)
         pictures = [snapshot(points, list(inks))]
         if self._crops is not None:
-            pictures.append(sheet(self._crops.pictures(self._shown()[:20])[:, :64, :64], 5))
+            pictures.append(_pictures.sheet(self._crops.pictures(self._shown()[:20])[:, :64, :64], 5))
         return f"Map of {count(len(self.cells), 'cell')}, {len(self.selection):,} selected.", pictures
 
 
@@ -411,7 +416,7 @@ def _prepared(figure: Any, name: str) -> Any:
     for tool in figure.tools:
         if isinstance(tool, HoverTool):
             tool.update(tooltips=None, renderers=[renderer])
-    figure.update(sizing_mode="stretch_both", width=None, height=None, tags=[name], min_border_right=8)
+    figure.update(sizing_mode="stretch_both", width=None, height=None, tags=[name])
     return figure
 
 

@@ -21,7 +21,8 @@ images = np.stack([blob * 3000, (1 - blob) * 1500], axis=1) + 100
 obs = pd.DataFrame({{"plate": rng.choice(["p1", "p2", "p3"], n), "radius": radius}}, index=ids)
 umap = pd.DataFrame(rng.normal(size=(n, 2)), ids, columns=["x", "y"])
 other = pd.DataFrame(rng.uniform(size=(n, 2)), ids, columns=["x", "y"])
-cells = ms.Cells(obs, images.astype("uint16"), channels=["DNA", "actin"], embeddings={{"umap": umap, "other": other}}, batch="plate")
+maps = {{"umap": umap, "other": other}}
+cells = ms.Cells(obs, images.astype("uint16"), channels=["DNA", "actin"], embeddings=maps, batch="plate")
 """
 OPEN = "w = ms.views.explore(cells)\nw"
 GEOMETRY = """() => {
@@ -275,10 +276,12 @@ def test_nothing_is_clipped_and_nothing_scrolls_inside(nb):
           if (node.closest('.ms-figure') && !node.matches('.ms-figure')) continue;
           const b = node.getBoundingClientRect(), style = getComputedStyle(node);
           if (!b.width || node.tagName === 'OPTION' || node.tagName === 'OPTGROUP') continue;
-          if (b.right > box.right + 1 || b.left < box.left - 1 || b.bottom > box.bottom + 1) bad.push('out ' + node.className);
-          if (/auto|scroll/.test(style.overflowX + style.overflowY)) bad.push('scroll ' + node.className);
-          if (node.children.length === 0 && node.textContent.trim() && parseFloat(style.fontSize) < 13) bad.push('small ' + node.className);
-          if (node.scrollWidth > node.clientWidth + 1 && style.overflowX === 'hidden') bad.push('cut ' + node.className);
+          const name = node.className || node.tagName;
+          if (b.right > box.right + 1 || b.left < box.left - 1 || b.bottom > box.bottom + 1) bad.push('out ' + name);
+          if (/auto|scroll/.test(style.overflowX + style.overflowY)) bad.push('scroll ' + name);
+          const words = node.children.length === 0 && node.textContent.trim();
+          if (words && parseFloat(style.fontSize) < 13) bad.push('small ' + name);
+          if (node.scrollWidth > node.clientWidth + 1 && style.overflowX === 'hidden') bad.push('cut ' + name);
         }
         for (let up = root.parentElement; up && !up.classList.contains('jp-Notebook'); up = up.parentElement) {
           const s = getComputedStyle(up);

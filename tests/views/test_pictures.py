@@ -29,9 +29,7 @@ def test_black_leaves_a_channel_out():
     assert (out == [0, 255, 255]).all()
 
 
-@pytest.mark.parametrize(
-    "limits, colours", [(np.zeros((1, 2)), ["#ffffff"] * 2), (np.zeros((2, 2)), ["#ffffff"])]
-)
+@pytest.mark.parametrize("limits, colours", [(np.zeros((1, 2)), ["#ffffff"] * 2), (np.zeros((2, 2)), ["#ffffff"])])
 def test_composite_refuses_what_does_not_fit(limits, colours):
     with pytest.raises(ValueError, match="expected \\(n, C, Y, X\\)"):
         _pictures.composite(np.zeros((1, 2, 3, 3)), limits, colours)

@@ -34,6 +34,8 @@ function paint(figure, dark) {
   const ink = dark ? "#e0e0e0" : "#212121";
   const line = dark ? "#8a8a8a" : "#757575";
   const clear = "rgba(0, 0, 0, 0)";
+  // Points that are not chosen stay behind the chosen ones on either ground.
+  for (const { nonselection_glyph: glyph } of figure.renderers) glyph?.setv?.({ fill_color: dark ? "#5f5f5f" : "#c4c4c4" });
   figure.setv({ background_fill_color: clear, border_fill_color: clear, outline_line_color: line });
   for (const part of [...figure.left, ...figure.below, ...figure.right, ...figure.above, ...figure.center]) {
     if (part.type === "LinearAxis") {

@@ -83,8 +83,9 @@ function render({ model, el }) {
     const [stack, edges] = await Promise.all([decode("_planes", "image/webp"), decode("_lines", "image/png")]);
     if (mine !== turn || signal.aborted) return;
     planes = split(stack, field);
-    drawing = edges && outlineLayer(edges, field);
     words();
+    Object.assign(canvas, { width: field.width, height: field.height });
+    drawing = edges && outlineLayer(edges, field);
     mix();
   }
 
@@ -101,29 +102,33 @@ function render({ model, el }) {
     });
   }
 
-  // White lines in a black rim are seen on every colour, by every reader.
+  // White lines in a black rim are seen on every colour, by every reader; as wide on the screen at every size.
   function outlineLayer(edges, field) {
-    const scratch = new OffscreenCanvas(field.width, field.height);
-    const pen = scratch.getContext("2d");
+    const mask = new OffscreenCanvas(field.width, field.height), pen = mask.getContext("2d");
     pen.drawImage(edges, 0, 0);
     const image = pen.getImageData(0, 0, field.width, field.height);
-    const on = new Uint8Array(field.width * field.height);
-    for (let k = 0; k < on.length; k++) on[k] = image.data[4 * k] > 127 ? 1 : 0;
-    for (let k = 0; k < on.length; k++) {
-      const x = k % field.width;
-      const near = (x && on[k - 1]) || (x + 1 < field.width && on[k + 1]) || on[k - field.width] || on[k + field.width];
-      const at = 4 * k, ink = on[k] ? 255 : 0;
-      image.data[at] = image.data[at + 1] = image.data[at + 2] = ink;
-      image.data[at + 3] = on[k] ? 255 : near ? 150 : 0;
-    }
+    for (let at = 0; at < image.data.length; at += 4) image.data[at + 3] = image.data[at];
     pen.putImageData(image, 0, 0);
-    return scratch;
+    const layer = new OffscreenCanvas(field.width, field.height), out = layer.getContext("2d");
+    const unit = canvas.clientWidth ? field.width / canvas.clientWidth : 1;
+    spread(out, mask, 1.4 * unit);
+    out.globalCompositeOperation = "source-in";
+    out.fillRect(0, 0, field.width, field.height);
+    out.globalCompositeOperation = "source-over";
+    spread(out, mask, 0.6 * unit);
+    return layer;
+  }
+
+  function spread(pen, mask, radius) {
+    const most = Math.round(radius);
+    for (let y = -most; y <= most; y++) {
+      for (let x = -most; x <= most; x++) if (Math.hypot(x, y) <= radius + 0.3) pen.drawImage(mask, x, y);
+    }
   }
 
   function mix() {
     if (!planes) return;
     const field = model.get("_field");
-    if (canvas.width !== field.width || canvas.height !== field.height) Object.assign(canvas, { width: field.width, height: field.height });
     const pen = canvas.getContext("2d");
     const image = pen.createImageData(field.width, field.height);
     const out = new Uint32Array(image.data.buffer);

@@ -31,6 +31,8 @@ function makeMap(host, model, signal) {
     manager = made;
     view = [...made.roots].find((v) => v.frame_view);
     figure = view.model;
+    // Bokeh draws a ring around a plot that was clicked; it is only of use to the keyboard.
+    make("style", "", view.canvas_view.el.shadowRoot, ".bk-events:focus:not(:focus-visible) { outline: none; }");
     source = figure.document.get_model_by_name("cells");
     found = figure.document.get_model_by_name("found");
     // The same map in other colours stays where the reader had zoomed to.
@@ -49,10 +51,15 @@ function makeMap(host, model, signal) {
 
   const range = (r) => ({ start: r.start, end: r.end });
 
+  const same = (one, other) => one.length === other.length && one.every((row, i) => row === other[i]);
+
   function show() {
     if (!source) return;
+    const wanted = rows();
+    // What came from this map is on it already; drawing it again would only delay the gallery.
+    if (same(wanted, Int32Array.from(source.selected.indices).sort())) return;
     quiet = true;
-    source.selected.indices = [...rows()];
+    source.selected.indices = [...wanted];
     quiet = false;
   }
 
@@ -69,8 +76,7 @@ function makeMap(host, model, signal) {
     clearTimeout(timer);
     timer = setTimeout(() => {
       const now = Int32Array.from(source.selected.indices).sort();
-      const known = rows();
-      if (now.length === known.length && now.every((row, i) => row === known[i])) return;
+      if (same(now, rows())) return;
       model.send({ kind: "selected" }, undefined, [now.buffer]);
     }, 0);
   }

@@ -24,8 +24,6 @@ function render({ model, el, signal: given }) {
   label.maxLength = 200;
   label.setAttribute("aria-label", "Label for the selected cells");
   const give = make("button", "ms-button ms-main", foot, "Label selection");
-  const gap = make("span", "ms-grow", foot);
-  gap.setAttribute("aria-hidden", "true");
   const invert = action(foot, "Invert", "invert", "Select all other cells");
   const clear = action(foot, "Clear", "clear", "Select nothing");
   const undo = action(foot, "↶ Undo", "undo", "Take back the last selection or label (Ctrl+Z)");
