@@ -198,7 +198,7 @@ def sheet(pictures: np.ndarray, columns: int) -> np.ndarray:
 
 def webp(picture: np.ndarray, *, quality: int = 80) -> bytes:
     """Encode a picture (Y, X, 3) as WEBP: the smallest that browsers draw."""
-    return _encoded(picture, "WEBP", quality=quality, method=2)
+    return _encoded(picture, "WEBP", quality=quality, method=0)
 
 
 def png(picture: np.ndarray) -> bytes:

@@ -23,7 +23,8 @@ def describe_selection(cells: Cells, ids: pd.Index, labels: pd.Series) -> str:
         return f"No cells selected. Draw around some on the map ({count(len(cells), 'cell')})."
     text = f"{len(ids):,} of {count(len(cells), 'cell')} selected"
     parts = [_counts(str(labels.name), labels.loc[ids].dropna())]
-    parts += [_counts(name, cells.obs[name].loc[ids].dropna()) for name in _columns(cells) if name != labels.name]
+    obs, rows = cells.obs, cells.ids.get_indexer(ids)
+    parts += [_counts(name, obs[name].iloc[rows].dropna()) for name in _columns(cells) if name != labels.name]
     parts = [part for part in parts if part]
     return f"{text}: {' · '.join(parts)}" if parts else f"{text}."
 

@@ -8,6 +8,7 @@ function render({ model, el }) {
   const holder = make("label", "ms-choice", head);
   make("span", "", holder, "Field");
   const which = make("select", "", holder);
+  which.setAttribute("aria-label", "Field");
   const text = make("span", "ms-where ms-grow", head);
   const overlay = make("label", "ms-choice", head);
   const lines = make("input", "ms-check", overlay);
