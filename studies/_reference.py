@@ -65,7 +65,7 @@ def texture(images: np.ndarray, inside: np.ndarray, name: str) -> dict[str, np.n
 
 def model() -> object:
     """A logistic regression on standardised features, every class counting the same."""
-    return make_pipeline(StandardScaler(), LogisticRegression(C=0.1, class_weight="balanced", max_iter=300))
+    return make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=300))
 
 
 def predictions(table: pd.DataFrame, labels: pd.Series, groups: pd.Series, n_splits: int | None = None) -> pd.Series:

@@ -15,7 +15,7 @@ CELL_RADIUS = 16.0  # pixels
 NUCLEUS_SHARE = 0.60  # of the radius of the cell
 N_SPOTS = 64
 UNIT = 5  # spots in one unit of distractors, and in one cluster
-UNIT_LIGHT = 1200.0  # photons of each of them
+UNIT_LIGHT = 1400.0  # photons of each of them
 BLOB = 2.3  # radius of a chromocentre and of a micronucleus
 UNIT_BLOB = 1.6  # their brightness, in that of the nucleus
 
@@ -84,7 +84,7 @@ def natural_traits(draws: Draws, scale: float, distractors: float) -> Traits:
         elongation=0.06 + 0.13 * abs(z[2]),
         angle=2 * math.pi * u[2],
         lobes=0.035 * abs(z[3]),
-        wavelength=WAVELENGTH * math.exp(0.10 * z[4]),
+        wavelength=WAVELENGTH * math.exp(0.07 * z[4]),
         alignment=0.5 * abs(z[5]),
         thickness=FIBRES * math.exp(0.08 * z[33]),
         fibre_angle=math.pi * u[5],
@@ -104,8 +104,8 @@ def make_body(traits: Traits, draws: Draws) -> Body:
         dna=330 * math.exp(0.10 * z[7]),
         actin=150 * math.exp(0.15 * z[8]),
         haze=42 * math.exp(0.15 * z[9]),
-        grain_contrast=0.26 * math.exp(0.12 * z[30]),
-        fibre_contrast=0.34 * math.exp(0.12 * z[31]),
+        grain_contrast=0.26 * math.exp(0.10 * z[30]),
+        fibre_contrast=0.34 * math.exp(0.10 * z[31]),
         spots=_spots(traits, draws, outline),
         blobs=_blobs(traits, draws, nuclei[0]),
     )

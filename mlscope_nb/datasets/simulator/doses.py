@@ -88,7 +88,7 @@ def doses() -> pd.DataFrame:
     Examples
     --------
     >>> doses().loc["penetrance", "default"]
-    0.9
+    0.85
     """
     group = {name: group for group, names in GROUPS.items() for name in names}
     rows = {

@@ -14,7 +14,7 @@ from mlscope_nb.datasets.simulator.layout import MEAN_COUNT, Well
 from mlscope_nb.datasets.simulator.optics import blurred, exposed, illumination, photographed
 from mlscope_nb.datasets.simulator.plan import CellPlan, Plan
 from mlscope_nb.datasets.simulator.render import CUE_CHANGE, Without, mark, microscope, widened
-from mlscope_nb.datasets.simulator.scene import Layer, Scene, compose
+from mlscope_nb.datasets.simulator.scene import Layer, Scene, compose, moved
 from mlscope_nb.datasets.simulator.streams import stream
 from mlscope_nb.datasets.simulator.subject import PAD, own_layer
 
@@ -162,16 +162,12 @@ def _scene(plan: Plan, field: FieldPlan, size: int, *, with_cue: bool = True) ->
 
 def _placed(plan: Plan, cell: CellPlan, place: tuple[float, float], edge: int, with_cue: bool) -> Layer:
     """Draw one cell on a small canvas and move it to its place, as much of it as lies in sight."""
-    whole = [math.floor(p) + PAD - _CANVAS // 2 for p in place]
+    whole = (math.floor(place[0]) + PAD - _CANVAS // 2, math.floor(place[1]) + PAD - _CANVAS // 2)
     centre = (_CANVAS / 2 + place[0] % 1, _CANVAS / 2 + place[1] % 1)
-    layer = own_layer(plan, cell, centre, _CANVAS, with_cue=with_cue)
-    window, inner = [], []
-    for part, start in zip(layer.window, whole, strict=True):
-        first, last = part.start + start, part.stop + start
-        window.append(slice(max(first, 0), min(last, edge)))
-        inner.append(slice(max(-first, 0), part.stop - part.start - max(last - edge, 0)))
-    y, x = inner
-    return Layer((window[0], window[1]), layer.reach[y, x], layer.light[:, y, x], layer.nucleus[y, x])
+    layer = moved(own_layer(plan, cell, centre, _CANVAS, with_cue=with_cue), *whole, edge)
+    if layer is None:
+        raise ValueError(f"A cell at {place} does not lie in its field.")
+    return layer
 
 
 def _seen(plan: Plan, field: FieldPlan, light: Floats, sigma: tuple[float, ...], fault: Fault) -> Floats:

@@ -11,29 +11,29 @@ from mlscope_nb.datasets.simulator.bodies import Traits
 
 
 def _elongated(traits: Traits, strength: float) -> Traits:
-    return replace(traits, elongation=traits.elongation + 0.40 * strength)
+    return replace(traits, elongation=traits.elongation + 0.34 * strength)
 
 
 def _lobed(traits: Traits, strength: float) -> Traits:
-    return replace(traits, lobes=traits.lobes + 0.20 * strength)
+    return replace(traits, lobes=traits.lobes + 0.17 * strength)
 
 
 def _granular(traits: Traits, strength: float) -> Traits:
-    return replace(traits, wavelength=traits.wavelength * (1 + 1.2 * strength))
+    return replace(traits, wavelength=traits.wavelength * (1 + 1.5 * strength))
 
 
 def _bundled(traits: Traits, strength: float) -> Traits:
     return replace(
-        traits, alignment=traits.alignment + 3.0 * strength, thickness=traits.thickness * (1 + 0.4 * strength)
+        traits, alignment=traits.alignment + 3.0 * strength, thickness=traits.thickness * (1 + 0.7 * strength)
     )
 
 
 def _micronucleus(traits: Traits, strength: float) -> Traits:
-    return replace(traits, micronucleus=0.65 * strength)
+    return replace(traits, micronucleus=0.75 * strength)
 
 
 def _clustered(traits: Traits, strength: float) -> Traits:
-    return replace(traits, gathered=0.65 * strength)
+    return replace(traits, gathered=0.75 * strength)
 
 
 def _binucleate(traits: Traits, strength: float) -> Traits:

@@ -55,7 +55,7 @@ def render(plan: Plan, cell: CellPlan, without: Without | None = None) -> Render
         light = np.where(near, _seen(cell, bare, optics), light)
     if cell.shortcut and without != "shortcut":
         light[1] += mark(plan.study.size)
-    electrons = exposed(light, optics, _lit(plan, cell, optics))
+    electrons = exposed(light, optics, _lit(plan, cell, fault, optics))
     noise = stream(plan.study.seed, "noise", cell.plate, cell.well, cell.index)
     image = photographed(electrons, plan.study.doses.noise, noise)
     labels, nuclei = _framed(made.labels, cell), _framed(made.nuclei, cell)
@@ -85,9 +85,8 @@ def mark(size: int) -> Floats:
     return ring
 
 
-def place(plan: Plan, cell: CellPlan) -> tuple[float, float]:
+def place(plan: Plan, cell: CellPlan, fault: Fault) -> tuple[float, float]:
     """Return where the middle of the crop lies in its field; a cut cell lies at the edge."""
-    fault = cell_fault(plan, cell)
     if not fault.cut_at:
         return cell.place
     near = plan.study.size / 2 - fault.cut_at
@@ -150,10 +149,10 @@ def _seen(cell: CellPlan, light: Floats, optics: Optics) -> Floats:
     return _flipped(seen[:, PAD:-PAD, PAD:-PAD], cell)
 
 
-def _lit(plan: Plan, cell: CellPlan, optics: Optics) -> Floats:
+def _lit(plan: Plan, cell: CellPlan, fault: Fault, optics: Optics) -> Floats:
     """Return the illumination (Y, X) where the crop lies in its field."""
     size = plan.study.size
-    y, x = ((p - size / 2 + np.arange(size)) / FIELD_SIZE * 2 - 1 for p in place(plan, cell))
+    y, x = ((p - size / 2 + np.arange(size)) / FIELD_SIZE * 2 - 1 for p in place(plan, cell, fault))
     return illumination(optics, y, x)
 
 

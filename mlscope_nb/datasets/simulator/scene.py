@@ -36,12 +36,10 @@ class Scene:
     nuclei: Floats  # (Y, X) int32, numbered as the cells
 
 
-def draw(body: Body, waves: Waves, centre: tuple[float, float], edge: int) -> Layer | None:
-    """Draw one body on a square canvas; None where it lies out of sight."""
+def draw(body: Body, waves: Waves, centre: tuple[float, float], edge: int) -> Layer:
+    """Draw one body on a square canvas that is wide enough to hold it."""
     window = _window(float(body.outline.max()) + _MARGIN, centre, edge)
     rows, columns = window
-    if rows.stop <= rows.start or columns.stop <= columns.start:
-        return None
     y = np.arange(rows.start, rows.stop, dtype=np.float32) - np.float32(centre[0])
     x = np.arange(columns.start, columns.stop, dtype=np.float32) - np.float32(centre[1])
     reach, inside = _membership(body.outline, y, x)
@@ -56,6 +54,37 @@ def draw(body: Body, waves: Waves, centre: tuple[float, float], edge: int) -> La
     light[2] = np.float32(body.haze) * inside * (np.float32(0.25) + np.float32(0.75) * thick) * shade
     _deposit(light[2], body.spots[:, 0] - y[0], body.spots[:, 1] - x[0], body.spots[:, 2])
     return Layer(window, reach, light, nucleus & (reach <= 1))
+
+
+def moved(layer: Layer, down: int, right: int, edge: int) -> Layer | None:
+    """Move a layer by whole pixels onto a canvas of edge × edge; None where nothing of it is left in sight."""
+    window, inner = [], []
+    for part, step in zip(layer.window, (down, right), strict=True):
+        first, last = part.start + step, part.stop + step
+        if first >= edge or last <= 0:
+            return None
+        window.append(slice(max(first, 0), min(last, edge)))
+        inner.append(slice(max(-first, 0), part.stop - part.start - max(last - edge, 0)))
+    y, x = inner
+    return Layer((window[0], window[1]), layer.reach[y, x], layer.light[:, y, x], layer.nucleus[y, x])
+
+
+def turned(layer: Layer, way: int, edge: int) -> Layer:
+    """Turn a layer on its canvas in one of eight ways: four quarter turns, each also seen in a mirror."""
+    rows, columns = layer.window
+    flip_y, flip_x, swap = way & 1, way & 2, way & 4
+
+    def way_of(array: Floats) -> Floats:
+        array = array[..., ::-1, :] if flip_y else array
+        array = array[..., ::-1] if flip_x else array
+        return array.swapaxes(-1, -2) if swap else array
+
+    if flip_y:
+        rows = slice(edge - rows.stop, edge - rows.start)
+    if flip_x:
+        columns = slice(edge - columns.stop, edge - columns.start)
+    window = (columns, rows) if swap else (rows, columns)
+    return Layer(window, way_of(layer.reach), way_of(layer.light), way_of(layer.nucleus))
 
 
 def compose(layers: Sequence[Layer], height: int, width: int) -> Scene:

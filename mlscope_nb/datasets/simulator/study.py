@@ -13,7 +13,7 @@ from mlscope_nb.cells import Cells
 from mlscope_nb.datasets.simulator.doses import Preset, resolve
 from mlscope_nb.datasets.simulator.layout import CLASSES, CONTROL, FORMATS
 from mlscope_nb.datasets.simulator.plan import CELLS_PER_FIELD, CellPlan, Plan, Study, make_plan
-from mlscope_nb.datasets.simulator.render import place, render
+from mlscope_nb.datasets.simulator.render import cell_fault, place, render
 from mlscope_nb.datasets.simulator.truth import CropPictures, Truth
 
 CHANNELS = ("DNA", "actin", "puncta")
@@ -173,7 +173,7 @@ def _observed(plan: Plan, ids: pd.Index, at_edge: np.ndarray) -> pd.DataFrame:
     """Return what the microscope and the layout file say about each cell."""
     cells: Sequence[CellPlan] = plan.cells
     of = [plan.well(c.plate, c.well) for c in cells]
-    places = [place(plan, c) for c in cells]
+    places = [place(plan, c, cell_fault(plan, c)) for c in cells]
     return pd.DataFrame(
         {
             "plate": [w.plate_name for w in of],

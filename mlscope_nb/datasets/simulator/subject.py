@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
-from mlscope_nb.datasets.simulator.bodies import CELL_RADIUS, Draws, Traits, make_body, natural_traits
+from mlscope_nb.datasets.simulator.bodies import CELL_RADIUS, Draws, make_body, natural_traits
 from mlscope_nb.datasets.simulator.faults import Fault, debris
 from mlscope_nb.datasets.simulator.phenotypes import changed, without_cue
 from mlscope_nb.datasets.simulator.plan import CellPlan, Plan
-from mlscope_nb.datasets.simulator.scene import Layer, Scene, compose, draw
+from mlscope_nb.datasets.simulator.scene import Layer, Scene, compose, draw, moved, turned
 from mlscope_nb.datasets.simulator.streams import stream
 from mlscope_nb.datasets.simulator.texture import neighbour_waves, tile_of, waves
 
 PAD = 8  # pixels around a crop, so that light from outside reaches into it
+_TILE = 80  # pixels around a neighbour; wider than any
+_N_STRANGERS = 12  # different neighbours in a well, each seen in eight ways
 
 
 def scene(plan: Plan, cell: CellPlan, fault: Fault, *, with_cue: bool = True) -> Scene:
@@ -39,10 +42,7 @@ def own_layer(plan: Plan, cell: CellPlan, centre: tuple[float, float], edge: int
     natural = natural_traits(draws, _scale(plan, cell), plan.study.doses.distractors)
     traits = (changed if with_cue else without_cue)(natural, cell.phenotype, cell.strength)
     texture = waves(rng, edge, traits.wavelength, traits.thickness, traits.alignment, traits.fibre_angle)
-    layer = draw(make_body(traits, draws), texture, centre, edge)
-    if layer is None:
-        raise ValueError(f"A cell at {centre} does not lie on a canvas of {edge} pixels.")
-    return layer
+    return draw(make_body(traits, draws), texture, centre, edge)
 
 
 def _scale(plan: Plan, cell: CellPlan) -> float:
@@ -59,40 +59,48 @@ def _well_scale(plan: Plan, cell: CellPlan) -> float:
 
 
 def _neighbours(plan: Plan, cell: CellPlan, centre: tuple[float, float], edge: int) -> list[Layer]:
-    """Draw the cells around, of which none shows a phenotype."""
+    """Place the cells around, of which none shows a phenotype."""
     if not cell.n_neighbours:
         return []
-    rng = stream(plan.study.seed, "neighbour", *cell.address)
+    random = stream(plan.study.seed, "neighbour", *cell.address).random((cell.n_neighbours, 4))
     layers = []
-    for k in range(cell.n_neighbours):
-        turn, far, tile = rng.random(3)
+    for k, (turn, far, which, way) in enumerate(random):
         distance = CELL_RADIUS * (1.75 + 1.9 * math.sqrt(far))
         angle = 2 * math.pi * (turn + k) / cell.n_neighbours
-        place = (centre[0] + distance * math.sin(angle), centre[1] + distance * math.cos(angle))
-        draws = Draws.of(rng)
-        traits = natural_traits(draws, _well_scale(plan, cell), plan.study.doses.distractors)
-        if all(-1.4 * traits.radius < p < edge + 1.4 * traits.radius for p in place):
-            layers.append(_stranger(plan, traits, draws, tile, place, edge))
+        stranger = _stranger_of(plan, cell, int(which * _N_STRANGERS), 1.0)
+        layers.append(_put(turned(stranger, int(8 * way), _TILE), centre, distance, angle, edge))
     return [layer for layer in layers if layer is not None]
 
 
 def _second(plan: Plan, cell: CellPlan, fault: Fault, centre: tuple[float, float], edge: int) -> list[Layer]:
     """Draw the second cell that the segmentation took for a part of the first."""
-    rng = stream(plan.study.seed, "fault", *cell.address, 2)
-    draws = Draws.of(rng)
-    scale = _well_scale(plan, cell) * fault.second_radius
-    traits = natural_traits(draws, scale, plan.study.doses.distractors)
-    distance = 0.85 * (CELL_RADIUS + traits.radius)
-    angle = 2 * math.pi * fault.second_turn
-    place = (centre[0] + distance * math.sin(angle), centre[1] + distance * math.cos(angle))
-    layer = _stranger(plan, traits, draws, fault.second_turn, place, edge)
+    which = int(fault.second_turn * _N_STRANGERS)
+    second = _stranger_of(plan, cell, which, fault.second_radius)
+    distance = 0.85 * CELL_RADIUS * (1 + fault.second_radius)
+    layer = _put(second, centre, distance, 2 * math.pi * fault.second_turn, edge)
     return [] if layer is None else [layer]
 
 
-def _stranger(
-    plan: Plan, traits: Traits, draws: Draws, tile: float, place: tuple[float, float], edge: int
-) -> Layer | None:
-    return draw(make_body(traits, draws), neighbour_waves(plan.study.seed, tile_of(tile), edge), place, edge)
+def _stranger_of(plan: Plan, cell: CellPlan, which: int, scale: float) -> Layer:
+    size = _well_scale(plan, cell) * scale
+    return _stranger(plan.study.seed, *cell.address[:2], which, size, plan.study.doses.distractors)
+
+
+@lru_cache(maxsize=256)
+def _stranger(seed: int, plate: int, well: int, which: int, scale: float, distractors: float) -> Layer:
+    """Draw one of the untreated cells that a well has for neighbours, in the middle of a small canvas."""
+    rng = stream(seed, "neighbour", plate, well, which, 0)
+    draws = Draws.of(rng)
+    texture = neighbour_waves(seed, tile_of(rng.random()), _TILE)
+    body = make_body(natural_traits(draws, scale, distractors), draws)
+    return draw(body, texture, ((_TILE - 1) / 2, (_TILE - 1) / 2), _TILE)
+
+
+def _put(layer: Layer, centre: tuple[float, float], distance: float, angle: float, edge: int) -> Layer | None:
+    """Put the middle of a small canvas at some distance from a centre."""
+    middle = (_TILE - 1) / 2
+    down = round(centre[0] + distance * math.sin(angle) - middle)
+    return moved(layer, down, round(centre[1] + distance * math.cos(angle) - middle), edge)
 
 
 def _merged(made: Scene) -> Scene:
