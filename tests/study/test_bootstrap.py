@@ -67,6 +67,11 @@ def test_seed_repeats_and_order_of_rows_does_not_matter(make, shuffled):
     a, b, c = (study.bootstrap_interval("size", x, seed=s) for x, s in [(cells, 0), (shuffled(cells), 0), (cells, 1)])
     assert (a.low, a.high) == pytest.approx((b.low, b.high), abs=1e-12)
     assert a.low != c.low
+    one, two = (
+        study.bootstrap_interval(x.features, x, lambda t: t["size"].median(), n_resamples=100)
+        for x in (cells, shuffled(cells))
+    )
+    assert (one.low, one.high) == pytest.approx((two.low, two.high), abs=1e-12)
 
 
 def test_options_that_cannot_be(make):
@@ -82,6 +87,6 @@ def test_options_that_cannot_be(make):
     with pytest.raises(ValueError, match="values are a table"):
         study.bootstrap_interval(cells.features, cells)
     four = study.bootstrap_interval(np.arange(4.0), method="studentized")
-    assert not four.known and "needs at least 5 units" in str(four)
+    assert not four.known and "needs at least 6 units" in str(four)
     never = study.bootstrap_interval("size", cells, lambda means: np.nan)
     assert not never.known

@@ -8,7 +8,7 @@ from scipy import stats
 from mlscope_nb import study
 from mlscope_nb.cells import Cells
 
-N_STUDIES = 240
+N_STUDIES = 200
 
 
 def null_study(rng, plate, label, plate_sd=1.0, **roles):

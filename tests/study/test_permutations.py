@@ -156,3 +156,11 @@ def test_seed_repeats_and_order_of_rows_does_not_matter(make, shuffled):
     assert a.p_value == b.p_value != c.p_value
     for one, other in zip(study.permute_labels(cells, 3), study.permute_labels(shuffled(cells), 3), strict=True):
         assert one.equals(other[one.index])
+
+
+def test_a_shift_of_one_batch_changes_nothing(make):
+    cells = make(n_batches=3, shift=1.0)
+    uneven = cells.with_obs(cells.labels.where(cells.units != "p0 · w0", "b"))
+    moved = uneven.features["size"] + 1000 * (uneven.batches_of == "p0")
+    one, two = study.permutation_test("size", uneven), study.permutation_test(moved, uneven)
+    assert (one.p_value, one.statistic) == pytest.approx((two.p_value, two.statistic))
