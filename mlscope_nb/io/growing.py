@@ -4,32 +4,29 @@ from __future__ import annotations
 
 import numpy as np
 from scipy import ndimage
-from skimage.filters import threshold_li, threshold_otsu
 from skimage.segmentation import watershed
 
+from mlscope_nb.io.foreground import split_levels
 
-def grow(bright: np.ndarray, nuclei: np.ndarray, *, reach_px: float, edges: float) -> tuple[np.ndarray, float]:
+
+def grow(unit: np.ndarray, nuclei: np.ndarray, *, reach_px: float, edges: float) -> tuple[np.ndarray, float]:
     """Grow nuclei over the bright parts of an image, and return the cells and the threshold (0-1 of the range).
 
-    Each nucleus spreads over the foreground (Li's threshold) as far as `reach_px`. The order is the distance to the
-    nearest nucleus, raised where the image has an edge, so that two cells meet half-way or at the membrane between.
+    Each nucleus spreads over the foreground as far as `reach_px`; the foreground is what lies above Li's threshold of
+    the square root of the image, which evens out bright and dim cells. The order is the distance to the nearest
+    nucleus, raised where the image has an edge, so that two cells meet half-way or at the membrane between.
     """
-    smooth = ndimage.gaussian_filter(bright, 1.0)
-    low, high = np.percentile(smooth, [0.1, 99.9])
-    if high <= low:
-        return nuclei.astype(np.int32), 0.0
-    scaled = np.clip((smooth - low) / (high - low), 0, 1)
-    start = float(threshold_li(scaled, tolerance=1e-4, initial_guess=float(threshold_otsu(scaled))))
+    start = split_levels(np.sqrt(np.clip(unit, 0, 1))) ** 2
     distance = ndimage.distance_transform_edt(nuclei == 0)
-    territory = ((scaled > start) & (distance <= reach_px)) | (nuclei > 0)
-    cells = watershed(distance + edges * _edges(scaled), nuclei, mask=territory)
+    territory = ((unit > start) & (distance <= reach_px)) | (nuclei > 0)
+    cells = watershed(distance + edges * _edges(unit), nuclei, mask=territory)
     return _without_holes(cells.astype(np.int32), nuclei), start
 
 
-def _edges(scaled: np.ndarray) -> np.ndarray:
+def _edges(unit: np.ndarray) -> np.ndarray:
     """Return the gradient over its own neighbourhood's brightness, so that dim cells have edges too."""
-    gradient = ndimage.gaussian_gradient_magnitude(scaled, 1.0)
-    relative: np.ndarray = gradient / (ndimage.gaussian_filter(scaled, 10.0) + 0.01)
+    gradient = ndimage.gaussian_gradient_magnitude(unit, 1.0)
+    relative: np.ndarray = gradient / (ndimage.gaussian_filter(unit, 10.0) + 0.01)
     return relative
 
 

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import numpy as np
 from scipy import ndimage
-from skimage.feature import peak_local_max
 from skimage.segmentation import watershed
 
+NECK = 0.8
 
-def split_touching(foreground: np.ndarray, *, neck: float = 0.8) -> np.ndarray:
-    """Label the objects of a foreground, cut where the outline has a neck.
 
-    The distance to the background is flooded from its peaks (watershed); two floods are joined again where the
-    passage between them is nearly as wide as the narrower of the two, so that one elongated object stays one.
+def split_touching(foreground: np.ndarray, unit: np.ndarray | None = None, *, neck: float = NECK) -> np.ndarray:
+    """Label the objects of a foreground, cut where the outline has a neck or the brightness a valley.
+
+    The distance to the background, times the brightness relative to the surroundings, is flooded from its peaks
+    (watershed). Two floods are joined again where the passage between them is nearly as deep as the shallower of the
+    two, so that one elongated or mottled object stays one. The rule is a ratio: it holds for objects of any size.
 
     Parameters
     ----------
     foreground : bool array (Y, X)
+    unit : array (Y, X), optional
+        The image with bright objects, 0 to 1. Without it only the outline counts.
     neck : float
-        Width of the neck over the width of the narrower part at which parts are one object: 0 never cuts, 1 always.
+        Depth of the passage over the depth of the shallower part from which parts are one object: 0 never cuts, 1
+        always.
 
     Returns
     -------
@@ -32,15 +37,27 @@ def split_touching(foreground: np.ndarray, *, neck: float = 0.8) -> np.ndarray:
     >>> int(split_touching(two_discs).max())
     2
     """
-    depth = ndimage.gaussian_filter(ndimage.distance_transform_edt(np.pad(foreground, 1))[1:-1, 1:-1], 1.0)
-    parts, n_parts = ndimage.label(foreground)
-    peaks = peak_local_max(depth, min_distance=2, labels=parts, exclude_border=False)
-    seeds = np.zeros(foreground.shape, np.int32)
-    seeds[tuple(peaks.T)] = np.arange(1, len(peaks) + 1)
+    depth = ndimage.distance_transform_edt(np.pad(foreground, 1))[1:-1, 1:-1].astype(np.float32)
+    if unit is not None:
+        depth *= _relative_brightness(unit, foreground)
+    depth = ndimage.gaussian_filter(depth, 1.0) * foreground
+    peaks = (ndimage.maximum_filter(depth, size=5) == depth) & foreground
+    seeds, n_seeds = ndimage.label(peaks, np.ones((3, 3)))
+    if not n_seeds:
+        return np.zeros(foreground.shape, np.int32)
     floods = watershed(-depth, seeds, mask=foreground)
-    top = np.zeros(len(peaks) + 1)
-    top[1:] = depth[tuple(peaks.T)]
+    top = np.zeros(n_seeds + 1)
+    np.maximum.at(top, seeds[peaks], depth[peaks])
     return numbered(_join(floods, depth, top, neck)[floods])
+
+
+def _relative_brightness(unit: np.ndarray, foreground: np.ndarray, *, reach_px: float = 8.0) -> np.ndarray:
+    """Return the brightness over the mean of the foreground nearby, so that dim and bright objects weigh the same."""
+    bright = np.where(foreground, np.maximum(unit, 0), np.float32(0))
+    share = ndimage.gaussian_filter(foreground.astype(np.float32), reach_px)
+    nearby = ndimage.gaussian_filter(bright, reach_px) / np.maximum(share, 1e-3)
+    relative: np.ndarray = ndimage.gaussian_filter(np.maximum(unit, 0), 1.0) / np.maximum(nearby, 1e-3)
+    return relative
 
 
 def numbered(labels: np.ndarray) -> np.ndarray:
