@@ -112,18 +112,18 @@ function render({ model, el }) {
     pen.putImageData(image, 0, 0);
     const layer = new OffscreenCanvas(field.width, field.height), out = layer.getContext("2d");
     const unit = canvas.clientWidth ? field.width / canvas.clientWidth : 1;
-    spread(out, mask, 1.4 * unit);
+    spread(out, mask, unit);
     out.globalCompositeOperation = "source-in";
     out.fillRect(0, 0, field.width, field.height);
     out.globalCompositeOperation = "source-over";
-    spread(out, mask, 0.6 * unit);
+    spread(out, mask, 0.45 * unit);
     return layer;
   }
 
   function spread(pen, mask, radius) {
     const most = Math.round(radius);
     for (let y = -most; y <= most; y++) {
-      for (let x = -most; x <= most; x++) if (Math.hypot(x, y) <= radius + 0.3) pen.drawImage(mask, x, y);
+      for (let x = -most; x <= most; x++) if (Math.hypot(x, y) <= radius + 0.2) pen.drawImage(mask, x, y);
     }
   }
 
