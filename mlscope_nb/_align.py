@@ -54,8 +54,8 @@ def aligned(table: pd.DataFrame | pd.Series, ids: pd.Index, what: str) -> pd.Dat
         table = table.to_frame()
     if not isinstance(table, pd.DataFrame):
         raise TypeError(f"{what} is a {type(table).__name__}, expected a DataFrame or Series indexed by cell id.")
-    index = text_index(table.index, ids.name)
-    refuse_duplicates(index, ids.name)
+    index = text_index(table.index, str(ids.name))
+    refuse_duplicates(index, str(ids.name))
     missing, unknown = ids.difference(index, sort=False), index.difference(ids, sort=False)
     if len(missing) or len(unknown):
         raise ValueError(
@@ -74,7 +74,7 @@ def positions(ids: Any, index: pd.Index) -> np.ndarray:
     if isinstance(ids, pd.Series) and pd.api.types.is_bool_dtype(ids):
         return np.flatnonzero(aligned(ids.rename("mask"), index, "the mask")["mask"].to_numpy())
     wanted = pd.Index(list(ids), dtype=object).astype(str)
-    refuse_duplicates(wanted, index.name)
+    refuse_duplicates(wanted, str(index.name))
     rows = index.get_indexer(wanted)
     if (rows < 0).any():
         raise KeyError(

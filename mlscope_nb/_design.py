@@ -138,11 +138,11 @@ def _control_rows(obs: pd.DataFrame, control: str | dict[str, Any]) -> pd.Series
                 f"To name a value use control={{'{control}': value}}."
             )
         return column.fillna(False).astype(bool)
-    rows = pd.Series(np.ones(len(obs), dtype=bool), index=obs.index)
+    rows = np.ones(len(obs), dtype=bool)
     for name, wanted in control.items():
         values = [wanted] if isinstance(wanted, str) or not isinstance(wanted, Iterable) else list(wanted)
-        rows &= obs[name].isin(values)
-    return rows
+        rows &= obs[name].isin(values).to_numpy()
+    return pd.Series(rows, index=obs.index)
 
 
 def _roles(design: Design) -> dict[str, tuple[str, ...]]:

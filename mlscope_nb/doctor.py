@@ -82,9 +82,7 @@ def render(checks: Iterable[Check]) -> str:
     """
     checks = list(checks)
     n = sum(check.level == "problem" for check in checks)
-    last = (
-        "Everything needed is here." if n == 0 else f"{n} problem{'s' if n > 1 else ''} to solve, see above."
-    )
+    last = "Everything needed is here." if n == 0 else f"{n} problem{'s' if n > 1 else ''} to solve, see above."
     return "\n".join([*map(str, checks), last])
 
 
@@ -98,9 +96,7 @@ def check_python(version: str | None = None, required: str | None = None) -> Che
     return Check("Python", "problem", f"{version}; needed: {required}", advice)
 
 
-def check_packages(
-    requirements: Iterable[str] | None = None, installed: Mapping[str, str] | None = None
-) -> Check:
+def check_packages(requirements: Iterable[str] | None = None, installed: Mapping[str, str] | None = None) -> Check:
     """Every package mlscope needs, against the versions it needs.
 
     Parameters

@@ -107,9 +107,7 @@ def differences(root: Path, names: Sequence[str] = ()) -> list[str]:
     if not names:
         folders = (root, root / "solutions")
         there = [path for folder in folders for path in sorted(folder.glob("[0-9][0-9]_*.ipynb"))]
-        found += [
-            f"{path}: has no source in {root / 'src'}. Delete it." for path in there if path not in wanted
-        ]
+        found += [f"{path}: has no source in {root / 'src'}. Delete it." for path in there if path not in wanted]
     return found
 
 
@@ -118,12 +116,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ask.add_argument("names", nargs="*", help="notebooks, for example 00_start_here; all without")
     what = ask.add_mutually_exclusive_group()
-    what.add_argument(
-        "--check", action="store_true", help="change nothing, fail on any difference or broken rule"
-    )
-    what.add_argument(
-        "--execute", action="store_true", help="run the solutions, fail on errors, warnings, budgets"
-    )
+    what.add_argument("--check", action="store_true", help="change nothing, fail on any difference or broken rule")
+    what.add_argument("--execute", action="store_true", help="run the solutions, fail on errors, warnings, budgets")
     ask.add_argument("--root", type=Path, default=ROOT, help="the folder with src/ and solutions/")
     chosen = ask.parse_args(arguments)
     try:
@@ -202,9 +196,7 @@ def _old(path: Path) -> str | None:
 
 def _replace(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(
-        "w", dir=path.parent, delete=False, encoding="utf-8", newline="\n"
-    ) as part:
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8", newline="\n") as part:
         part.write(text)
         part.flush()
         os.fsync(part.fileno())

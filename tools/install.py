@@ -229,9 +229,7 @@ def install(folder: Path, choice: str, *, quiet: bool) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; 0 where all is installed."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--torch",
         choices=["auto", "cpu", "gpu"],

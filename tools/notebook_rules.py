@@ -35,9 +35,7 @@ def broken_rules(file: str, cells: Sequence[NotebookNode]) -> list[str]:
     for number, cell in enumerate(cells, start=1):
         if cell.cell_type == "code":
             start = cell.source.strip().split("\n")[0][:40]
-            problems += [
-                f"{file}, cell {number} ({start}): {problem}" for problem in code_problems(cell.source)
-            ]
+            problems += [f"{file}, cell {number} ({start}): {problem}" for problem in code_problems(cell.source)]
     return problems + [f"{file}: {problem}" for problem in _question_problems(cells)]
 
 

@@ -38,9 +38,7 @@ class Run:
     problems: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        figures = (
-            f"{self.seconds:.1f} s, slowest cell {self.slowest_cell:.1f} s, kernel peak {self.peak_mb:.0f} MB"
-        )
+        figures = f"{self.seconds:.1f} s, slowest cell {self.slowest_cell:.1f} s, kernel peak {self.peak_mb:.0f} MB"
         state = "ok" if not self.problems else "FAILED"
         problems = "".join(f"\n    {problem}" for problem in self.problems)
         return f"{self.name}: {state}, {figures}, saved {self.saved_mb:.2f} MB{problems}"

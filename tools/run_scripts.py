@@ -43,9 +43,7 @@ def run_all(files: list[Path]) -> list[Path]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; 1 where a script failed."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("only", nargs="*", help="names without .py; default: all")
     options = parser.parse_args(arguments)

@@ -19,7 +19,7 @@ def shape(mask: NDArray[np.bool_]) -> dict[str, Floats]:
     xx = (per_column @ x**2) / known - cx**2
     yx = np.einsum("nyx,y,x->n", mask, y, x, optimize=True) / known - cy * cx
     major, minor = _axes(yy, xx, yx)
-    height, width = _extent(mask.any(2)), _extent(mask.any(1))
+    height, width = _extent(np.asarray(mask.any(2))), _extent(np.asarray(mask.any(1)))
     around = perimeter(mask)
     with np.errstate(divide="ignore", invalid="ignore"):
         return {
@@ -72,7 +72,7 @@ def _angle(yy: Floats, xx: Floats, yx: Floats) -> Floats:
     return angle
 
 
-def _extent(present: NDArray[np.bool_]) -> Floats:
+def _extent(present: np.ndarray) -> Floats:
     n = present.shape[1]
     first, last = present.argmax(1), n - present[:, ::-1].argmax(1)
     return np.where(present.any(1), last - first, np.nan)

@@ -119,8 +119,8 @@ cells.table(["Cells_AreaShape_Area", "Nuclei_AreaShape_Area"]).head()
 # lie near each other. The first map (PCA) is there at once; a second one (UMAP) takes its place when it is ready. The
 # colour shows the area of each cell, in pixels.
 #
-# **Now draw.** Hold the mouse button and circle some points. The pictures on the right are *those* cells. Circle another
-# region: what is different? Then type a name and press **Label**.
+# **Now draw.** Hold the mouse button and circle some points. The pictures on the right are *those* cells. Circle
+# another region: what is different? Then type a name and press **Label selection**.
 
 # %%
 map_view = ms.views.explore(cells, colour="Cells_AreaShape_Area")
@@ -228,8 +228,8 @@ ms.study.t_interval("Cells_AreaShape_Area", cells)
 # %% [markdown]
 # ## Where to go next
 #
-# `01_from_pixels_to_numbers` looks inside the step from picture to number, `02_curate` finds what is wrong with the data
-# before the model does. How far did you get today?
+# `01_from_pixels_to_numbers` looks inside the step from picture to number, `02_curate` finds what is wrong with the
+# data before the model does. How far did you get today?
 
 # %%
 ms.lessons.progress("00_start_here")

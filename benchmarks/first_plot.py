@@ -1,0 +1,169 @@
+"""How long a learner waits: from the first code cell of notebook 00 to a map that answers a lasso, on one core.
+
+    python benchmarks/first_plot.py [runs]
+
+JupyterLab and its kernel are held to one core (the browser runs on the others). Each run starts a fresh kernel, runs
+the cells from the first up to the map, waits until the map is drawn and draws a lasso with the mouse until Python knows
+the cells. Then all cells are run in another fresh kernel for the time and peak memory of "run all".
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+from playwright.sync_api import Page, sync_playwright
+
+from mlscope_nb.doctor import find_chromium
+from studies._record import record
+
+NOTEBOOK = Path(__file__).resolve().parents[1] / "notebooks" / "00_start_here.ipynb"
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+IDLE = "()=>window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.status=='idle'"
+UP_TO_THE_MAP = """async ()=>{const panel=window.jupyterapp.shell.currentWidget, notebook=panel.content;
+  const last=[...notebook.model.cells].findIndex(c=>c.sharedModel.getSource().includes('views.explore('));
+  notebook.activeCellIndex=last; await notebook.scrollToItem(last, 'start');
+  await window.jupyterapp.commands.execute('notebook:run-all-above');
+  await window.jupyterapp.commands.execute('notebook:run-cell');}"""
+FRAME = """()=>{const view=[...(window.Bokeh?.index.roots ?? [])].find(
+    v=>v.frame_view && v.model.document?.get_model_by_name("cells")); if(!view) return null;
+  const box=view.canvas_view.el.getBoundingClientRect(), area=(view.frame_view ?? view.frame).bbox;
+  return [box.left + area.left, box.top + area.top, area.width, area.height]}"""
+CHOSEN = """async ()=>{const kernel=window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+  const future=kernel.requestExecute({code:"print(len(map_view.selected))",store_history:false}); let text='';
+  future.onIOPub=m=>{if(m.header.msg_type==='stream')text+=m.content.text}; await future.done; return Number(text)}"""
+SCROLL = """async ()=>{const n=window.jupyterapp.shell.currentWidget.content;
+  const at=[...n.model.cells].findIndex(c=>c.sharedModel.getSource().includes('views.explore('));
+  await n.scrollToItem(at, 'start')}"""
+FAILED = """()=>[...window.jupyterapp.shell.currentWidget.content.model.cells].flatMap(c=>{const o=c.outputs, e=[];
+  for(let i=0;o && i<o.length;i++) if(o.get(i).type==='error') e.push(JSON.stringify(o.get(i).toJSON()).slice(0,500));
+  if(c.type==='code' && !c.executionCount) e.push('not run: '+c.sharedModel.getSource().slice(0,60)); return e})"""
+
+
+@contextmanager
+def lab(root: Path) -> Iterator[tuple[int, int]]:
+    """JupyterLab on one core; gives its port and process id."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    scratch = Path(tempfile.mkdtemp())
+    environment = dict(os.environ, JUPYTER_CONFIG_DIR=str(scratch), JUPYTERLAB_WORKSPACES_DIR=str(scratch / "ws"))
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"]
+    command += ["--IdentityProvider.token=t", f"--ServerApp.root_dir={root}", "--LabApp.expose_app_in_browser=True"]
+    command += ["--LabApp.news_url=None"]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    psutil.Process(process.pid).cpu_affinity([0])
+    for _ in range(300):
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/api?token=t", timeout=2).close()
+            break
+        except OSError:
+            time.sleep(0.2)
+    try:
+        yield port, process.pid
+    finally:
+        process.terminate()
+        process.wait(20)
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def kernel_memory(server: int) -> float:
+    """Resident MB of the kernels of a JupyterLab."""
+    children = psutil.Process(server).children(recursive=True)
+    return sum(c.memory_info().rss for c in children if "ipykernel" in " ".join(c.cmdline())) / 2**20
+
+
+def open_notebook(page: Page, port: int) -> None:
+    """Open notebook 00 with a fresh kernel."""
+    page.set_default_timeout(300_000)
+    page.goto(f"http://127.0.0.1:{port}/lab/tree/{NOTEBOOK.name}?reset&token=t", wait_until="domcontentloaded")
+    page.wait_for_function(IDLE)
+
+
+def seconds_to_a_lasso(page: Page) -> float:
+    """Run up to the map and draw on it until Python has the cells."""
+    began = time.monotonic()
+    page.evaluate(UP_TO_THE_MAP)
+    while True:
+        page.evaluate(SCROLL)
+        frame = page.evaluate(FRAME)
+        if frame and frame[1] > 0 and frame[1] + frame[3] < page.viewport_size["height"]:
+            left, top, width, height = frame
+            page.mouse.move(left + width * 0.1, top + height * 0.1)
+            page.mouse.down()
+            for x, y in ((0.9, 0.1), (0.9, 0.9), (0.1, 0.9), (0.1, 0.12)):
+                page.mouse.move(left + width * x, top + height * y, steps=4)
+            page.mouse.up()
+            if page.evaluate(CHOSEN) > 0:
+                return time.monotonic() - began
+        page.wait_for_timeout(100)
+
+
+def run_all(page: Page, server: int) -> tuple[float, float]:
+    """Run all cells; seconds until the kernel is idle, and its peak MB."""
+    peak, stop = [0.0], threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(0.2):
+            peak[0] = max(peak[0], kernel_memory(server))
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    began = time.monotonic()
+    page.evaluate("()=>window.jupyterapp.commands.execute('notebook:run-all-cells').then(()=>1)")
+    page.wait_for_function(IDLE)
+    seconds = time.monotonic() - began
+    failed = page.evaluate(FAILED)
+    if failed:
+        raise SystemExit(f"Not every cell ran: {failed}")
+    page.wait_for_timeout(20_000)  # UMAP goes on in the background; its memory counts
+    stop.set()
+    watcher.join()
+    return seconds, peak[0]
+
+
+def measure(runs: int) -> dict[str, Any]:
+    """Return the figures of `runs` fresh kernels."""
+    root = Path(tempfile.mkdtemp())
+    shutil.copy(NOTEBOOK, root)
+    firsts, alls, peaks = [], [], []
+    with lab(root) as (port, server), sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
+        for _ in range(runs):
+            for first in (True, False):
+                shutil.rmtree(root / "mlscope_work", ignore_errors=True)
+                page = browser.new_page(viewport={"width": 1366, "height": 768})
+                open_notebook(page, port)
+                if first:
+                    firsts.append(seconds_to_a_lasso(page))
+                else:
+                    seconds, peak = run_all(page, server)
+                    alls.append(seconds)
+                    peaks.append(peak)
+                page.evaluate("async()=>{await window.jupyterapp.shell.currentWidget.sessionContext.shutdown()}")
+                page.close()
+        browser.close()
+    named = {"first lasso, s": firsts, "run all, s": alls, "kernel peak, MB": peaks}
+    return {
+        name: {"median": round(statistics.median(v), 1), "min": round(min(v), 1), "max": round(max(v), 1), "runs": runs}
+        for name, v in named.items()
+    }
+
+
+if __name__ == "__main__":
+    figures = measure(int(sys.argv[1]) if len(sys.argv) > 1 else 5)
+    print(figures)
+    record("first_plot", figures)
