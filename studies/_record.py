@@ -80,9 +80,7 @@ def command(argv: list[str]) -> str:
     for word in argv:
         path = Path(word)
         inside = path.is_absolute() and path.is_relative_to(ROOT)
-        shown.append(
-            path.relative_to(ROOT).as_posix() if inside else path.name if path.is_absolute() else word
-        )
+        shown.append(path.relative_to(ROOT).as_posix() if inside else path.name if path.is_absolute() else word)
     return " ".join(["python", *shown])
 
 

@@ -53,6 +53,4 @@ def pytest_terminal_summary(terminalreporter):
     skipped = [r for r in terminalreporter.stats.get("skipped", []) if NO_CHROMIUM in str(r.longrepr)]
     if skipped:
         plural = "s" if len(skipped) > 1 else ""
-        terminalreporter.write_line(
-            f"{len(skipped)} browser test{plural} skipped: {NO_CHROMIUM}", yellow=True
-        )
+        terminalreporter.write_line(f"{len(skipped)} browser test{plural} skipped: {NO_CHROMIUM}", yellow=True)

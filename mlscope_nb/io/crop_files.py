@@ -40,8 +40,8 @@ def read_crops(
     ----------
     source : path, pattern, list of paths, or array
         A folder with one folder per class (its name becomes the column ``label``), a folder, pattern or list of
-        image files, an ``.npz`` with ``images`` (and ``labels``, ``masks``, ``channels``), or an array (N, C, Y, X), (N, Y, X)
-        or (N, Y, X, C ≤ 4).
+        image files, an ``.npz`` with ``images`` (and ``labels``, ``masks``, ``channels``), or an array (N, C, Y, X),
+        (N, Y, X) or (N, Y, X, C ≤ 4).
     metadata : CSV file or DataFrame, optional
         One row per crop, joined by file name; for arrays in the same order.
     masks : path, pattern, list or array, optional
