@@ -6,9 +6,11 @@ import numpy as np
 from scipy import ndimage
 from skimage.filters import threshold_li, threshold_otsu
 
-# An image is noise when its slow part varies no more than white noise would. Smoothed white noise spans 6.6 of its
-# standard deviations between these percentiles; 10 leaves room for noise that is not quite white.
+# Smoothed white noise spans 6.6 of its standard deviations between these percentiles; 10 leaves room for more.
 NOISE_SPAN = 10.0
+# Skew and excess kurtosis up to which grey values count as one bell curve; real fields lie beyond three times these.
+NOISE_SKEW, NOISE_KURTOSIS = 0.15, 0.3
+HOLE_REACHES = 1.5
 
 
 def to_unit(image: np.ndarray) -> np.ndarray:
@@ -28,11 +30,11 @@ def to_unit(image: np.ndarray) -> np.ndarray:
 
 
 def is_only_noise(image: np.ndarray) -> bool:
-    """Say whether an image holds nothing wider than white noise.
+    """Say whether an image holds nothing but noise, of single pixels or coarser.
 
-    The noise of one pixel is estimated from second differences (Immerkaer 1996, 10.1006/cviu.1996.0060; median in place
-    of mean, so that objects do not raise it), and the image smoothed over 2 px is compared with what that noise alone
-    leaves after such smoothing.
+    Smoothed over 2 px, an image of noise varies no more than the noise of single pixels leaves after such smoothing
+    (estimated from second differences: Immerkaer 1996, 10.1006/cviu.1996.0060, with the median in place of the mean so
+    that objects do not raise it), or its values form one bell curve.
 
     Examples
     --------
@@ -41,11 +43,25 @@ def is_only_noise(image: np.ndarray) -> bool:
     """
     if min(image.shape) < 3:
         return False
+    smooth = ndimage.gaussian_filter(image, 2.0)
+    low, high = np.percentile(smooth, [0.05, 99.95])
+    return bool(high - low < NOISE_SPAN * _noise(image) / (2 * np.sqrt(np.pi) * 2.0)) or _is_bell(smooth)
+
+
+def _noise(image: np.ndarray) -> float:
     differences = image[:, :-2] - 2 * image[:, 1:-1] + image[:, 2:]
     differences = differences[:-2] - 2 * differences[1:-1] + differences[2:]
-    noise = float(np.median(np.abs(differences))) / 0.6745 / 6
-    low, high = np.percentile(ndimage.gaussian_filter(image, 2.0), [0.05, 99.95])
-    return bool(high - low < NOISE_SPAN * noise / (2 * np.sqrt(np.pi) * 2.0))
+    return float(np.median(np.abs(differences))) / 0.6745 / 6
+
+
+def _is_bell(smooth: np.ndarray) -> bool:
+    centred = smooth - smooth.mean()
+    spread = float(centred.std())
+    if spread == 0:
+        return False
+    standard = centred / spread
+    skew, kurtosis = float((standard**3).mean()), float((standard**4).mean()) - 3
+    return abs(skew) < NOISE_SKEW and abs(kurtosis) < NOISE_KURTOSIS
 
 
 def split_levels(values: np.ndarray) -> float:
@@ -66,7 +82,7 @@ def find_foreground(unit: np.ndarray, *, reach_px: float) -> tuple[np.ndarray, f
     first = unit > start
     if not first.any() or first.all():
         return np.zeros(unit.shape, bool), start
-    return clean(unit > _middle(unit, first, ~first, reach_px, hold=0.05)), start
+    return clean(unit > _middle(unit, first, ~first, reach_px, hold=0.05), reach_px), start
 
 
 def find_inner(unit: np.ndarray, foreground: np.ndarray, *, reach_px: float) -> np.ndarray:
@@ -76,13 +92,16 @@ def find_inner(unit: np.ndarray, foreground: np.ndarray, *, reach_px: float) -> 
         return np.zeros(unit.shape, bool)
     first = foreground & (unit > threshold_otsu(values))
     rest = foreground & ~first
-    return clean((unit > _middle(unit, first, rest, reach_px, hold=0.02)) & foreground)
+    return clean((unit > _middle(unit, first, rest, reach_px, hold=0.02)) & foreground, reach_px)
 
 
-def clean(foreground: np.ndarray) -> np.ndarray:
-    """Take away lines and dots thinner than 3 px, and fill holes."""
+def clean(foreground: np.ndarray, reach_px: float) -> np.ndarray:
+    """Take away lines and dots thinner than 3 px, and fill holes that a nucleus can have (not the inside of a ring)."""
     opened = ndimage.binary_opening(foreground, np.ones((3, 3), bool))
-    filled: np.ndarray = ndimage.binary_fill_holes(opened)
+    holes, _ = ndimage.label(ndimage.binary_fill_holes(opened) & ~opened)
+    small = np.bincount(holes.ravel()) <= np.pi * (HOLE_REACHES * reach_px) ** 2
+    small[0] = False
+    filled: np.ndarray = opened | small[holes]
     return filled
 
 
