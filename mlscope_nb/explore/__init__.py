@@ -1,5 +1,18 @@
 """Maps of cells: two numbers for each, so that alike cells lie near each other."""
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from mlscope_nb.explore.maps import pca, umap
 
-__all__ = ["pca", "umap"]
+if TYPE_CHECKING:
+    from mlscope_nb.explore.apart import umap_apart
+
+__all__ = ["pca", "umap", "umap_apart"]
+
+
+def __getattr__(name: str) -> Any:
+    # not imported above: this module is also run as a program, and must not be loaded before that
+    if name == "umap_apart":
+        return importlib.import_module("mlscope_nb.explore.apart").umap_apart
+    raise AttributeError(f"mlscope_nb.explore has no '{name}'. It has: {', '.join(__all__)}.")

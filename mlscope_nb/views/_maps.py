@@ -48,7 +48,7 @@ def compute(cells: Cells, name: str, seed: int) -> pd.DataFrame:
 
     key = _key(cells, name, seed)
     if key not in _RECENT:
-        _RECENT[key] = explore.umap(cells, seed=seed) if name == "umap" else explore.pca(cells, seed=seed)
+        _RECENT[key] = explore.umap_apart(cells, seed=seed) if name == "umap" else explore.pca(cells, seed=seed)
         while len(_RECENT) > _KEPT:
             _RECENT.popitem(last=False)
     return _RECENT[key]

@@ -73,3 +73,40 @@ def test_maps_join_the_history_of_cells(numbers):
     cells = ms.Cells(pd.DataFrame(index=table.index), features=table)
     cells = cells.with_embedding("pca", ms.explore.pca(cells))
     assert [h["step"] for h in cells.history] == ["pca", "with_embedding"]
+
+
+def test_umap_in_a_process_of_its_own_is_the_same_map(numbers):
+    table, _ = numbers
+    pd.testing.assert_frame_equal(
+        ms.explore.umap_apart(table, seed=3), ms.explore.umap(table, seed=3), check_exact=True
+    )
+
+
+def test_what_goes_wrong_in_the_other_process_is_said():
+    with pytest.raises(RuntimeError, match="None of 1 features varies"):
+        ms.explore.umap_apart(pd.DataFrame({"a": [1.0] * 9}))
+
+
+def test_the_other_process_ends_with_its_parent(tmp_path):
+    import subprocess
+    import sys
+    import time
+
+    import psutil
+
+    code = (
+        "import numpy as np, pandas as pd; from mlscope_nb.explore import umap_apart;"
+        "umap_apart(pd.DataFrame(np.random.default_rng(0).normal(size=(4000, 60))))"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code])
+    children = []
+    for _ in range(300):
+        children = psutil.Process(parent.pid).children()
+        if children:
+            break
+        time.sleep(0.1)
+    assert children
+    parent.kill()
+    parent.wait()
+    gone, alive = psutil.wait_procs(children, timeout=20)
+    assert gone and not alive

@@ -285,7 +285,7 @@ def test_umap_replaces_pca_and_keeps_the_selection(monkeypatch):
         assert go.wait(20)
         return pd.DataFrame(np.arange(60.0).reshape(30, 2), cells.ids, columns=["x", "y"])
 
-    monkeypatch.setattr("mlscope_nb.explore.umap", slow)
+    monkeypatch.setattr("mlscope_nb.explore.umap_apart", slow)
     w = ms.views.explore(make_cells(seed=41, umap=False), seed=7)
     assert w._map == "pca" and "Computing UMAP" in w._words["state"] and w._words["busy"]
     w.select(["cell4"])
@@ -305,7 +305,7 @@ def test_a_umap_that_fails_is_said(monkeypatch):
     def broken(cells, seed):
         raise ValueError("too few cells")
 
-    monkeypatch.setattr("mlscope_nb.explore.umap", broken)
+    monkeypatch.setattr("mlscope_nb.explore.umap_apart", broken)
     w = ms.views.explore(make_cells(seed=51, umap=False)).wait(20)
     assert w._map == "pca" and w._words["warning"] and "too few cells" in w._words["note"]
 
