@@ -115,7 +115,7 @@ def test_truth_is_aligned_and_says_what_it_must(study):
     assert list(known.index) == list(cells.ids)
     assert {"label", "fault", "duplicate_of", "mislabelled", "responder", "strength", "shortcut"} <= set(known)
     assert known["mislabelled"].equals((known["label"] != cells.labels).rename("mislabelled"))
-    assert (known.loc[known["responder"], "strength"] > 0).all()
+    assert ((known["strength"] > 0) == known["responder"]).all()
     assert (known.loc[known["responder"], "phenotype"] == known.loc[known["responder"], "label"]).all()
     assert not known.loc[known["label"] == "DMSO", "responder"].any()
     assert (known.loc[known["shortcut"], "label"] == "micronucleus").all()

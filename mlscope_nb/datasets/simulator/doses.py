@@ -87,7 +87,7 @@ def doses() -> pd.DataFrame:
 
     Examples
     --------
-    >>> doses().loc["penetrance", "default"]
+    >>> float(doses().loc["penetrance", "default"])
     0.85
     """
     group = {name: group for group, names in GROUPS.items() for name in names}

@@ -161,7 +161,7 @@ def true_obs(plan: Plan, ids: pd.Index) -> pd.DataFrame:
             "mislabelled": [c.given != c.label for c in cells],
             "swapped_well": [w.stated != w.treatment for w in of],
             "responder": [c.responder for c in cells],
-            "strength": [c.strength for c in cells],
+            "strength": [c.strength if c.responder else 0.0 for c in cells],
             "shortcut": [c.shortcut for c in cells],
             "phenotype": [c.phenotype for c in cells],
         },
