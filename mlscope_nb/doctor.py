@@ -23,10 +23,9 @@ from packaging.version import Version
 Level = Literal["ok", "note", "problem"]
 
 REINSTALL = "Run `make install` in the mlscope folder (Windows: py -3.11 tools/install.py)."
-# What a linked view needs in JupyterLab: the widget protocol, Bokeh's bridge to it, and anywidget's.
+# What a linked view needs in JupyterLab: the widget protocol, and anywidget's bridge to it.
 LAB_EXTENSIONS = {
     "@jupyter-widgets/jupyterlab-manager": "jupyterlab_widgets",
-    "@bokeh/jupyter_bokeh": "jupyter_bokeh",
     "anywidget": "anywidget",
 }
 # A notebook's kernel peaks at up to 1.2 GB (its budget); JupyterLab itself takes about 0.2 GB.

@@ -89,11 +89,11 @@ nuclei = ms.io.segment(fields, "DNA")
 segmented = ms.io.segment_cells(nuclei, "F")
 
 # %% [markdown]
-# The outlines show what the computer decided. Zoom in where cells touch. Do you agree everywhere? Nobody does:
+# The outlines show what the computer decided. Look where cells touch. Do you agree everywhere? Nobody does:
 # every number that follows depends on these outlines.
 
 # %%
-ms.views.fields(segmented)
+ms.views.fields(segmented, height=640)
 
 # %% [markdown]
 # Now a small picture is cut out around every cell. That gives us single cells.

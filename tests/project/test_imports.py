@@ -24,7 +24,6 @@ PLOTTING = {
     "matplotlib",
     "panel",
     "anywidget",
-    "jupyter_bokeh",
     "IPython",
 }
 HEAVY = ["torch", "umap", "sklearn", "holoviews", "bokeh", "anndata"]
