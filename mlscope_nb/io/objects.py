@@ -10,7 +10,7 @@ from scipy import ndimage
 from mlscope_nb.io.foreground import find_foreground, is_only_noise, to_unit
 from mlscope_nb.io.growing import grow
 from mlscope_nb.io.nesting import label_innermost
-from mlscope_nb.io.polarity import Polarity, decide_polarity, to_grey
+from mlscope_nb.io.polarity import Polarity, decide_polarity, polarity_around, to_grey
 from mlscope_nb.io.splitting import numbered
 
 # 15 px serves nuclei of 10 to 100 px; a known diameter scales it.
@@ -86,7 +86,7 @@ def grow_cells(
     *,
     polarity: Polarity = "auto",
     reach_px: float | None = None,
-    edges: float = 3.0,
+    edges: float = 20.0,
 ) -> tuple[np.ndarray, dict[str, Any]]:
     """Grow a cell around every nucleus, over the foreground of an image that shows whole cells.
 
@@ -96,7 +96,8 @@ def grow_cells(
     nuclei : integer array (Y, X)
         0 background, 1 … n nuclei.
     polarity : "auto", "bright" or "dark"
-        Are cells brighter or darker than their background?
+        Are cells brighter or darker than their background? "auto" compares the surroundings of nuclei with what lies
+        beyond (`polarity_around`).
     reach_px : float, optional
         How far a cell may reach beyond its nucleus. Default: twice the median diameter of the nuclei.
     edges : float
@@ -128,12 +129,13 @@ def grow_cells(
     if reach_px is not None and not reach_px >= 0:
         raise ValueError(f"reach_px is {reach_px}, expected pixels, 0 or more.")
     grey, source = to_grey(pixels)
-    side = decide_polarity(grey)[0] if polarity == "auto" else polarity
     reach = 2 * _median_diameter(seeds) if reach_px is None else float(reach_px)
+    side, figure = polarity_around(grey, seeds)
+    side = side if polarity == "auto" else polarity
     bright = ndimage.gaussian_filter(grey if side == "bright" else -grey, 1.0)
     cells, start = grow(to_unit(bright), seeds, reach_px=reach, edges=edges)
-    settings = {"grey": source, "polarity": side, "threshold": _in_units(start, bright, side)}
-    return cells, {**settings, "reach_px": round(reach, 2)}
+    settings = {"grey": source, "polarity": side, "polarity_figure": round(figure, 4)}
+    return cells, {**settings, "threshold": _in_units(start, bright, side), "reach_px": round(reach, 2)}
 
 
 def _checked(image: np.ndarray) -> np.ndarray:

@@ -49,3 +49,25 @@ def decide_polarity(grey: np.ndarray) -> tuple[Literal["bright", "dark"], float]
         return "bright", 0.0
     skew = float((high + low - 2 * middle) / (high - low))
     return ("bright" if skew >= 0 else "dark"), skew
+
+
+def polarity_around(grey: np.ndarray, nuclei: np.ndarray) -> tuple[Literal["bright", "dark"], float]:
+    """Decide whether cells are bright or dark, from where their nuclei are, and return the figure behind it.
+
+    The figure is the mean within 5 px around nuclei less the mean beyond, over the range of the image. Cells may fill
+    most of the field, and nuclei may be left unstained.
+
+    Examples
+    --------
+    >>> image = np.zeros((30, 30)); image[3:27, 3:27] = 5
+    >>> nucleus = np.zeros((30, 30), int); nucleus[13:17, 13:17] = 1
+    >>> polarity_around(image, nucleus)[0], polarity_around(-image, nucleus)[0]
+    ('bright', 'dark')
+    """
+    low, high = np.percentile(grey, [0.5, 99.5])
+    distance = ndimage.distance_transform_edt(nuclei == 0)
+    around, beyond = (distance > 0) & (distance <= 5), distance > 5
+    if high <= low or not nuclei.any() or not around.any() or not beyond.any():
+        return "bright", 0.0
+    figure = float((grey[around].mean() - grey[beyond].mean()) / (high - low))
+    return ("bright" if figure >= 0 else "dark"), figure

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import ndimage
 from skimage.segmentation import watershed
 
-NECK = 0.8
+NECK = 0.82
 
 
 def split_touching(foreground: np.ndarray, unit: np.ndarray | None = None, *, neck: float = NECK) -> np.ndarray:
