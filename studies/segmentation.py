@@ -2,17 +2,17 @@
 
     python studies/segmentation.py
 
-One path, no setting per image or per data set: `mlscope_nb.io.objects.find_objects(image)`. Beside it, in the same run,
-the thresholds that a script of three lines would use: Otsu's, and a local one (Gaussian mean of 51 px), each told by hand
-whether objects are bright or dark, with connected components of at least 25 px as objects. Data: the fly fields of the package
-against CellProfiler's recipe for them (tests/reference/example_fly.py), and 84 fields of the Data Science Bowl 2018
-with hand-made masks (../shared/data/dsb2018_subset; the study ends with a message where it is absent). Every figure is
-a mean over fields with its standard deviation over fields. Written to results/segmentation.json and RESULTS.md, and
-printed as one Markdown table.
+One path, no setting per image or per data set: `mlscope_nb.io.objects.find_objects(image)`. Beside it, in the same
+run, the thresholds that a script of three lines would use: Otsu's, and a local one (Gaussian mean of 51 px), each told
+by hand whether objects are bright or dark, with connected components of at least 25 px as objects. Data: the fly fields
+of the package against CellProfiler's recipe for them (tests/reference/example_fly.py), and 84 fields of the Data
+Science Bowl 2018 with hand-made masks (../shared/data/dsb2018_subset; the study ends with a message where it is
+absent). Every figure is a mean over fields with its standard deviation over fields. Written to
+results/segmentation.json and RESULTS.md, and printed as one Markdown table.
 
 The default settings were chosen on these same fields: the figures say how well one path fits five kinds of images,
-not how it will do on a sixth. cellprofiler_ExampleHuman, on which only `edges` of grow_cells was looked at, is tested in
-tests/io/test_segmentation_accuracy.py.
+not how it will do on a sixth. tests/io/test_segmentation_accuracy.py tests cellprofiler_ExampleHuman, on which nothing
+but `edges` of grow_cells was looked at.
 """
 
 from __future__ import annotations
@@ -29,8 +29,7 @@ from scipy import ndimage
 from skimage import filters
 from skimage import io as skio
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from mlscope_nb.datasets import load_fields
 from mlscope_nb.io.objects import find_objects, grow_cells
@@ -38,7 +37,7 @@ from studies._record import record
 from tests.reference.example_fly import fly_nuclei
 from tests.reference.overlap import f1, foreground_iou
 
-DSB = ROOT.parent / "shared" / "data" / "dsb2018_subset"
+DSB = Path(__file__).resolve().parents[2] / "shared" / "data" / "dsb2018_subset"
 LEAST_AREA_PX = 25
 LOCAL_PX = 51
 

@@ -60,7 +60,8 @@ def _is_bell(smooth: np.ndarray) -> bool:
     if spread == 0:
         return False
     standard = centred / spread
-    skew, kurtosis = float((standard**3).mean()), float((standard**4).mean()) - 3
+    squared = standard * standard
+    skew, kurtosis = float((squared * standard).mean()), float((squared * squared).mean()) - 3
     return abs(skew) < NOISE_SKEW and abs(kurtosis) < NOISE_KURTOSIS
 
 

@@ -31,16 +31,19 @@ def label_innermost(unit: np.ndarray, foreground: np.ndarray, *, reach_px: float
         1 the foreground itself, 2 its inner parts, 3 the inner parts of these.
     """
     inner = find_inner(unit, foreground, reach_px=reach_px)
+    # Most fields end here, before the costly part.
+    if _enclosed(inner, foreground, round(reach_px / 2)) < ENCLOSED:
+        return split_touching(foreground, unit), 1
     core = find_inner(unit, inner, reach_px=reach_px)
-    if not _is_nested(unit, foreground, inner, core, round(reach_px / 2)):
+    if not _is_smaller_and_sharp(unit, foreground, core):
         return split_touching(foreground, unit), 1
     # The second level when its parts are compact already: a third cut would only find their centres.
     level = 2 if _ellipse_fill(inner) >= COMPACT else 3
     return split_touching(inner if level == 2 else core, unit), level
 
 
-def _is_nested(unit: np.ndarray, outer: np.ndarray, inner: np.ndarray, core: np.ndarray, distance_px: int) -> bool:
-    if not core.any() or _enclosed(inner, outer, distance_px) < ENCLOSED:
+def _is_smaller_and_sharp(unit: np.ndarray, outer: np.ndarray, core: np.ndarray) -> bool:
+    if not core.any():
         return False
     gradient = ndimage.gaussian_gradient_magnitude(unit, 1.0)
     if _edge(gradient, core) < SHARPER * _edge(gradient, outer):

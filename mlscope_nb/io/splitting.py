@@ -62,11 +62,15 @@ def _relative_brightness(unit: np.ndarray, foreground: np.ndarray, *, reach_px: 
 
 def numbered(labels: np.ndarray) -> np.ndarray:
     """Return labels renumbered 1 … n in reading order as int32."""
-    values, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
-    order = np.zeros(len(values), np.int32)
-    is_object = np.flatnonzero(values > 0)
-    order[is_object[np.argsort(first[is_object])]] = np.arange(1, len(is_object) + 1)
-    return order[inverse].reshape(labels.shape)
+    flat = labels.ravel()
+    first = np.full(int(flat.max(initial=0)) + 1, flat.size, np.int64)
+    # Written from the end, so that the first pixel of each label is what remains.
+    first[flat[::-1]] = np.arange(flat.size - 1, -1, -1)
+    present = np.flatnonzero(first < flat.size)
+    present = present[present > 0]
+    order = np.zeros(len(first), np.int32)
+    order[present[np.argsort(first[present])]] = np.arange(1, len(present) + 1)
+    return order[labels]
 
 
 def _join(floods: np.ndarray, depth: np.ndarray, top: np.ndarray, neck: float) -> np.ndarray:
