@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy import fft
@@ -30,15 +31,21 @@ class Optics:
 def blurred(light: Floats, sigma: tuple[float, ...], shift: tuple[float, float] = (0.0, 0.0)) -> Floats:
     """Blur each channel (C, Y, X) by its own Gaussian, and move it by a part of a pixel."""
     height, width = light.shape[1:]
-    fy, fx = fft.fftfreq(height).astype(np.float32), fft.rfftfreq(width).astype(np.float32)
     waves = fft.rfft2(light)
-    for c, s in enumerate(sigma):
-        factor = np.float32(-2 * (np.pi * s) ** 2)
-        waves[c] *= np.exp(factor * fy**2)[:, None] * np.exp(factor * fx**2)[None, :]
+    waves *= _passed(tuple(sigma), height, width)
     if shift != (0.0, 0.0):
+        fy, fx = fft.fftfreq(height).astype(np.float32), fft.rfftfreq(width).astype(np.float32)
         turn = np.complex64(-2j * np.pi)
         waves *= np.exp(turn * np.float32(shift[0]) * fy)[:, None] * np.exp(turn * np.float32(shift[1]) * fx)[None, :]
     return fft.irfft2(waves, s=(height, width))
+
+
+@lru_cache(maxsize=32)
+def _passed(sigma: tuple[float, ...], height: int, width: int) -> Floats:
+    """Return how much of each wave (rfft2) a lens lets through, per channel."""
+    fy, fx = fft.fftfreq(height).astype(np.float32), fft.rfftfreq(width).astype(np.float32)
+    factors = [np.float32(-2 * (np.pi * s) ** 2) for s in sigma]
+    return np.stack([np.exp(f * fy**2)[:, None] * np.exp(f * fx**2)[None, :] for f in factors])
 
 
 def illumination(optics: Optics, y: Floats, x: Floats) -> Floats:
@@ -77,7 +84,8 @@ def _four_dice(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
     """Return nearly normal numbers of variance 1: sums of four bytes, cheap and close enough for read noise."""
     count = math.prod(shape)
     dice = rng.integers(0, 2**64, size=-(-count // 2), dtype=np.uint64).view(np.uint32)[:count]
-    total = sum(((dice >> shift) & 255).astype(np.float32) for shift in (0, 8, 16, 24))
+    pairs = (dice & 0x00FF00FF) + ((dice >> 8) & 0x00FF00FF)
+    total = ((pairs & 0xFFFF) + (pairs >> 16)).astype(np.float32)
     return ((total - np.float32(510)) * np.float32(1 / math.sqrt(4 * (256**2 - 1) / 12))).reshape(shape)
 
 

@@ -93,14 +93,14 @@ def compose(layers: Sequence[Layer], height: int, width: int) -> Scene:
     owner = np.zeros((height, width), np.int32)
     for k, layer in enumerate(layers, start=1):
         closer = layer.reach < nearest[layer.window]
-        nearest[layer.window][closer] = layer.reach[closer]
-        owner[layer.window][closer] = k
+        np.copyto(nearest[layer.window], layer.reach, where=closer)
+        np.copyto(owner[layer.window], k, where=closer)
     light = np.zeros((N_CHANNELS, height, width), np.float32)
     nuclei = np.zeros((height, width), np.int32)
     for k, layer in enumerate(layers, start=1):
         mine = owner[layer.window] == k
         light[(slice(None), *layer.window)] += layer.light * np.where(mine, np.float32(1), _THINNED)
-        nuclei[layer.window][layer.nucleus & mine] = k
+        np.copyto(nuclei[layer.window], k, where=layer.nucleus & mine)
     owner[nearest > 1] = 0
     return Scene(light, owner, nuclei)
 

@@ -30,7 +30,7 @@ def waves(
 ) -> Waves:
     """Return the waves of one cell; the random numbers do not depend on what is made of them."""
     noise = rng.standard_normal((edge, edge // 2 + 1, 2), dtype=np.float32).view(np.complex64)[..., 0]
-    mirrored = np.roll(noise[::-1], 1, 0)  # seen in a mirror, the same noise is as good as another
+    mirrored = noise[-np.arange(edge)]  # seen in a mirror, the same noise is as good as another
     return Waves(
         _filtered(noise, _band(edge, wavelength), edge),
         _filtered(mirrored, _lines(edge, thickness, alignment, angle), edge),
