@@ -3,6 +3,7 @@
 import hashlib
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -247,6 +248,12 @@ def test_the_table_of_doses_is_complete():
     table = doses()
     assert (table["default"].astype(float) >= 0).all() and table["meaning"].str.len().gt(10).all()
     assert set(table["group"]) == {"", "batch", "faults"}
+
+
+def test_every_dose_and_treatment_is_in_the_documentation():
+    text = (Path(__file__).parents[2] / "docs" / "simulator.md").read_text(encoding="utf-8")
+    missing = [name for name in [*doses().index, *phenotypes().index, "batch", "faults"] if name not in text]
+    assert not missing
 
 
 @pytest.mark.parametrize(
