@@ -47,7 +47,7 @@ CHOSEN = """async ()=>{const kernel=window.jupyterapp.shell.currentWidget.sessio
   future.onIOPub=m=>{if(m.header.msg_type==='stream')text+=m.content.text}; await future.done; return Number(text)}"""
 SCROLL = """async ()=>{const n=window.jupyterapp.shell.currentWidget.content;
   const at=[...n.model.cells].findIndex(c=>c.sharedModel.getSource().includes('views.explore('));
-  await n.scrollToItem(at, 'start')}"""
+  await n.scrollToItem(at, 'start'); document.querySelector('.ms-map')?.scrollIntoView({block: 'center'})}"""
 FAILED = """()=>[...window.jupyterapp.shell.currentWidget.content.model.cells].flatMap(c=>{const o=c.outputs, e=[];
   for(let i=0;o && i<o.length;i++) if(o.get(i).type==='error') e.push(JSON.stringify(o.get(i).toJSON()).slice(0,500));
   if(c.type==='code' && !c.executionCount) e.push('not run: '+c.sharedModel.getSource().slice(0,60)); return e})"""

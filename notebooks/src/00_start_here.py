@@ -206,6 +206,19 @@ ms.study.describe(cells)
 ms.study.t_interval("Cells_AreaShape_Area", cells)
 
 # %% [markdown]
+# A group can also be made by the computation. Far from all others on the UMAP lies a small island. Circle it, or take
+# its cells by what they have in common:
+
+# %%
+no_body = cells.where("Cytoplasm_AreaShape_Area == 0")
+ms.views.gallery(no_body)
+
+# %% [markdown]
+# Around these nuclei no cell body was found: too faint, or no cell at all. So they have no numbers about a cell body,
+# and the map needs a number everywhere. It put the middle value of all cells into the gaps. *That* made these cells
+# alike. The island is no new kind of cell.
+
+# %% [markdown]
 # Three things to take home:
 #
 # 1. A map shows **groups**; it does not say **why** they are groups. Colour it by position (or plate, or day) first.
