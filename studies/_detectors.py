@@ -81,18 +81,6 @@ class Seen:
         return fitted
 
     @cached_property
-    def spill(self) -> Floats:
-        """Light just outside of the cell, relative to that inside."""
-        rows = []
-        for light, own, others, away in zip(
-            self.light[:, 1], self.own, np.asarray(self.cells.masks) > 1, self.away, strict=True
-        ):
-            clear = ndimage.distance_transform_edt(~others) > 7 if others.any() else np.ones(own.shape, bool)
-            ring = (away > 1) & (away <= 4) & clear
-            rows.append(light[ring].mean() / light[own].mean() if ring.any() else np.nan)
-        return np.asarray(rows)
-
-    @cached_property
     def cell_shape(self) -> dict[str, Floats]:
         return shape(self.own)
 
@@ -230,12 +218,11 @@ def _crowding(seen: Seen, _: Seen) -> float:
     return auroc(-seen.cell_shape["Area"], around >= 2, around == 0)
 
 
-def _noise(seen: Seen) -> Floats:
-    """Grain of the empty background; less than 2 grey values is rounding."""
-    images = seen.cells.images[:, 1].astype(float)
-    grain = images - ndimage.uniform_filter(images, (0, 3, 3))
-    far = np.where(seen.away > 7, 1.0, np.nan)
-    return np.maximum(np.nanstd(grain * far, (1, 2)), 2.0)
+def _grain(seen: Seen) -> Floats:
+    """Grain of the stain inside each cell, from one pixel to the next, relative to its brightness."""
+    images = seen.light[:, 1]
+    rough = np.abs(images - ndimage.uniform_filter(images, (0, 3, 3)))
+    return (rough * seen.own).sum((1, 2)) / np.maximum((images * seen.own).sum((1, 2)), 1)
 
 
 def _disagreement(seen: Seen) -> Floats:
@@ -289,14 +276,14 @@ DETECTORS: dict[str, dict[str, Detector]] = {
     "plate_size": {"plate_size": plates(lambda s: s.cell_shape["Area"])},
     "plate_gain": {"plate_gain": plates(lambda s: s.dna)},
     "plate_background": {"plate_background": plates(lambda s: np.round(s.background[:, 1] / s.lit))},
-    "plate_blur": {"plate_blur": plates(lambda s: s.spill)},
+    "plate_blur": {"plate_blur": plates(lambda s: -_grain(s))},
     "plate_illumination": {"plate_illumination": _illumination},
     "well": {"well": _well},
     "edge_wells": {"edge_wells": _edge_wells},
     "layout_gradient": {"layout_gradient": _layout_gradient},
-    "blur": {"blur": against_base(lambda s: s.spill)},
-    "noise": {"noise": against_base(_noise)},
-    "defocus": {"defocus": fault("defocus", lambda s: s.spill)},
+    "blur": {"blur": against_base(lambda s: -_grain(s))},
+    "noise": {"noise": against_base(_grain)},
+    "defocus": {"defocus": fault("defocus", lambda s: -_grain(s))},
     "saturation": {"saturation": fault("saturation", lambda s: (s.cells.images == 65535).mean((1, 2, 3)))},
     "debris": {"debris": fault("debris", _odd)},
     "empty": {"empty": fault("empty", lambda s: -s.mean(0, s.nucleus))},

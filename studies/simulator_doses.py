@@ -7,7 +7,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import sys
+import tempfile
 import warnings
 from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache
@@ -30,12 +33,14 @@ SHAPE = {"n_plates": 2, "wells_per_plate": 16, "cells_per_well": 6}
 RATE = {"fault_rate": 0.05}
 USUAL = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 SERIES = {
+    "blur": (0.05, 0.1, 0.2, 0.3, 0.5, 1.0),
+    "defocus": (0.02, 0.05, 0.1, 0.15, 0.2, 0.4),
     "rare": (0.05, 0.1, 0.2, 0.4, 0.7, 1.0),
     "empty": (0.1, 0.2, 0.4, 0.6, 0.8, 1.0),
     "touching": (0.05, 0.1, 0.3, 0.6, 0.9, 1.2),
     "cut": (0.2, 0.5, 0.7, 0.85, 1.0, 1.2),
     "saturation": (0.1, 0.25, 0.5, 0.75, 1.0, 2.0),
-    "debris": (0.02, 0.05, 0.1, 0.3, 0.6, 1.0),
+    "debris": (0.002, 0.005, 0.01, 0.02, 0.05, 0.3),
     "duplicates": (0.02, 0.05, 0.1, 0.2, 0.35, 0.5),
     "leaked": (0.02, 0.05, 0.1, 0.2, 0.35, 0.5),
     "mislabels": (0.05, 0.1, 0.2, 0.4, 0.6, 0.8),
@@ -54,6 +59,19 @@ def look(seed: int, **dose: Any) -> Seen:
     cells, _ = simulate(seed=seed, doses="none", **SHAPE, **RATE, **dose)
     everything = asked(SHAPE, seed, 1, 64, "default", "micronucleus", dict(RATE))
     return Seen(cells, would_be_struck(make_plan(everything), cells.ids))
+
+
+def remembered(job: tuple[int, dict[str, Any]]) -> dict[str, float]:
+    """The answer for one study, taken from an earlier run of the same code that did not come to its end."""
+    code = [*sorted((ROOT / "mlscope_nb" / "datasets" / "simulator").glob("*.py")), ROOT / "studies" / "_detectors.py"]
+    parts = [file.read_bytes() for file in code]
+    key = hashlib.sha256(b"".join([json.dumps(job).encode(), *parts])).hexdigest()
+    kept = Path(tempfile.gettempdir()) / "mlscope_simulator_doses" / f"{key[:24]}.json"
+    if not kept.exists():
+        kept.parent.mkdir(exist_ok=True)
+        kept.write_text(json.dumps(measured(job)), encoding="utf-8")
+    answer: dict[str, float] = json.loads(kept.read_text(encoding="utf-8"))
+    return answer
 
 
 def measured(job: tuple[int, dict[str, Any]]) -> dict[str, float]:
@@ -84,7 +102,7 @@ def main(n_seeds: int = 3, n_workers: int = 1) -> None:
             jobs += [(seed, {effect: dose, **NEEDS.get(effect, {})}) for seed in range(n_seeds)]
     answers = []
     with ProcessPoolExecutor(n_workers) as pool:
-        for done, answer in enumerate(pool.map(measured, jobs), start=1):
+        for done, answer in enumerate(pool.map(remembered, jobs), start=1):
             answers.append(answer)
             if done % 20 == 0:
                 print(f"{done} of {len(jobs)} studies", flush=True)
@@ -105,7 +123,7 @@ def main(n_seeds: int = 3, n_workers: int = 1) -> None:
             means = [float(np.nanmean([a[name] for a in of[dose]])) for dose in series]
             figures[name] = {
                 "AUROC at doses " + ", ".join(f"{d:g}" for d in series): [round(m, 3) for m in means],
-                "Spearman": round(float(spearmanr(series, means).statistic), 3),
+                "Spearman": rank_correlation(series, means),
                 "null": f"{np.nanmean(null[name]):.3f} ± {np.nanstd(null[name]):.3f} (sd of one study)",
             }
         strays += _strays(effect, own, of[series[-1]], null, n_seeds)
@@ -123,6 +141,11 @@ def main(n_seeds: int = 3, n_workers: int = 1) -> None:
         },
     )
     print(low, strays, sep="\n")
+
+
+def rank_correlation(series: tuple[float, ...], means: list[float]) -> float:
+    """Spearman's coefficient; 0 where the answers are all the same."""
+    return round(float(spearmanr(series, means).statistic), 3) if len(set(means)) > 1 else 0.0
 
 
 def _strays(
