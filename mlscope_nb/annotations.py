@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import math
 import uuid
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
@@ -11,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 
 from mlscope_nb._files import append_lines
@@ -117,21 +119,18 @@ class AnnotationLog:
         Raises
         ------
         ValueError
-            No cells, an empty column name, or a value that is not text, a number, a truth value or None.
+            No cells, ids that are no text, an empty column name, or a value that is not text, a finite number, a truth
+        value or None.
         OSError
             The disk refused the line. The entry is kept in memory and written with the next one.
         """
-        cells = (ids,) if isinstance(ids, str) else tuple(str(i) for i in ids)
+        cells = (_text(ids),) if isinstance(ids, str) else tuple(_id(i) for i in ids)
         if not cells:
             raise ValueError("No cells to annotate: the selection is empty. Select cells on the map first.")
         if not str(column).strip():
             raise ValueError("The column has no name. Name it, for example 'phenotype'.")
-        if not isinstance(value, str | float | int | bool | None):
-            raise ValueError(f"The value is a {type(value).__name__}, expected text, a number, True, False or None.")
-        repeated = pd.Index(cells)[pd.Index(cells).duplicated()]
-        if len(repeated):
-            cells = tuple(dict.fromkeys(cells))
-        return self._append(Entry(str(column), value, cells, str(reason), self.who if who is None else who))
+        words = (_text(column), _text(reason), _text(self.who if who is None else who))
+        return self._append(Entry(words[0], _plain(value), tuple(dict.fromkeys(cells)), *words[1:]))
 
     def undo(self) -> Entry | None:
         """Take back the last entry that stands; returns it, or None when there is none."""
@@ -200,7 +199,7 @@ class AnnotationLog:
         return {"mlscope": "annotations", "version": VERSION, "fingerprint": self.fingerprint}
 
     def _read(self, path: Path) -> None:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
         header = _as_object(lines[0])
         if header is None or header.get("mlscope") != "annotations":
             raise ValueError(f"'{path}' is not an annotation log of mlscope. Choose another file.")
@@ -228,6 +227,34 @@ class AnnotationLog:
         return (
             f"AnnotationLog {where}: {count(len(standing), 'entry', 'entries')} in {some(self.columns) or 'no column'}"
         )
+
+
+def _plain(value: Any) -> Value:
+    """Return a label as what JSON can hold; refuse what it cannot."""
+    plain = value.item() if isinstance(value, np.generic) else value
+    if not isinstance(plain, str | float | int | bool | None):
+        raise ValueError(f"The value is a {type(value).__name__}, expected text, a number, True, False or None.")
+    if isinstance(plain, float) and not math.isfinite(plain):
+        raise ValueError(f"The value is {plain}, expected a finite number. To take a label away give None.")
+    return _text(plain) if isinstance(plain, str) else plain
+
+
+def _text(value: object) -> str:
+    """Return text that can be written in UTF-8; refuse half characters, which would block every later line."""
+    text = str(value)
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"{text!r} holds a character that cannot be written ({error.reason}). Type it again."
+        ) from error
+    return text
+
+
+def _id(value: object) -> str:
+    if isinstance(value, bool | np.bool_):
+        raise ValueError("Cell ids are True and False: a mask was given. Give ids: cells.ids[mask].")
+    return _text(value)
 
 
 def user_name() -> str:

@@ -28,8 +28,10 @@ FRAME = """()=>{const views=[...Bokeh.index.roots].filter(
 
 @pytest.fixture(scope="module")
 def start(lab):
-    shutil.copy(NOTEBOOK, lab.root / NOTEBOOK.name)
-    notebook = lab.show(NOTEBOOK.name, width=1366, height=768)
+    # a folder of its own: labels are saved beside the notebook
+    (lab.root / "start").mkdir()
+    shutil.copy(NOTEBOOK, lab.root / "start" / NOTEBOOK.name)
+    notebook = lab.show(f"start/{NOTEBOOK.name}", width=1366, height=768)
     yield notebook
     notebook.close()
 
@@ -76,7 +78,7 @@ def test_a_lasso_a_name_and_a_file(start):
     start.page.get_by_role("button", name="Label selection").first.click()
     named = "sorted(map_view.labels[map_view.labels == 'seen'].index)"
     start.until(named, sorted(chosen))
-    assert any("seen" in f.read_text() for f in (start.lab.root / "mlscope_work").glob("*.jsonl"))
+    assert any("seen" in f.read_text() for f in (start.lab.root / "start" / "mlscope_work").glob("*.jsonl"))
 
 
 def test_nothing_is_wider_than_the_page(start):

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -123,3 +124,31 @@ def test_a_repeated_id_counts_once_and_none_takes_away():
     assert log.add(["a", "a"], "kind", "x").cell_ids == ("a",)
     log.add(["a"], "kind", None)
     assert log.column("kind", ["a"]).tolist() == [None]
+
+
+@pytest.mark.parametrize("label", ["a\u2028b", "a\u0085b", "line\nbreak", "tab\t", "\x0b\x0c\x1c"])
+def test_odd_characters_survive_a_restart(tmp_path, label):
+    path = tmp_path / "log.jsonl"
+    AnnotationLog(path).add(["c"], "kind", label, "why " + label)
+    log = AnnotationLog(path)
+    assert log.column("kind", ["c"]).tolist() == [label] and not log.damaged
+
+
+def test_what_cannot_be_written_is_refused_and_blocks_nothing(tmp_path):
+    path = tmp_path / "log.jsonl"
+    log = AnnotationLog(path)
+    for bad in ("\ud83d", float("nan"), float("inf"), np.float64("nan")):
+        with pytest.raises(ValueError, match="cannot be written|finite number"):
+            log.add(["a"], "kind", bad)
+    with pytest.raises(ValueError, match="cannot be written"):
+        log.add(["a"], "kind", "x", reason="\ud83d")
+    log.add(["a"], "kind", "fine")
+    assert AnnotationLog(path).column("kind", ["a"]).tolist() == ["fine"] and not log.unwritten
+
+
+def test_numpy_scalars_are_values_and_masks_are_no_ids():
+    log = AnnotationLog()
+    for value, plain in ((np.int64(3), 3), (np.bool_(True), True), (np.str_("x"), "x"), (np.float32(0.5), 0.5)):
+        assert log.add(["a"], "kind", value).value == plain
+    with pytest.raises(ValueError, match="a mask was given"):
+        log.add([True, False], "kind", "x")
