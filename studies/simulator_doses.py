@@ -128,7 +128,7 @@ def main(n_seeds: int = 3, n_workers: int = 1) -> None:
     record(
         "simulator_doses",
         {
-            "what": f"each effect alone (seen through lens and camera), six doses, {n_seeds} studies of 192 cells each; mean AUROC of its detector",
+            "what": f"each effect alone, seen through lens and camera; {n_seeds} studies of 192 cells; mean AUROC",
             "detectors with Spearman below 0.9 (wanted: none)": ", ".join(low) or "none",
             "pairs of an effect at its largest dose and a foreign detector": n_pairs,
             f"of these, more than {FAR} standard errors from the null": len(strays),
