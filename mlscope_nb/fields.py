@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, overload
 
 import numpy as np
@@ -121,9 +122,9 @@ class Fields:
             _obs=table,
             images=stack,
             masks=None if masks is None else _masks(masks, stack, table.index, "mask"),
-            compartments={
-                k: _masks(v, stack, table.index, f"compartment '{k}'") for k, v in (compartments or {}).items()
-            },
+            compartments=MappingProxyType(
+                {k: _masks(v, stack, table.index, f"compartment '{k}'") for k, v in (compartments or {}).items()}
+            ),
             channels=_align.channel_names(channels, n_channels),
             pixel_size_um=_align.pixel_size(pixel_size_um),
             design=declare(table, label=label, unit=unit, batch=batch, control=control, treatment=treatment),
@@ -250,6 +251,10 @@ def _images(images: Sequence[np.ndarray] | Stack, ids: pd.Index) -> Stack:
     return images
 
 
+def _is_wide(mask: np.ndarray) -> bool:
+    return bool(mask.min() < 0 or mask.max() > np.iinfo(np.int32).max)
+
+
 def _masks(masks: Sequence[np.ndarray] | Stack, images: Stack, ids: pd.Index, what: str) -> Stack:
     if len(masks) != len(ids):
         raise ValueError(f"{len(masks):,} {what}s for {len(ids):,} fields, expected one per field.")
@@ -261,6 +266,11 @@ def _masks(masks: Sequence[np.ndarray] | Stack, images: Stack, ids: pd.Index, wh
         if odd:
             raise TypeError(
                 f"{what.capitalize()}s must hold integers (0 background, 1 … n objects), found {some(odd)}."
+            )
+        wide = [f"{i} ({a.min()} to {a.max()})" for i, a in zip(ids, arrays, strict=True) if a.size and _is_wide(a)]
+        if wide:
+            raise ValueError(
+                f"{what.capitalize()}s must hold 0 … 2,147,483,647, found {some(wide)}. Number the objects 1 … n."
             )
         shapes = [a.shape for a in arrays]
         masks = Stack([a.astype(np.int32, copy=False) for a in arrays], shapes)

@@ -70,6 +70,12 @@ def measure(
         raise ValueError(f"No feature family {some(unknown)}. There are: {some(FAMILIES)}.")
     if cells.images is None or cells.masks is None:
         raise ValueError("Measuring needs images and masks. Segment and crop fields, or add masks with with_masks.")
+    prefixes = [objects, *(COMPARTMENT_NAMES.get(n, n.capitalize()) for n in cells.compartments)]
+    if len(set(prefixes)) < len(prefixes):
+        raise ValueError(
+            f"Two parts of the cell would have features of one name: {some(prefixes)}. Rename a compartment, or name "
+            "what the masks hold with objects=…"
+        )
     parts = [_measure_batch(batch, cells.channels, families, objects) for batch in cells.batches(batch_size)]
     table = pd.concat(parts) if parts else pd.DataFrame(index=cells.ids)
     own = [c for c in table.columns if c.startswith(f"{objects}_") and not c.endswith("_Area")]

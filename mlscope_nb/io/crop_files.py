@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,9 @@ from tqdm.auto import tqdm
 from mlscope_nb._words import count, some
 from mlscope_nb.cells import Cells
 from mlscope_nb.io import listing
+from mlscope_nb.io.crop_arrays import Found, central, from_array, from_npz, is_npz
 from mlscope_nb.io.listing import Errors, Paths, Problem
-from mlscope_nb.io.pixels import EXTENSIONS, labelled, read_image, read_mask
-
-IMAGE_KEYS = ("images", "X", "x", "crops", "data", "arr_0")
-LABEL_KEYS = ("labels", "y", "label", "targets")
-ID_KEYS = ("cell_id", "ids", "id")
+from mlscope_nb.io.pixels import EXTENSIONS, read_image, read_mask
 
 
 def read_crops(
@@ -41,7 +37,7 @@ def read_crops(
     source : path, pattern, list of paths, or array
         A folder with one folder per class (its name becomes the column ``label``), a folder, pattern or list of
         image files, an ``.npz`` with ``images`` (and ``labels``, ``masks``, ``channels``), or an array (N, C, Y, X),
-        (N, Y, X) or (N, Y, X, C ≤ 4).
+        (N, Y, X) or (N, Y, X, C ≤ 8).
     metadata : CSV file or DataFrame, optional
         One row per crop, joined by file name; for arrays in the same order.
     masks : path, pattern, list or array, optional
@@ -69,10 +65,12 @@ def read_crops(
     >>> read_crops(np.zeros((3, 16, 16), "uint16"), channels=["DNA"]).images.shape
     (3, 1, 16, 16)
     """
-    if not isinstance(source, np.ndarray) and _is_npz(source):
-        found = _from_npz(Path(str(source)), metadata, masks)
+    if size is not None and size < 1:
+        raise ValueError(f"size is {size}, expected at least 1 pixel.")
+    if is_npz(source):
+        found = from_npz(Path(str(source)), metadata, masks)
     elif isinstance(source, np.ndarray):
-        found = _from_array(source, metadata, masks)
+        found = from_array(source, metadata, masks)
     else:
         found = _from_files(source, metadata, masks, size, on, errors)
     images, own, obs, names, problems = found
@@ -80,95 +78,70 @@ def read_crops(
         images = np.stack([_centred(image, size) for image in images])
         own = None if own is None else np.stack([_centred(m[None], size)[0] for m in own])
     design.setdefault("label", "label" if "label" in obs.columns else None)
-    step = {
+    step: dict[str, Any] = {
         "step": "read_crops",
         "n": len(obs),
         "source": "array" if isinstance(source, np.ndarray) else str(source)[:200],
     }
-    note = "; ".join(f"left out: {Path(p['file']).name} ({p['problem']})" for p in problems[:20])
+    if problems:
+        first = "; ".join(f"{Path(p['file']).name}: {p['problem']}" for p in problems[:5])
+        step |= {"note": f"{count(len(problems), 'file')} left out: {first}", "left_out": problems}
     return Cells(
         obs,
         images,
         masks=own,
         channels=channels if channels is not None else names,
         pixel_size_um=pixel_size_um,
-        history=[{**step, **({"note": note} if note else {})}],
+        history=[step],
         **design,
     )
 
 
-Found = tuple[np.ndarray, np.ndarray | None, pd.DataFrame, list[str] | None, list[Problem]]
-
-
-def _from_array(array: np.ndarray, metadata: Any, masks: Any) -> Found:
-    images = _crops_first(array)
-    obs = pd.DataFrame(index=pd.RangeIndex(len(images)).map(lambda i: f"cell{i:06d}"))
-    return images, _mask_array(masks, images), _in_order(obs, metadata), None, []
-
-
-def _from_npz(path: Path, metadata: Any, masks: Any) -> Found:
-    if not path.is_file():
-        raise FileNotFoundError(f"There is no file '{path}'. Check folder and name.")
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise ValueError(f"'{path}' cannot be read as npz: {error}. Objects (pickles) are never loaded.") from error
-    key = next((k for k in IMAGE_KEYS if k in arrays and arrays[k].ndim in (3, 4)), None)
-    key = key or next((k for k, a in arrays.items() if a.ndim in (3, 4)), None)
-    if key is None:
-        raise ValueError(f"'{path}' holds no images: {some(f'{k} {a.shape}' for k, a in arrays.items())}.")
-    images = _crops_first(arrays[key])
-    obs = pd.DataFrame(index=pd.RangeIndex(len(images)).map(lambda i: f"cell{i:06d}"))
-    for name, keys in (("cell_id", ID_KEYS), ("label", LABEL_KEYS)):
-        column = next((arrays[k] for k in keys if k in arrays and arrays[k].size == len(images)), None)
-        if column is not None:
-            obs[name] = column.ravel()
-    obs = obs.set_index("cell_id") if "cell_id" in obs else obs
-    names = [str(c) for c in arrays["channels"]] if "channels" in arrays else None
-    own = masks if masks is not None else arrays.get("masks")
-    return images, _mask_array(own, images), _in_order(obs, metadata), names, []
-
-
 def _from_files(source: Paths, metadata: Any, masks: Any, size: int | None, on: str | None, errors: Errors) -> Found:
-    files, classes = _files(source)
-    names = listing.unique_names(files)
     if isinstance(masks, np.ndarray):
         raise ValueError("Masks as an array go with images as an array; for files give the folder of the masks.")
-    beside = {} if masks is None else listing.match_masks(names, masks)
-    images, own, problems = _read_each(dict(zip(names, files, strict=True)), beside, masks is not None, size)
-    obs = pd.DataFrame(
-        {"file": [str(files[names.index(n)]) for n in images]}, index=pd.Index(list(images), dtype=object)
-    )
-    if classes is not None:
-        obs["label"] = [classes[names.index(n)] for n in images]
+    files, classes, problems = _files(source)
+    own_files: list[Path] = []
+    if masks is not None:
+        files, own_files = listing.without_masks(files, masks)
+    named = dict(zip(listing.unique_names(files), files, strict=True))
+    beside = listing.match_masks(named, own_files)
+    images, own, more = _read_each(named, beside, masks is not None, size)
+    problems += more
+    obs = pd.DataFrame({"file": [str(named[n]) for n in images]}, index=pd.Index(list(images), dtype=object))
+    if classes:
+        obs["label"] = [classes[named[n]] for n in images]
     if metadata is not None and images:
         table, more = listing.join_table(list(images), [Path(f) for f in obs["file"]], listing.read_table(metadata), on)
         bad = {Path(p["file"]).name for p in problems}
         problems += [p for p in more if Path(p["file"]).name not in bad]
         obs = obs.loc[table.index].join(table, rsuffix="_table")
-    listing.report(problems, errors, len(files))
+    listing.report(problems, errors, len(files), "its history (left_out)")
     if not len(obs):
-        raise ValueError(
-            f"None of {count(len(files), 'file')} could be read. First: {some(p['problem'] for p in problems)}."
-        )
+        named_problems = some(p["problem"] for p in problems)
+        raise ValueError(f"None of {count(len(files), 'file')} could be read. First: {named_problems}.")
     stack = np.stack([images[n] for n in obs.index])
     return stack, np.stack([own[n] for n in obs.index]) if own else None, obs, None, problems
 
 
-def _files(source: Paths) -> tuple[list[Path], list[str] | None]:
+def _files(source: Paths) -> tuple[list[Path], dict[Path, str], list[Problem]]:
+    """List the files, the class of each where there is one folder per class, and folders without images."""
     if isinstance(source, str | Path) and Path(source).is_dir():
-        folders = sorted(
-            (d for d in Path(source).iterdir() if d.is_dir() and not d.name.startswith(".")),
-            key=lambda d: listing.natural(d.name),
-        )
-        by_class = {d.name: [p for p in d.iterdir() if p.suffix.lower() in EXTENSIONS] for d in folders}
-        pairs = [
-            (p, name) for name, files in by_class.items() for p in sorted(files, key=lambda p: listing.natural(p.name))
-        ]
-        if pairs:
-            return [p for p, _ in pairs], [name for _, name in pairs]
-    return listing.list_files(source), None
+        visible = (d for d in Path(source).iterdir() if d.is_dir() and not d.name.startswith("."))
+        folders = sorted(visible, key=lambda d: listing.natural(d.name))
+        by_class = {d: _images_in(d) for d in folders}
+        classes = {p: d.name for d, files in by_class.items() for p in files}
+        if classes:
+            empty = [d for d, files in by_class.items() if not files]
+            return list(classes), classes, [{"file": str(d), "problem": "no images in this folder"} for d in empty]
+    return listing.list_files(source), {}, []
+
+
+def _images_in(folder: Path) -> list[Path]:
+    found = (
+        p for p in folder.iterdir() if p.suffix.lower() in EXTENSIONS and p.is_file() and not p.name.startswith(".")
+    )
+    return sorted(found, key=lambda p: listing.natural(p.name))
 
 
 def _read_each(
@@ -182,7 +155,7 @@ def _read_each(
             image = read_image(file).pixels
             if want_masks:
                 if name not in masks:
-                    raise ValueError("no mask with this name")
+                    raise ValueError("no mask that is certainly its own")
                 mask = read_mask(masks[name])
                 if mask.shape != image.shape[1:]:
                     raise ValueError(f"its mask is {mask.shape}, the image {image.shape[1:]}")
@@ -204,53 +177,6 @@ def _read_each(
     return images, own, problems
 
 
-def central(mask: np.ndarray) -> np.ndarray:
-    """Code a crop's mask: 1 the object in the middle (or nearest to it), 2, 3, … the others."""
-    if not mask.any():
-        return np.zeros(mask.shape, np.uint8)
-    y, x = np.nonzero(mask)
-    middle = (np.array(mask.shape) - 1) / 2
-    label = mask[y, x][np.argmin((y - middle[0]) ** 2 + (x - middle[1]) ** 2)]
-    values, inverse = np.unique(mask, return_inverse=True)
-    others = (values != 0) & (values != label)
-    codes = np.where(others, np.minimum(1 + np.cumsum(others), 255), (values == label).astype(int))
-    return codes[inverse].reshape(mask.shape).astype(np.uint8)
-
-
-def _mask_array(masks: Any, images: np.ndarray) -> np.ndarray | None:
-    if masks is None:
-        return None
-    if not isinstance(masks, np.ndarray):
-        raise ValueError("Masks of an array are an array too (N, Y, X), in the same order.")
-    if masks.shape != (len(images), *images.shape[2:]):
-        raise ValueError(f"masks have shape {masks.shape}, expected {(len(images), *images.shape[2:])}.")
-    return np.stack([central(labelled(m)) for m in masks]) if len(masks) else masks.astype(np.uint8)
-
-
-def _crops_first(array: np.ndarray) -> np.ndarray:
-    if array.ndim == 3:
-        return array[:, None]
-    if array.ndim != 4:
-        raise ValueError(f"The array has shape {array.shape}, expected (N, C, Y, X), (N, Y, X) or (N, Y, X, C).")
-    if array.shape[-1] <= 4 < array.shape[1]:
-        return np.ascontiguousarray(np.moveaxis(array, -1, 1))
-    return array
-
-
-def _in_order(obs: pd.DataFrame, metadata: Any) -> pd.DataFrame:
-    if metadata is None:
-        return obs
-    table = listing.read_table(metadata)
-    if len(table) != len(obs):
-        raise ValueError(
-            f"The table has {count(len(table), 'row')} for {count(len(obs), 'crop')}, expected one row each."
-        )
-    if "cell_id" in table.columns:
-        obs = obs.set_axis(pd.Index(table.pop("cell_id").astype(str)), axis=0)
-    kept = obs.drop(columns=[c for c in obs.columns if c in table.columns])
-    return kept.join(table.set_axis(obs.index, axis=0))
-
-
 def _centred(image: np.ndarray, size: int) -> np.ndarray:
     """Cut or fill (with the median of the border) to (C, size, size) around the centre."""
     result = np.empty((len(image), size, size), image.dtype)
@@ -261,7 +187,3 @@ def _centred(image: np.ndarray, size: int) -> np.ndarray:
     y0, x0, y1, x1 = max(y, 0), max(x, 0), min(y + height, size), min(x + width, size)
     result[:, y0:y1, x0:x1] = image[:, y0 - y : y1 - y, x0 - x : x1 - x]
     return result
-
-
-def _is_npz(source: object) -> bool:
-    return isinstance(source, str | Path) and str(source).lower().endswith(".npz")

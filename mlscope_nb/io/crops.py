@@ -10,10 +10,12 @@ import pandas as pd
 from scipy import ndimage
 from tqdm.auto import tqdm
 
+from mlscope_nb._words import some
 from mlscope_nb.cells import Cells
 from mlscope_nb.fields import Fields, Stack
 
 MAX_CODE = 255
+WRITTEN = ("field_id", "object", "y_px", "x_px", "at_edge", "clipped", "padded")
 
 
 def crop(fields: Fields, size: int = 64) -> Cells:
@@ -39,7 +41,8 @@ def crop(fields: Fields, size: int = 64) -> Cells:
     Raises
     ------
     ValueError
-        The fields have no masks, no field holds an object, or size is not an even number of at least 8.
+        A column of ``fields.obs`` has a name that crop writes, the fields have no masks, no field holds an object, or
+        size is not an even number of at least 8.
 
     Examples
     --------
@@ -52,14 +55,19 @@ def crop(fields: Fields, size: int = 64) -> Cells:
         raise ValueError("These fields are not segmented. Run ms.io.segment(fields) first, or read them with masks.")
     if size < 8 or size % 2:
         raise ValueError(f"size is {size}, expected an even number of at least 8 pixels.")
+    clash = [c for c in fields.obs.columns if c in WRITTEN]
+    if clash:
+        raise ValueError(
+            f"The fields' obs has columns that crop writes itself: {some(clash)}. Give them other names, for example "
+            f"'field_{clash[0]}', in the table that the fields are read with."
+        )
     parts = list(_cropped(fields, fields.masks, size))
     if not parts:
         raise ValueError(
             f"No objects in any of {len(fields)} fields. Look at the masks, or segment with other settings."
         )
     obs = pd.concat([p["obs"] for p in parts])
-    kept = fields.obs.drop(columns=[c for c in fields.obs.columns if c in obs.columns])
-    obs = obs.join(kept, on="field_id")
+    obs = obs.join(fields.obs, on="field_id")
     design = fields.design
     return Cells(
         obs,
@@ -89,14 +97,14 @@ def _cropped(fields: Fields, masks: Stack, size: int) -> Iterator[dict[str, Any]
 def _crop_field(
     name: str, image: np.ndarray, mask: np.ndarray, compartments: dict[str, np.ndarray], size: int
 ) -> dict[str, Any] | None:
-    boxes = ndimage.find_objects(mask)
-    labels = np.array([k + 1 for k, box in enumerate(boxes) if box is not None], dtype=int)
+    labels = np.unique(mask[mask > 0])
     if not len(labels):
         return None
+    boxes = ndimage.find_objects(np.searchsorted(np.append(0, labels), mask))
     centres = np.array(ndimage.center_of_mass(mask > 0, mask, labels)).reshape(-1, 2)
     tops = np.floor(centres + 0.5).astype(int) - size // 2
     codes = _neighbour_codes(_windows(mask[None], tops, size, [0])[:, 0], labels)
-    limits = np.array([[[s.start, s.stop] for s in boxes[k - 1]] for k in labels])
+    limits = np.array([[[s.start, s.stop] for s in box] for box in boxes])
     first, last, end = limits[..., 0], limits[..., 1], np.array(mask.shape)
     known = {
         "field_id": name,

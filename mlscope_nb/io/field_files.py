@@ -75,9 +75,9 @@ def read_fields(
     >>> list(fields.ids)
     ['POS002', 'POS076', 'POS218']
     """
-    groups, problems = _groups(images, channels)
+    groups, mask_files, problems = _groups(images, channels, masks)
     total = sum(map(len, groups.values())) + len(problems)
-    found, more = _read_all(groups, _mask_files(groups, masks), masks is not None, keep_mb)
+    found, more = _read_all(groups, mask_files, masks is not None, keep_mb)
     obs = pd.DataFrame({"file": [str(groups[n][0]) for n in found]}, index=pd.Index(found, dtype=object))
     problems += more
     if metadata is not None and found:
@@ -86,7 +86,7 @@ def read_fields(
         bad = {Path(p["file"]).name for p in problems}
         problems += [p for p in unmatched if Path(p["file"]).name not in bad]
         obs = obs.loc[table.index].join(table, rsuffix="_table")
-    listing.report(problems, errors, total)
+    listing.report(problems, errors, total, ".problems")
     if not len(obs):
         named = some(f"{p['file']}: {p['problem']}" for p in problems)
         raise ValueError(f"None of {total} files could be read: {named}.")
@@ -113,22 +113,25 @@ class _Field:
 
 
 def _groups(
-    images: Paths, channels: Sequence[str] | Mapping[str, str] | None
-) -> tuple[dict[str, list[Path]], list[Problem]]:
+    images: Paths, channels: Sequence[str] | Mapping[str, str] | None, masks: Paths | None
+) -> tuple[dict[str, list[Path]], dict[str, Path], list[Problem]]:
     if isinstance(channels, Mapping):
         if not isinstance(images, str | Path) or not Path(images).is_dir():
             raise ValueError(f"With one file a channel, images is the folder of the files, found {images!r}.")
-        return listing.by_channel(images, channels)
-    files = listing.list_files(images)
-    return {name: [file] for name, file in zip(listing.unique_names(files), files, strict=True)}, []
-
-
-def _mask_files(groups: Mapping[str, list[Path]], masks: Paths | None) -> dict[str, Path]:
-    if masks is None:
-        return {}
-    names = {name: listing.plain_stem(files[0]) for name, files in groups.items()}
-    found = listing.match_masks(list(names.values()) + list(names), masks)
-    return {n: found.get(n) or found[stem] for n, stem in names.items() if n in found or stem in found}
+        groups, problems = listing.by_channel(images, channels)
+        known = {Path(f).resolve() for files in groups.values() for f in files}
+        found = [] if masks is None else [p for p in listing.list_files(masks) if p.resolve() not in known]
+        by_name = {name: files[0].with_name(name) for name, files in groups.items()}
+        return (
+            groups,
+            {**listing.match_masks({n: f[0] for n, f in groups.items()}, found), **listing.match_masks(by_name, found)},
+            problems,
+        )
+    files, found = listing.list_files(images), []
+    if masks is not None:
+        files, found = listing.without_masks(files, masks)
+    named = dict(zip(listing.unique_names(files), files, strict=True))
+    return {name: [file] for name, file in named.items()}, listing.match_masks(named, found), []
 
 
 def _read_all(
@@ -141,7 +144,7 @@ def _read_all(
         try:
             picture = _read_group(files)
             if want_masks and name not in masks:
-                raise ValueError("no mask with this name")
+                raise ValueError("no mask that is certainly its own (same name, and same folder where names repeat)")
             mask = read_mask(masks[name]) if want_masks else None
             if mask is not None and mask.shape != picture.pixels.shape[1:]:
                 raise ValueError(f"its mask is {mask.shape}, the image {picture.pixels.shape[1:]}")

@@ -6,6 +6,7 @@ import glob
 import os
 import re
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -38,15 +39,18 @@ def list_files(paths: Paths) -> list[Path]:
         elif Path(text).exists():
             found = [Path(text)]
         else:
-            found = [Path(p) for p in glob.glob(text, recursive=True) if Path(p).is_file()]
+            # a folder may have [ ] in its name
+            parent = os.path.dirname(text)
+            pattern = os.path.join(glob.escape(parent), os.path.basename(text)) if os.path.isdir(parent) else text
+            found = [Path(p) for p in glob.glob(pattern, recursive=True) if Path(p).is_file()]
     else:
         found = [Path(p) for p in paths]
         missing = [p for p in found if not p.is_file()]
         if missing:
             raise FileNotFoundError(f"{count(len(missing), 'file')} not found: {some(missing)}.")
-    if not found:
+    kept = [p for p in found if not p.name.startswith(".") and p.is_file()]
+    if not kept:
         raise FileNotFoundError(f"No image matches '{paths}' (looked from '{Path.cwd()}'). Check folder and ending.")
-    kept = [p for p in found if not p.name.startswith(".")]
     return kept if not isinstance(paths, str | Path) else sorted(kept, key=lambda p: natural(str(p)))
 
 
@@ -91,19 +95,67 @@ def by_channel(folder: str | Path, channels: Mapping[str, str]) -> tuple[dict[st
     return dict(sorted(whole.items(), key=lambda item: natural(item[0]))), problems
 
 
-def match_masks(names: Sequence[str], masks: Paths) -> dict[str, Path]:
-    """Find the mask of each image: the same name, with or without an ending such as ``_mask``."""
-    available: dict[str, Path] = {}
-    for path in list_files(masks):
+def without_masks(images: Sequence[Path], masks: Paths) -> tuple[list[Path], list[Path]]:
+    """Tell images and masks apart where both lie in one folder: ``a_mask.tif`` beside ``a.tif`` is its mask.
+
+    Returns
+    -------
+    The images without the masks, and the masks without the images.
+    """
+    candidates = list_files(masks)
+    stems = {(p.resolve().parent, plain_stem(p)) for p in images}
+    both = {p.resolve() for p in candidates} & {p.resolve() for p in images}
+    own = {p for p in both if _mask_stem(p) != plain_stem(p) and (p.parent, _mask_stem(p)) in stems}
+    return (
+        [p for p in images if p.resolve() not in own],
+        [p for p in candidates if p.resolve() not in both or p.resolve() in own],
+    )
+
+
+def match_masks(images: Mapping[str, Path], masks: Sequence[Path]) -> dict[str, Path]:
+    """Find the mask of each image: the same name, with or without an ending such as ``_mask``.
+
+    Where several images or masks have one name, the folders decide (``p1/a.tif`` and ``masks/p1/a_mask.tif``); an image
+    for which they cannot decide gets none.
+    """
+    by_stem: dict[str, list[Path]] = {}
+    for path in masks:
+        for stem in {plain_stem(path), _mask_stem(path)}:
+            by_stem.setdefault(stem, []).append(path)
+    stems = Counter(plain_stem(path) for path in images.values())
+    found = {}
+    for name, path in images.items():
         stem = plain_stem(path)
-        available.setdefault(stem, path)
-        available.setdefault(re.sub(MASK_ENDINGS, "", stem, flags=re.IGNORECASE), path)
-    return {name: available[name] for name in names if name in available}
+        chosen = _nearest(path, by_stem.get(stem) or by_stem.get(name) or [], alone=stems[stem] == 1)
+        if chosen is not None:
+            found[name] = chosen
+    taken = pd.Series(list(found.values()), index=list(found), dtype=object).duplicated(keep=False)
+    return {name: path for name, path in found.items() if not taken[name]}
 
 
 def plain_stem(path: str | Path) -> str:
-    """File name without its ending (``a.ome.tif`` → ``a``)."""
-    return re.sub(r"\.ome$", "", Path(path).stem, flags=re.IGNORECASE)
+    """File name without the ending of an image (``a.ome.tif`` → ``a``, ``drug_0.5`` stays)."""
+    name = Path(path).name
+    stem = Path(name).stem if Path(name).suffix.lower() in EXTENSIONS else name
+    return re.sub(r"\.ome$", "", stem, flags=re.IGNORECASE)
+
+
+def _mask_stem(path: Path) -> str:
+    return re.sub(MASK_ENDINGS, "", plain_stem(path), flags=re.IGNORECASE)
+
+
+def _nearest(image: Path, candidates: Sequence[Path], *, alone: bool) -> Path | None:
+    """Return the mask whose folders agree with those of the image, or the only one for the only image."""
+    if alone and len(candidates) == 1:
+        return candidates[0]
+    shared = [_shared_folders(image, c) for c in candidates]
+    best = max(shared, default=0)
+    return candidates[shared.index(best)] if best and shared.count(best) == 1 else None
+
+
+def _shared_folders(a: Path, b: Path) -> int:
+    pairs = zip(reversed(a.parent.parts), reversed(b.parent.parts), strict=False)
+    return next((n for n, (x, y) in enumerate(pairs) if x != y), min(len(a.parent.parts), len(b.parent.parts)))
 
 
 def read_table(metadata: str | Path | pd.DataFrame) -> pd.DataFrame:
@@ -118,9 +170,15 @@ def read_table(metadata: str | Path | pd.DataFrame) -> pd.DataFrame:
         return metadata.copy()
     try:
         with open(metadata, encoding="utf-8-sig", newline="") as file:
-            first = file.readline(100_000)
-        separator = max(",;\t", key=first.count)
-        return pd.read_csv(metadata, sep=separator, encoding="utf-8-sig")
+            start = [file.readline(100_000) for _ in range(3)]
+        separator = max(",;\t", key=start[0].count)
+        comma = separator != "," and any(re.search(r"\d,\d", line) for line in start[1:])
+        decimal = "," if comma else "."
+        table = pd.read_csv(metadata, sep=separator, encoding="utf-8-sig", decimal=decimal)
+        text = pd.read_csv(metadata, sep=separator, encoding="utf-8-sig", dtype=str)
+        # 001 is a name, not the number 1
+        coded = [c for c in table.columns if text[c].str.fullmatch(r"0\d+").any()]
+        return table.assign(**{c: text[c] for c in coded})
     except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
         raise ValueError(f"'{metadata}' cannot be read as a table: {error}. Save it as CSV in UTF-8.") from error
 
@@ -138,22 +196,35 @@ def join_table(
     column = on or _file_column(table, files, names)
     if column not in table.columns:
         raise ValueError(f"No column '{column}' in the table. Columns: {some(table.columns, 20)}. Name it with on=…")
+    nameless = table[column].isna()
+    table = table[~nameless]
     depth, keys = _unambiguous(table[column].astype(str))
-    rows = table.set_axis(pd.Index(keys), axis=0)
-    both = zip(names, files, strict=True)
-    wanted = {n: next((k for k in (_key(f, depth), _key(n, depth)) if k in rows.index), None) for n, f in both}
+    rows = table.set_axis(pd.Index(keys, dtype=object), axis=0)
+    by_file = {n: (_key(f, depth), _key(n, depth)) for n, f in zip(names, files, strict=True)}
+    known = set(keys)
+    wanted = {n: next((k for k in both if k in known), None) for n, both in by_file.items()}
+    shared = {k for k, n in Counter(wanted.values()).items() if k is not None and n > 1}
+    used = set(wanted.values())
     problems = [
-        {"file": str(file), "problem": f"no row in the table (column '{column}')"}
-        for name, file in zip(names, files, strict=True)
-        if wanted[name] is None
+        {"file": str(f), "problem": _row_problem(wanted[n], shared, column)}
+        for n, f in zip(names, files, strict=True)
+        if wanted[n] is None or wanted[n] in shared
     ]
-    unused = [k for k in rows.index if k not in set(wanted.values())]
-    problems += [{"file": k, "problem": "named in the table, but there is no such file"} for k in unused]
+    problems += [{"file": k, "problem": "named in the table, but there is no such file"} for k in keys if k not in used]
+    if nameless.any():
+        problems.append({"file": column, "problem": f"{count(int(nameless.sum()), 'row')} of the table without a name"})
+    wanted = {n: None if k in shared else k for n, k in wanted.items()}
     kept = [name for name in names if wanted[name] is not None]
     return rows.loc[[wanted[n] for n in kept]].set_axis(pd.Index(kept, dtype=object), axis=0), problems
 
 
-def report(problems: Sequence[Problem], errors: Errors, total: int) -> None:
+def _row_problem(row: str | None, shared: set[str], column: str) -> str:
+    if row in shared:
+        return f"shares the row '{row}' of the table with another file; name files with their endings or folders"
+    return f"no row in the table (column '{column}')"
+
+
+def report(problems: Sequence[Problem], errors: Errors, total: int, kept_in: str) -> None:
     """Name the files that were left out: as an error, or as a warning that stays with the result.
 
     Raises
@@ -170,7 +241,7 @@ def report(problems: Sequence[Problem], errors: Errors, total: int) -> None:
     text = f"{count(len(problems), 'problem')} among {count(total, 'file')}: {named}{more}."
     if errors == "raise":
         raise ValueError(text + " With errors='warn' the others are read without these.")
-    warnings.warn(text + " They were left out; the result lists them in .problems.", UserWarning, stacklevel=3)
+    warnings.warn(text + f" They were left out; the result lists them in {kept_in}.", UserWarning, stacklevel=3)
 
 
 def odd_ones(kinds: Mapping[str, object], what: str) -> dict[str, str]:

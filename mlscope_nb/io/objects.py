@@ -53,7 +53,8 @@ def find_objects(
     Raises
     ------
     ValueError
-        Other axes, an empty image, NaN or infinite pixels, an unknown polarity, a diameter that is not positive.
+        Other axes, an empty image, NaN or infinite pixels, an unknown polarity, a diameter that is not positive, or is
+        larger than the smaller side of the image.
 
     Examples
     --------
@@ -63,7 +64,7 @@ def find_objects(
     (2, 'dark')
     """
     pixels = _checked(image)
-    _check_options(polarity, diameter_px)
+    _check_options(polarity, diameter_px, pixels.shape[-2:])
     grey, source = to_grey(pixels)
     side, figure = decide_polarity(grey)
     side = side if polarity == "auto" else polarity
@@ -125,7 +126,7 @@ def grow_cells(
     """
     pixels = _checked(image)
     seeds = _checked_nuclei(nuclei, pixels)
-    _check_options(polarity, None)
+    _check_options(polarity, None, pixels.shape[-2:])
     if reach_px is not None and not reach_px >= 0:
         raise ValueError(f"reach_px is {reach_px}, expected pixels, 0 or more.")
     grey, source = to_grey(pixels)
@@ -167,11 +168,16 @@ def _checked_nuclei(nuclei: np.ndarray, pixels: np.ndarray) -> np.ndarray:
     return seeds.astype(np.int32)
 
 
-def _check_options(polarity: str, diameter_px: float | None) -> None:
+def _check_options(polarity: str, diameter_px: float | None, shape: tuple[int, ...]) -> None:
     if polarity not in get_args(Polarity):
         raise ValueError(f"polarity is '{polarity}', expected one of {', '.join(get_args(Polarity))}.")
     if diameter_px is not None and not diameter_px > 0:
         raise ValueError(f"diameter_px is {diameter_px}, expected the typical diameter in pixels, above 0.")
+    if diameter_px is not None and diameter_px > min(shape):
+        raise ValueError(
+            f"diameter_px is {diameter_px:,g}, but the image is {shape[1]:,} × {shape[0]:,} pixels: expected the "
+            f"typical diameter of one object, at most {min(shape):,} px. Give it in pixels: micrometres / pixel_size_um."
+        )
 
 
 def _without_specks(labels: np.ndarray, diameter_px: float | None) -> np.ndarray:

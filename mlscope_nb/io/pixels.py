@@ -34,8 +34,8 @@ class Picture:
     remarks: tuple[str, ...] = field(default=())
 
 
-def read_image(path: str | Path) -> Picture:
-    """Read a TIFF, OME-TIFF, PNG or JPEG as (C, Y, X).
+def read_image(path: str | Path, *, indexed: bool = False) -> Picture:
+    """Read a TIFF, OME-TIFF, PNG or JPEG as (C, Y, X); ``indexed=True`` keeps the numbers of a palette.
 
     Raises
     ------
@@ -49,9 +49,11 @@ def read_image(path: str | Path) -> Picture:
     if kind not in EXTENSIONS:
         raise ValueError(f"files of kind '{kind}' are not known, expected one of {', '.join(EXTENSIONS)}")
     try:
-        picture = _read_tiff(file) if kind in TIFF else Picture(_read_picture(file))
+        picture = _read_tiff(file) if kind in TIFF else Picture(_read_picture(file, indexed))
     except DAMAGE as error:
         raise ValueError(f"cannot be read ({_reason(error)})") from error
+    if picture.pixels.dtype.kind not in "uifb":
+        raise ValueError(f"holds {picture.pixels.dtype}, expected integers or floats")
     if picture.pixels.dtype.kind == "f" and not np.isfinite(picture.pixels).all():
         raise ValueError("holds NaN or infinite pixels; replace them with numpy.nan_to_num before saving")
     return picture
@@ -65,7 +67,7 @@ def read_mask(path: str | Path) -> np.ndarray:
     ValueError
         The file is damaged, in colour, or holds numbers that are not labels.
     """
-    pixels = read_image(path).pixels
+    pixels = read_image(path, indexed=True).pixels
     if len(pixels) > 1 and not (pixels == pixels[:1]).all():
         raise ValueError(f"has {len(pixels)} channels, expected a mask with one number per pixel")
     mask = pixels[0]
@@ -104,6 +106,11 @@ def _read_tiff(file: Path) -> Picture:
                 raise
             array = _decode_elsewhere(file, series, str(error))
         pixels, remarks = _channels_first(array, series.axes)
+        if len(tiff.series) > 1:
+            remarks += (f"the first of {len(tiff.series)} image series used",)
+        if series.keyframe.photometric == 0 and pixels.dtype.kind == "u":
+            pixels = np.iinfo(pixels.dtype).max - pixels
+            remarks += ("stored with white as 0, turned round",)
         return Picture(pixels, *_metadata(tiff, len(pixels)), remarks=remarks)
 
 
@@ -160,10 +167,18 @@ def _first(value: Any) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _read_picture(file: Path) -> np.ndarray:
+def _read_picture(file: Path, indexed: bool) -> np.ndarray:
     from PIL import Image
 
+    with open(file, "rb") as stream:
+        head = stream.read(26)
+    if head[:8] == b"\x89PNG\r\n\x1a\n" and len(head) == 26 and head[24] == 16 and head[25] != 0:
+        raise ValueError(
+            "is a 16-bit PNG in colour or with transparency, of which only 8 bits can be read; save it as TIFF"
+        )
     with Image.open(file) as image:
+        if indexed and image.mode in ("P", "PA"):
+            return np.array(image.getchannel(0) if image.mode == "PA" else image)[None]
         frames = getattr(image, "n_frames", 1)
         if frames > 1:
             raise ValueError(f"holds {frames} frames, expected one image")

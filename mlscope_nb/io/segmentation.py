@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from tqdm.auto import tqdm
 
+from mlscope_nb._words import count, some
 from mlscope_nb.fields import Fields
 from mlscope_nb.io.objects import find_objects, grow_cells
 from mlscope_nb.io.polarity import Polarity
@@ -48,7 +49,7 @@ def segment(
     KeyError
         No such channel.
     ValueError
-        NaN or infinite pixels; a diameter that is not positive.
+        NaN or infinite pixels; a diameter that is not positive, or is larger than the smaller side of a field.
 
     Examples
     --------
@@ -58,6 +59,7 @@ def segment(
     1
     """
     chosen = _objects_channel(fields, channel)
+    _refuse_too_small(fields, diameter_px)
     masks, found = [], {}
     for field_id, image in tqdm(fields, total=len(fields), desc="objects", leave=False, delay=2):
         labels, settings = find_objects(_named(image[chosen], field_id), polarity=polarity, diameter_px=diameter_px)
@@ -125,6 +127,20 @@ def segment_cells(
         found[str(field_id)] = settings
     step = _step("segment_cells", fields, chosen, found, polarity, reach_px=reach_px)
     return fields.with_masks(cells, {"nucleus": nuclei, "cytoplasm": cytoplasm}, step=step)
+
+
+def _refuse_too_small(fields: Fields, diameter_px: float | None) -> None:
+    """Refuse before the first field is read, not at the last one."""
+    small = [
+        f"{i} ({s[2]} × {s[1]} px)"
+        for i, s in zip(fields.ids, fields.images.shapes, strict=True)
+        if diameter_px is not None and diameter_px > min(s[1:])
+    ]
+    if small:
+        raise ValueError(
+            f"diameter_px is {diameter_px:,g}, larger than {count(len(small), 'field')}: {some(small)}. Expected the "
+            "typical diameter of one object in pixels: micrometres / pixel_size_um. Leave small fields out with subset."
+        )
 
 
 def _objects_channel(fields: Fields, channel: str | int | None) -> list[int]:

@@ -138,7 +138,7 @@ def test_what_cannot_be_written_is_refused_and_blocks_nothing(tmp_path):
     path = tmp_path / "log.jsonl"
     log = AnnotationLog(path)
     for bad in ("\ud83d", float("nan"), float("inf"), np.float64("nan")):
-        with pytest.raises(ValueError, match="cannot be written|finite number"):
+        with pytest.raises(ValueError, match=r"cannot be written|finite number"):
             log.add(["a"], "kind", bad)
     with pytest.raises(ValueError, match="cannot be written"):
         log.add(["a"], "kind", "x", reason="\ud83d")

@@ -110,3 +110,9 @@ def test_refuses_what_it_cannot_measure(cells):
         ms.features.measure(cells, ["texure"])
     with pytest.raises(ValueError, match="needs images and masks"):
         ms.features.measure(ms.Cells(cells.obs, cells.images))
+
+
+def test_parts_of_one_name_are_refused(cells):
+    clash = cells.with_masks(cells.masks, {"cell": cells.masks})
+    with pytest.raises(ValueError, match="features of one name"):
+        ms.features.measure(clash)

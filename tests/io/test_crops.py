@@ -73,3 +73,26 @@ def test_fields_without_objects_are_skipped_and_none_at_all_is_an_error(fields):
     for size in (7, 33, 0):
         with pytest.raises(ValueError, match="even number"):
             ms.io.crop(fields, size=size)
+
+
+def test_columns_that_crop_writes_are_refused_not_replaced():
+    mask = np.zeros((20, 20), int)
+    mask[5:9, 5:9] = 1
+    fields = ms.Fields(pd.DataFrame({"object": ["ctrl"]}, index=["f"]), [np.ones((20, 20))], [mask], unit="object")
+    with pytest.raises(ValueError, match="columns that crop writes itself: 'object'"):
+        ms.io.crop(fields, size=8)
+
+
+def test_large_and_sparse_labels_cost_no_memory():
+    mask = np.zeros((20, 20), np.int64)
+    mask[5:9, 5:9], mask[12:15, 12:15] = 2_000_000_000, 7
+    cells = ms.io.crop(ms.Fields(pd.DataFrame(index=["f"]), [np.ones((20, 20))], [mask]), size=8)
+    assert cells.obs["object"].tolist() == [7, 2_000_000_000] and [(m == 1).sum() for m in cells.masks] == [9, 16]
+
+
+@pytest.mark.parametrize("label", [-1, 2**32 + 1])
+def test_labels_that_would_wrap_round_are_refused(label):
+    mask = np.zeros((9, 9), np.int64)
+    mask[2:5, 2:5] = label
+    with pytest.raises(ValueError, match=r"Masks must hold 0 … 2,147,483,647, found 'f"):
+        ms.Fields(pd.DataFrame(index=["f"]), [np.ones((9, 9))], [mask])

@@ -164,7 +164,7 @@ def test_masks_beside_images(folder, tmp_path):
             mask[:] = 0
         if name != "f5":
             tifffile.imwrite(masks / f"{name}{'_cp_masks' if i % 2 else ''}.tif", mask)
-    with pytest.warns(UserWarning, match="f3.tif: its mask is .*f5.tif: no mask with this name"):
+    with pytest.warns(UserWarning, match="f3.tif: its mask is .*f5.tif: no mask that is certainly its own"):
         fields = ms.io.read_fields(path, masks)
     assert list(fields.ids) == ["f1", "f2", "f4", "f10"]
     assert [int(m.max()) for m in fields.masks] == [2, 2, 0, 2]
@@ -277,3 +277,123 @@ def test_real_fields_with_masks(shared_data):
     assert len(fields) >= 8
     for name, mask in zip(fields.ids, fields.masks, strict=True):
         assert int(mask.max()) == counts[name]
+
+
+def test_a_dot_in_a_name_is_no_ending_and_a_row_goes_to_one_file(tmp_path):
+    for name in ("drug_0.tif", "drug_0.5.tif"):
+        tifffile.imwrite(tmp_path / name, noise(9, 9))
+    with pytest.warns(UserWarning, match=r"drug_0\.5\.tif: no row"):
+        fields = ms.io.read_fields(tmp_path, metadata=pd.DataFrame({"file": ["drug_0.tif"], "dose": [0.0]}))
+    assert list(fields.ids) == ["drug_0"]
+    both = pd.DataFrame({"file": ["drug_0.5", "drug_0"], "dose": [0.5, 0.0]})
+    assert ms.io.read_fields(tmp_path, metadata=both).obs["dose"].to_dict() == {"drug_0": 0.0, "drug_0.5": 0.5}
+    Image.fromarray(noise(9, 9)).save(tmp_path / "drug_0.png")
+    with pytest.warns(UserWarning, match="shares the row 'drug_0'"):
+        assert list(ms.io.read_fields(tmp_path, metadata=both).ids) == ["drug_0.5"]
+
+
+def mask_of(n):
+    mask = np.zeros((20, 20), np.uint16)
+    for i in range(n):
+        mask[4 * i : 4 * i + 3, 2:9] = i + 1
+    return mask
+
+
+def test_masks_in_the_folder_of_the_images(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", noise(20, 20))
+    tifffile.imwrite(tmp_path / "a_mask.tif", mask_of(3))
+    for images in (tmp_path, tmp_path / "a.tif"):
+        fields = ms.io.read_fields(images, masks=tmp_path)
+        assert list(fields.ids) == ["a"] and fields.masks[0].max() == 3
+    (tmp_path / "a_mask.tif").unlink()
+    with (
+        pytest.warns(UserWarning, match="no mask that is certainly its own"),
+        pytest.raises(ValueError, match="None of 1"),
+    ):
+        ms.io.read_fields(tmp_path, masks=tmp_path)
+
+
+def test_masks_of_plates_with_files_of_one_name(tmp_path):
+    for plate, n in (("p1", 2), ("p2", 4)):
+        for kind in ("im", "mk"):
+            (tmp_path / kind / plate).mkdir(parents=True)
+        tifffile.imwrite(tmp_path / "im" / plate / "a.tif", noise(20, 20))
+        tifffile.imwrite(tmp_path / "mk" / plate / "a_mask.tif", mask_of(n))
+    images, masks = str(tmp_path / "im" / "**" / "*.tif"), str(tmp_path / "mk" / "**" / "*.tif")
+    fields = ms.io.read_fields(images, masks)
+    assert dict(zip(fields.ids, [int(m.max()) for m in fields.masks], strict=True)) == {"p1/a": 2, "p2/a": 4}
+    (tmp_path / "mk" / "p2" / "a_mask.tif").unlink()
+    with pytest.warns(UserWarning, match="no mask that is certainly its own"):
+        assert list(ms.io.read_fields(images, masks).ids) == ["p1/a"]
+
+
+def test_sixteen_bit_colour_pngs_are_refused_not_reduced(tmp_path):
+    import struct
+    import zlib
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = b"".join(b"\0" + bytes(4 * 6) for _ in range(4))
+    head = struct.pack(">IIBBBBB", 4, 4, 16, 2, 0, 0, 0)
+    png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    (tmp_path / "a.png").write_bytes(png)
+    with pytest.warns(UserWarning), pytest.raises(ValueError, match="16-bit PNG in colour"):
+        ms.io.read_fields(tmp_path)
+
+
+def test_palette_pngs_are_masks_too(tmp_path):
+    (tmp_path / "m").mkdir()
+    tifffile.imwrite(tmp_path / "a.tif", noise(20, 20))
+    indexed = Image.fromarray(mask_of(3).astype(np.uint8), mode="L").convert("P")
+    indexed.putdata(list(mask_of(3).ravel()))
+    indexed.save(tmp_path / "m" / "a.png")
+    assert ms.io.read_fields(tmp_path / "a.tif", tmp_path / "m").masks[0].max() == 3
+
+
+def test_folders_with_brackets_numbers_with_zeros_and_decimal_commas(tmp_path):
+    folder = tmp_path / "day [1]"
+    folder.mkdir()
+    for name in ("001", "002"):
+        tifffile.imwrite(folder / f"{name}.tif", noise(9, 9))
+    (tmp_path / "t.csv").write_text("file;plate;dose\n001;01;0,5\n002;02;1,5\n;03;2,5\n")
+    with pytest.warns(UserWarning, match="1 row of the table without a name"):
+        obs = ms.io.read_fields(folder / "*.tif", metadata=tmp_path / "t.csv").obs
+    assert obs["plate"].tolist() == ["01", "02"] and obs["dose"].tolist() == [0.5, 1.5]
+
+
+def test_several_series_and_turned_grey_values_are_said(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as tiff:
+        tiff.write(noise(9, 9), photometric="miniswhite")
+        tiff.write(noise(5, 5))
+    fields = ms.io.read_fields(tmp_path)
+    assert "first of 2 image series" in fields.history[0]["note"] and "turned round" in fields.history[0]["note"]
+    raw = tifffile.imread(tmp_path / "a.tif", key=0)
+    np.testing.assert_array_equal(fields.images[0][0], 65535 - raw)
+
+
+def test_crops_hidden_files_and_empty_classes(tmp_path):
+    for name in ("A", "B"):
+        (tmp_path / name).mkdir()
+    for path in ("A/1.png", "A/.h.png"):
+        Image.fromarray(np.full((9, 9), 5, np.uint8)).save(tmp_path / path)
+    with pytest.warns(UserWarning, match="B: no images in this folder.*its history"):
+        cells = ms.io.read_crops(tmp_path)
+    assert len(cells) == 1 and cells.history[0]["left_out"][0]["file"].endswith("B")
+    with pytest.raises(ValueError, match="size is 0"):
+        ms.io.read_crops(tmp_path, size=0)
+
+
+def test_npz_of_medmnist_and_labels_that_do_not_fit(tmp_path):
+    parts = {f"{p}_{k}": noise(n, 8, 8) if k == "images" else np.full((n, 1), n) for p, n in (("train", 3), ("test", 2)) for k in ("images", "labels")}  # fmt: skip
+    np.savez(tmp_path / "m.npz", **parts)
+    cells = ms.io.read_crops(tmp_path / "m.npz")
+    assert cells.obs["split"].tolist() == ["train"] * 3 + ["test"] * 2 and cells.labels.tolist() == [3, 3, 3, 2, 2]
+    np.savez(tmp_path / "hot.npz", images=noise(4, 8, 8), labels=np.eye(4))
+    with pytest.raises(ValueError, match="one value for each of 4 crops"):
+        ms.io.read_crops(tmp_path / "hot.npz")
+
+
+def test_ids_of_a_table_are_kept_for_arrays():
+    table = pd.DataFrame({"well": ["A", "B"]}, index=["x", "y"])
+    assert list(ms.io.read_crops(noise(2, 8, 8), table).ids) == ["x", "y"]

@@ -174,6 +174,30 @@ def test_a_known_diameter_leaves_out_other_sizes():
     assert find_objects(image, diameter_px=7)[0].max() == 15
 
 
+@pytest.mark.parametrize("diameter", [1e6, 97, float("inf")])
+def test_a_diameter_larger_than_the_image_is_refused(diameter):
+    image = photograph(discs([(30, 30), (60, 90)], shape=(96, 120)))
+    with pytest.raises(ValueError, match=r"the image is 120 × 96 pixels.*at most 96 px"):
+        find_objects(image, diameter_px=diameter)
+    with pytest.raises(ValueError, match="at most 96 px"):
+        find_objects(np.stack([image] * 3), diameter_px=diameter)
+
+
+def test_a_diameter_as_large_as_the_image_is_allowed():
+    truth = discs([(48, 48)], radius=24, shape=(96, 96))
+    assert find_objects(photograph(truth), diameter_px=96)[0].max() == 1
+
+
+def test_a_diameter_larger_than_one_field_names_it_before_any_is_read():
+    def unread():
+        raise AssertionError("read although it had to be refused")
+
+    images = ms.fields.Stack([unread, unread], [(1, 200, 200), (1, 40, 200)])
+    fields = ms.Fields(pd.DataFrame(index=["large", "small"]), images)
+    with pytest.raises(ValueError, match=r"larger than 1 field: 'small \(200 × 40 px\)'.*subset"):
+        ms.io.segment(fields, diameter_px=60)
+
+
 def test_labels_are_numbered_in_reading_order_and_repeatable(dna):
     labels, settings = find_objects(dna[:300])
     again, same = find_objects(dna[:300])
