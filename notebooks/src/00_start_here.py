@@ -36,16 +36,16 @@ print("Hello", my_name)
 # %% [markdown]
 # ## What we are going to do
 #
-# Four steps lead from images to a claim. At each of them something can quietly go wrong, so each has its own notebook.
+# Four steps lead from images to a claim. At each of them something can quietly go wrong.
 #
-# | step | the question | notebook |
-# |---|---|---|
-# | **curate** | are the data what they say they are? | 02 |
-# | **explore** | what is in there, and how far can a map be trusted? | 03 |
-# | **predict** | does it still work on the next plate? | 04 |
-# | **explain** | what does the model really look at? | 06 |
+# | step | the question |
+# |---|---|
+# | **curate** | are the data what they say they are? |
+# | **explore** | what is in there, and how far can a map be trusted? |
+# | **predict** | does it still work on the next plate? |
+# | **explain** | what does the model really look at? |
 #
-# Today you walk the path once, on real images. First, the tools:
+# Today you get the images ready and **explore** them: from a picture to a map, and back to the cells. First, the tools:
 
 # %%
 import mlscope_nb as ms
@@ -106,7 +106,7 @@ cells
 # ## Turn cells into numbers
 #
 # Each cell is measured: its area, its shape, how bright it is in each channel. Such numbers are called **features**.
-# One row is one cell.
+# Here are two of them for the first five cells, in pixels. One row is one cell.
 
 # %%
 cells = cells.with_features(ms.features.measure(cells))
@@ -116,8 +116,8 @@ cells.table(["Cells_AreaShape_Area", "Nuclei_AreaShape_Area"]).head()
 # ## The map and the lasso
 #
 # Nobody can look at so many numbers at once. A **map** places every cell as a point, so that cells with similar numbers
-# lie near each other. The first map (PCA) is there at once; a second one (UMAP) takes its place when it is ready. The
-# colour shows the area of each cell, in pixels.
+# lie near each other. PCA and UMAP are two ways to draw such a map: PCA is there at once, UMAP takes its place when it
+# is ready. The colour shows the area of each cell, in pixels.
 #
 # **Now draw.** Hold the mouse button and circle some points. The pictures on the right are *those* cells. Circle
 # another region: what is different? Then type a name and press **Label selection**.
@@ -127,8 +127,9 @@ map_view = ms.views.explore(cells, colour="Cells_AreaShape_Area")
 map_view
 
 # %% [markdown]
-# What you circled is not only a picture. It is also here, in Python, by the name of each cell. (If you circled nothing
-# yet, this cell goes on with the largest cells.)
+# What you circled is not only a picture. It is also here, in Python, by the name of each cell. This cell counts them.
+# (If you circled nothing yet, it goes on with large cells.) Circled something else? **Run this cell again**, and those
+# below it.
 
 # %%
 large = cells.where("Cells_AreaShape_Area > 1000").ids
@@ -139,11 +140,21 @@ len(picked)
 # %% [markdown]
 # ## Exercise 1: cells at the edge
 #
-# Some cells are cut in two by the edge of the picture. They are not thrown away, they are marked in the column
-# `at_edge`. **How many are there?** Replace the three dots and run the cell.
+# What is known about each cell stands in the table `cells.obs`. `.head(3)` shows its first three rows:
 
 # %%
 cells.obs.head(3)
+
+# %% [markdown]
+# A column is taken out with its name in brackets, and a column can be summed up. The largest `x_px`, for example:
+
+# %%
+cells.obs["x_px"].max()
+
+# %% [markdown]
+# Some cells are cut in two by the edge of the picture. They are not thrown away, they are marked in the column
+# `at_edge`: `True` or `False`. **How many are at the edge?** Replace the three dots and run the cell. (`True` counts as
+# 1, and besides `.max()` there is `.sum()`.)
 
 # %% tags=["exercise"]
 at_edge = ...  # change me
@@ -200,23 +211,23 @@ ms.lessons.check("00_start_here/position")
 ms.study.describe(cells)
 
 # %% [markdown]
-# And it counts accordingly. The mean cell area in pixels, with an interval over pictures, not over cells:
+# And it counts accordingly. Below: the mean cell area in pixels, and the **interval** in which the mean of further such
+# pictures is expected to lie. It comes from the differences between the three pictures, not between the cells:
 
 # %%
 ms.study.t_interval("Cells_AreaShape_Area", cells)
 
 # %% [markdown]
-# A group can also be made by the computation. Far from all others on the UMAP lies a small island. Circle it, or take
-# its cells by what they have in common:
+# A group can also be made by the computation. Around some nuclei no cell body was found: too faint, or no cell at all.
+# They have no numbers about a cell body.
 
 # %%
 no_body = cells.where("Cytoplasm_AreaShape_Area == 0")
-ms.views.gallery(no_body)
+map_view.select(no_body.ids)
 
 # %% [markdown]
-# Around these nuclei no cell body was found: too faint, or no cell at all. So they have no numbers about a cell body,
-# and the map needs a number everywhere. It put the middle value of all cells into the gaps. *That* made these cells
-# alike. The island is no new kind of cell.
+# See where they lie on the UMAP: apart from all others. A map needs a number everywhere, so it put the middle value of
+# all cells into the gaps, and *that* made these cells alike. Such an island is no new kind of cell.
 
 # %% [markdown]
 # Three things to take home:
@@ -228,21 +239,23 @@ ms.views.gallery(no_body)
 # %% [markdown]
 # ## The same on your own data
 #
-# Put your images into a folder beside this notebook and replace the first step by one line:
+# Put your images into a folder beside this notebook, with a table that says which file comes from which well:
 #
 # ```python
-# fields = ms.io.read_fields("my_images", channels=["DNA", "actin"])
+# fields = ms.io.read_fields("my_images", metadata="layout.csv",
+#                            channels=["DNA", "actin"], unit="well")
+# nuclei = ms.io.segment(fields, "DNA")
+# segmented = ms.io.segment_cells(nuclei, "actin")
 # ```
 #
-# One file for each channel? `channels={"DNA": "*_w1.tif", "actin": "*_w2.tif"}`. A table that says which file is which
-# well? `metadata="layout.csv", unit="well"`. Files that cannot be read are named and left out. Everything after that
-# line stays as it is.
+# One file for each channel? Then `channels={"DNA": "*_w1.tif", "actin": "*_w2.tif"}`. Files that cannot be read are
+# named and left out. After that: `crop`, `measure` and `explore` as above, with `well` in the place of `position`.
 
 # %% [markdown]
 # ## Where to go next
 #
-# `01_from_pixels_to_numbers` looks inside the step from picture to number, `02_curate` finds what is wrong with the
-# data before the model does. How far did you get today?
+# The solutions of the exercises are in the folder `solutions`. Then take your own images (above): nothing teaches as much
+# as a picture that you took yourself. How far did you get today?
 
 # %%
 ms.lessons.progress("00_start_here")
