@@ -75,6 +75,8 @@ def contrast_limits(source: Cells | Fields, *, low: float = 0.5, high: float = 9
     pixels = _sample(source)
     if pixels[0].dtype == np.uint8 and photograph:
         return np.tile([0.0, 255.0], (len(pixels), 1))
+    if pixels[0].dtype == bool:
+        return np.tile([0.0, 1.0], (len(pixels), 1))
     limits = np.array([np.percentile(p, [low, high]) if p.size else (0.0, 1.0) for p in pixels], dtype=float)
     widest = [(float(p.min()), float(p.max())) if p.size else (0.0, 1.0) for p in pixels]
     for i, (bottom, top) in enumerate(widest):

@@ -210,6 +210,8 @@ def check_split(cells: Cells, splits: Split | Iterable[Split | tuple[Iterable[st
 
     Raises
     ------
+    TypeError
+        Not Cells first.
     ValueError
         A unit straddles, a cell stands on both sides, a side is empty, or an id is unknown.
 
@@ -219,6 +221,10 @@ def check_split(cells: Cells, splits: Split | Iterable[Split | tuple[Iterable[st
     >>> cells = Cells(obs, unit="well")
     >>> check_split(cells, split(cells, n_splits=2))
     """
+    if not isinstance(cells, Cells):
+        raise TypeError(
+            f"Expected Cells first, found {type(cells).__name__}. Give cells, then splits: check_split(cells, splits)."
+        )
     units, names = pd.factorize(cells.units, sort=True)
     for number, part in enumerate([splits] if isinstance(splits, Split) else splits):
         train, test = (pd.Index(list(ids), dtype=object) for ids in part)

@@ -11,6 +11,7 @@ import traitlets
 from mlscope_nb import _pictures
 from mlscope_nb._words import count, some
 from mlscope_nb.fields import Fields
+from mlscope_nb.views._given import refuse_other_than_fields
 from mlscope_nb.views._outlines import outlines
 from mlscope_nb.views._widget import View, script
 
@@ -182,6 +183,8 @@ def fields(
     ------
     KeyError
         A field or a channel is not known.
+    TypeError
+        Not Fields but, for example, cells.
     ValueError
         There are no fields.
 
@@ -193,6 +196,7 @@ def fields(
     >>> view.field_id, view.contrast
     ('f1', {'DNA': (0.0, 5.0)})
     """
+    refuse_other_than_fields(fields)
     if not len(fields):
         raise ValueError("There are no fields to show: 0 rows.")
     unknown = [c for c in (colours or {}) if c not in fields.channels]

@@ -13,6 +13,7 @@ from mlscope_nb._align import positions
 from mlscope_nb._words import count
 from mlscope_nb.cells import Cells
 from mlscope_nb.views._crops import COLUMNS, Contrast, Crops
+from mlscope_nb.views._given import refuse_other_than_cells
 from mlscope_nb.views._widget import View, script
 from mlscope_nb.views.selection import Selection, selection_of
 
@@ -181,6 +182,8 @@ def gallery(
 
     Raises
     ------
+    TypeError
+        Not Cells but fields or a table.
     ValueError
         The cells have no images.
     KeyError
@@ -192,6 +195,7 @@ def gallery(
     >>> gallery(cells, ["b"]).shown.tolist()
     ['b']
     """
+    refuse_other_than_cells(cells)
     if cells.images is None:
         raise ValueError("These cells have no images, only tables. Read them with images to see them.")
     if not (16 <= size <= 400 and 1 <= rows <= 50):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Embedding = str | pd.DataFrame | tuple[str, str]
 LEGEND_ENTRIES = 16
 _THUMBNAILS_UP_TO = 2000
+_CROWDED = 1000
 _NAMES = {"umap": "UMAP", "pca": "PCA", "tsne": "t-SNE"}
 
 
@@ -104,7 +105,7 @@ def scatter(
     points = hv.Points(data.reset_index(drop=True), kdims, dimensions)
     return points.opts(
         **style,
-        **_looks(size or point_size(len(data))),
+        **_looks(size or point_size(len(data)), crowded=len(data) > _CROWDED),
         tools=["lasso_select", "box_select", "tap", _hover(column, thumbnails)],
         active_tools=["lasso_select", "wheel_zoom"],
         default_tools=["pan", "wheel_zoom", "reset", "save"],
@@ -149,7 +150,8 @@ def column_of(cells: Cells | pd.DataFrame, colour: str | pd.Series) -> pd.Series
 
 def point_size(n: int) -> float:
     """Return a diameter in screen pixels at which `n` points leave gaps on a plot of usual size."""
-    return float(np.clip(9 - 1.35 * np.log10(max(n, 1) / 50), 2, 9))
+    size = 9 - 1.35 * np.log10(max(n, 1) / 50)
+    return float(np.clip(size if n <= _CROWDED else 0.75 * size, 2, 9))
 
 
 def _named(table: pd.DataFrame, name: str) -> Axes:
@@ -195,12 +197,14 @@ def _legend(column: pd.Series, colours: Mapping[str, str] | None) -> dict[str, A
     }
 
 
-def _looks(size: float) -> dict[str, Any]:
+def _looks(size: float, *, crowded: bool) -> dict[str, Any]:
+    # Points are drawn in the order of the cells, so where they overlap the last category covers the others.
+    # The order stands (a browser reports row numbers); let those beneath shine through.
     return {
         "size": size,
-        "alpha": 0.85,
+        "alpha": 0.5 if crowded else 0.85,
         "line_color": None,
-        "selection_alpha": 1.0,
+        "selection_alpha": 0.7 if crowded else 1.0,
         "fontsize": {
             "title": "15px",
             "labels": "14px",

@@ -15,6 +15,7 @@ from mlscope_nb._words import count
 from mlscope_nb.cells import Cells
 from mlscope_nb.views._autosave import Autosave, open_log, restored
 from mlscope_nb.views._crops import Contrast, Crops
+from mlscope_nb.views._given import refuse_other_than_cells
 from mlscope_nb.views._sentences import describe_selection
 from mlscope_nb.views._widget import script
 from mlscope_nb.views.map import Embedding
@@ -77,16 +78,17 @@ class Workbench(MapView):
         Raises
         ------
         ValueError
-            No cells are chosen.
+            No cells are chosen, or the label is not text, a finite number, a truth value or None.
         OSError
             The label could not be written to disk. It holds, and is written with the next one.
         """
+        log, before = self.annotations, len(self.annotations)
         try:
-            self.annotations.add(self.selected, self.label, name, reason)
+            log.add(self.selected, self.label, name, reason)
         finally:
             # Also when the disk refused: the label is kept in memory, so it must be possible to take it back.
-            if len(self.selected):
-                log = self.annotations
+            # Not when the label itself was refused: taking back would remove the one before it.
+            if len(log) > before:
                 self.selection.record(Action(f"label {name}", self._kept(log.undo), self._kept(log.redo)))
         return self
 
@@ -258,6 +260,8 @@ def explore(
 
     Raises
     ------
+    TypeError
+        Not Cells but fields or a table.
     ValueError, KeyError
         There is nothing to draw a map from, or a name is not known.
 
@@ -268,8 +272,7 @@ def explore(
     >>> w.select(["c", "a"]).assign("round").labels.tolist()
     ['round', nan, 'round']
     """
-    if not isinstance(cells, Cells):
-        raise TypeError(f"Expected Cells, found {type(cells).__name__}. Make them: ms.Cells(obs, images, …).")
+    refuse_other_than_cells(cells)
     if not str(label).strip():
         raise ValueError("The column of the labels has no name. Name it, for example label='phenotype'.")
     if not len(cells):

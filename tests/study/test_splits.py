@@ -189,6 +189,14 @@ def test_check_split_names_what_is_wrong(make):
             study.check_split(cells, [pair])
 
 
+def test_check_split_in_the_wrong_order_says_the_right_one(make):
+    cells = make(n_batches=2, units=4)
+    parts = study.split(cells, n_splits=2)
+    for first, name in [(parts, "list"), (parts[0], "Split")]:
+        with pytest.raises(TypeError, match=rf"Expected Cells first, found {name}.*check_split\(cells, splits\)"):
+            study.check_split(first, cells)
+
+
 def test_split_is_a_pair_and_speaks(make):
     cells = make(unit="well", batch=None)
     part = study.split(cells, n_splits=3)[0]

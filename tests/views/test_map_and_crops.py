@@ -77,6 +77,21 @@ def test_unchosen_points_are_grey_context():
     assert glyph.fill_color == "#c4c4c4" and 0.2 < glyph.fill_alpha < 0.8
 
 
+def drawn(n, **options):
+    table = pd.DataFrame({"x": np.arange(float(n)), "y": 0.0, "g": ["a", "b", "c"] * (n // 3)})
+    return table, figure(table, ("x", "y"), "g", **options).renderers[0]
+
+
+def test_crowded_points_let_those_beneath_shine_through():
+    _, few = drawn(900)
+    table, many = drawn(1200)
+    assert few.glyph.fill_alpha == 0.85 and many.glyph.fill_alpha == 0.5
+    assert many.glyph.size < 0.8 * few.glyph.size and many.selection_glyph.fill_alpha == 0.7
+    # Row numbers are what a selection is reported in.
+    np.testing.assert_array_equal(many.data_source.data["x"], table["x"])
+    assert drawn(1200, size=9)[1].glyph.size == 9
+
+
 def test_many_categories_name_the_first_ones():
     cells = make_cells(30)
     fig = figure(cells, colour=pd.Series([f"w{i}" for i in range(30)], cells.ids, name="well"))
@@ -144,6 +159,13 @@ def test_crops_have_one_contrast_for_all():
     assert crops.pictures(np.array([], int)).shape == (0, 14, 14, 3) and crops.sheet(np.array([], int)) == b""
 
 
+def test_galleries_of_something_else_are_refused():
+    with pytest.raises(TypeError, match=r"Expected Cells, found Fields.*ms\.io\.crop\(.*ms\.views\.fields\(fields\)"):
+        ms.views.gallery(make_fields())
+    with pytest.raises(TypeError, match=r"Expected Cells, found DataFrame.*ms\.Cells\(obs"):
+        ms.views.gallery(pd.DataFrame({"a": [1.0]}))
+
+
 def test_gallery_shows_the_given_cells_in_the_given_order():
     cells = make_cells()
     assert ms.views.gallery(cells, ["c5", "c1"]).shown.tolist() == ["c5", "c1"]
@@ -206,6 +228,26 @@ def test_fields_are_sent_faithfully():
         # Noise is the hardest case for a lossy picture; on it the error stays below 4 % of the range on average.
         assert np.abs(grey - fields.images[1][i]).mean() < 0.04 * (high - low)
     np.testing.assert_array_equal(decoded(view._lines), outlines(fields.masks[1]))
+
+
+@pytest.mark.parametrize("share", [0, 0.001, 0.5, 1])
+def test_fields_of_truth_values_are_black_and_white(share):
+    on = np.zeros((1, 50, 60), bool)
+    on.flat[: round(share * on.size)] = True
+    view = ms.views.fields(ms.Fields(pd.DataFrame(index=["f"]), [on]))
+    assert view.contrast == {"channel0": (0, 1)}
+    (picture,) = view._saved()[1]
+    np.testing.assert_array_equal(picture, np.where(on[0][..., None], 255, 0).repeat(3, axis=2))
+    ((low, high),) = view._field["ranges"]
+    grey = low + (decoded(view._planes) / 255.0) ** 2 * (high - low)
+    assert (np.abs(grey - on[0]) < 0.5).mean() > 0.99
+
+
+def test_fields_of_something_else_are_refused():
+    with pytest.raises(TypeError, match=r"Expected Fields, found Cells.*gallery\(cells\).*explore\(cells\)"):
+        ms.views.fields(make_cells())
+    with pytest.raises(TypeError, match=r"Expected Fields, found ndarray.*ms\.io\.read_fields"):
+        ms.views.fields(np.zeros((2, 8, 8)))
 
 
 def test_fields_settings_from_python_and_from_the_browser():

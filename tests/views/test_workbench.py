@@ -3,6 +3,7 @@ import stat
 import threading
 import weakref
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -86,6 +87,29 @@ def test_nothing_selected_cannot_be_labelled():
     with pytest.raises(ValueError, match="selection is empty"):
         w.assign("x")
     assert w.undo() is None and len(w.annotations) == 0
+
+
+@pytest.mark.parametrize("bad", [[1], float("nan"), float("inf"), "half \ud83d", {"a": 1}])
+def test_a_refused_label_leaves_nothing_to_take_back(bad):
+    w = ms.views.explore(make_cells()).select(["cell1"]).assign("good")
+    with pytest.raises(ValueError, match=r"expected|cannot be written"):
+        w.assign(bad)
+    assert len(w.annotations) == 1 and w.labels["cell1"] == "good"
+    assert w.undo() == "label good" and w.labels.isna().all()
+    assert [w.undo(), w.undo()] == ["select", None]
+
+
+def test_a_refused_label_does_not_end_what_can_be_redone():
+    w = ms.views.explore(make_cells()).select(["cell1"]).assign("good")
+    w.undo()
+    with pytest.raises(ValueError, match="expected text"):
+        w.assign([1])
+    assert w.redo() == "label good" and w.labels["cell1"] == "good"
+
+
+def test_numbers_of_numpy_are_labels():
+    w = ms.views.explore(make_cells()).select(["cell1"]).assign(np.int64(3))
+    assert w.labels["cell1"] == 3 and w.undo() == "label 3" and w.labels.isna().all()
 
 
 def test_what_the_browser_sends():
@@ -325,7 +349,10 @@ def test_background_work_ends_in_the_loop_of_the_kernel():
         await asyncio.wait_for(done.wait(), 10)
         return threads
 
-    assert asyncio.run(kernel()) == [(42, threading.main_thread())]
+    # In a thread of its own: the main thread can have a running loop already (Playwright leaves one in a full run).
+    with ThreadPoolExecutor(1) as pool:
+        own = pool.submit(threading.current_thread).result()
+        assert pool.submit(lambda: asyncio.run(kernel())).result() == [(42, own)]
 
 
 def test_any_two_columns_and_a_table_are_maps():
@@ -348,8 +375,11 @@ def test_what_cannot_be_shown_says_what_to_do():
         ms.views.explore(make_cells(features=False, umap=False))
     with pytest.raises(KeyError, match="No map 'tsne'"):
         ms.views.explore(make_cells(), "tsne")
-    with pytest.raises(TypeError, match="Expected Cells, found DataFrame"):
+    with pytest.raises(TypeError, match=r"Expected Cells, found DataFrame.*ms\.Cells.*ms\.views\.scatter"):
         ms.views.explore(pd.DataFrame())
+    fields = ms.Fields(pd.DataFrame(index=["f1"]), [np.zeros((1, 8, 8))])
+    with pytest.raises(TypeError, match=r"Expected Cells, found Fields.*ms\.io\.crop\(.*ms\.views\.fields\(fields\)"):
+        ms.views.explore(fields)
     with pytest.raises(ValueError, match="0 rows"):
         ms.views.explore(make_cells().subset([]))
     with pytest.raises(ValueError, match="no name"):
