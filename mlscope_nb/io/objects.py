@@ -176,7 +176,7 @@ def _check_options(polarity: str, diameter_px: float | None, shape: tuple[int, .
     if diameter_px is not None and diameter_px > min(shape):
         raise ValueError(
             f"diameter_px is {diameter_px:,g}, but the image is {shape[1]:,} × {shape[0]:,} pixels: expected the "
-            f"typical diameter of one object, at most {min(shape):,} px. Give it in pixels: micrometres / pixel_size_um."
+            f"typical diameter of one object, at most {min(shape):,} px. In pixels: micrometres / pixel_size_um."
         )
 
 
