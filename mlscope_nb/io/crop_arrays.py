@@ -65,6 +65,7 @@ def central(mask: np.ndarray) -> np.ndarray:
 
 
 def mask_array(masks: Any, images: np.ndarray) -> np.ndarray | None:
+    """Check masks (N, Y, X) and code the object in the middle as 1."""
     if masks is None:
         return None
     if not isinstance(masks, np.ndarray):
@@ -75,6 +76,7 @@ def mask_array(masks: Any, images: np.ndarray) -> np.ndarray | None:
 
 
 def crops_first(array: np.ndarray) -> np.ndarray:
+    """Return (N, C, Y, X) from (N, Y, X), (N, Y, X, C) or (N, C, Y, X)."""
     if array.ndim == 3:
         return array[:, None]
     if array.ndim != 4:

@@ -211,8 +211,8 @@ ms.lessons.check("00_start_here/position")
 ms.study.describe(cells)
 
 # %% [markdown]
-# And it counts accordingly. Below: the mean cell area in pixels, and the **interval** in which the mean of further such
-# pictures is expected to lie. It comes from the differences between the three pictures, not between the cells:
+# And it counts accordingly. Below: the mean cell area in pixels, and an **interval**: where the mean over very many such
+# pictures may lie. Its width comes from the differences between the three pictures, not between the cells:
 
 # %%
 ms.study.t_interval("Cells_AreaShape_Area", cells)
@@ -254,8 +254,8 @@ map_view.select(no_body.ids)
 # %% [markdown]
 # ## Where to go next
 #
-# The solutions of the exercises are in the folder `solutions`. Then take your own images (above): nothing teaches as much
-# as a picture that you took yourself. How far did you get today?
+# The solutions of the exercises are in the folder `solutions`. Then take your own images (above): nothing teaches as
+# much as a picture that you took yourself. How far did you get today?
 
 # %%
 ms.lessons.progress("00_start_here")

@@ -385,7 +385,9 @@ def test_crops_hidden_files_and_empty_classes(tmp_path):
 
 
 def test_npz_of_medmnist_and_labels_that_do_not_fit(tmp_path):
-    parts = {f"{p}_{k}": noise(n, 8, 8) if k == "images" else np.full((n, 1), n) for p, n in (("train", 3), ("test", 2)) for k in ("images", "labels")}  # fmt: skip
+    parts = {}
+    for part, n in (("train", 3), ("test", 2)):
+        parts |= {f"{part}_images": noise(n, 8, 8), f"{part}_labels": np.full((n, 1), n)}
     np.savez(tmp_path / "m.npz", **parts)
     cells = ms.io.read_crops(tmp_path / "m.npz")
     assert cells.obs["split"].tolist() == ["train"] * 3 + ["test"] * 2 and cells.labels.tolist() == [3, 3, 3, 2, 2]
