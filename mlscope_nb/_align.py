@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,19 +12,36 @@ import pandas as pd
 
 from mlscope_nb._words import count, some
 
+_NAME = re.compile(r"[^\W_][\w .-]*")
+
 
 def identified(obs: pd.DataFrame, name: str) -> pd.DataFrame:
     """Return a copy of `obs` indexed by unique, non-empty text ids called `name`."""
     if not isinstance(obs, pd.DataFrame):
         raise TypeError(f"obs is a {type(obs).__name__}, expected a pandas DataFrame with one row per {name[:-3]}.")
-    table = obs.set_index(name) if name in obs.columns else obs.copy()
+    columns = text_columns(obs.columns, "obs")
+    table = obs.set_axis(columns, axis=1)
+    table = table.set_index(name) if name in columns else table.copy()
     table.index = text_index(table.index, name)
-    repeated = table.columns[table.columns.duplicated()].unique()
-    if len(repeated):
-        raise ValueError(f"obs has columns with the same name: {some(repeated)}. Give each column its own name.")
     refuse_duplicates(table.index, name)
-    table.columns = table.columns.astype(str)
     return table
+
+
+def text_columns(columns: pd.Index, what: str) -> pd.Index:
+    """Return column names as text; names that are then the same are refused (1 and "1" are)."""
+    if isinstance(columns, pd.MultiIndex):
+        raise ValueError(
+            f"The columns of {what} have {columns.nlevels} levels, expected one name each. "
+            "Join the levels: table.columns = ['_'.join(map(str, c)) for c in table.columns]."
+        )
+    names = columns.astype(str)
+    repeated = names[names.duplicated()].unique()
+    if len(repeated):
+        raise ValueError(
+            f"{what} has columns with the same name (numbers count as text): {some(repeated)}. "
+            "Give each column its own name."
+        )
+    return names
 
 
 def text_index(index: pd.Index, name: str) -> pd.Index:
@@ -63,16 +82,17 @@ def aligned(table: pd.DataFrame | pd.Series, ids: pd.Index, what: str) -> pd.Dat
             f"{_named(missing)} and {len(unknown):,} are not in obs{_named(unknown)}. "
             f"Index it by {ids.name}, one row for each."
         )
-    result = table.set_axis(index, axis=0)
+    result = table.set_axis(index, axis=0).set_axis(text_columns(table.columns, what), axis=1)
     return result if index.equals(ids) else result.loc[ids]
 
 
 def positions(ids: Any, index: pd.Index) -> np.ndarray:
-    """Return row numbers of `ids` in `index`; a boolean Series over the same rows selects its True rows."""
-    if isinstance(ids, str):
+    """Return row numbers of `ids` in `index`; True and False for each row select the rows that are True."""
+    if pd.api.types.is_scalar(ids):
         ids = [ids]
-    if isinstance(ids, pd.Series) and pd.api.types.is_bool_dtype(ids):
-        return np.flatnonzero(aligned(ids.rename("mask"), index, "the mask")["mask"].to_numpy())
+    ids = ids if hasattr(ids, "dtype") else list(ids)
+    if _is_mask(ids):
+        return np.flatnonzero(_mask(ids, index))
     wanted = pd.Index(list(ids), dtype=object).astype(str)
     refuse_duplicates(wanted, str(index.name))
     rows = index.get_indexer(wanted)
@@ -85,17 +105,16 @@ def positions(ids: Any, index: pd.Index) -> np.ndarray:
 
 def numeric(table: pd.DataFrame, what: str) -> pd.DataFrame:
     """Return a float table; refuse columns that are not numbers and names that stand twice."""
-    bad = [c for c in table.columns if not _is_number(table[c])] if table.columns.is_unique else []
-    if bad or not table.columns.is_unique:
-        twice = table.columns[table.columns.duplicated()].unique()
-        problem = f"columns that are not numbers: {some(bad)}" if bad else f"columns named twice: {some(twice)}"
-        raise ValueError(f"{what} has {problem}. Keep text in obs, and give every feature its own name.")
+    columns = text_columns(table.columns, what)
+    bad = [name for name, column in zip(columns, table.columns, strict=True) if not _is_number(table[column])]
+    if bad:
+        raise ValueError(f"{what} has columns that are not numbers: {some(bad)}. Keep text in obs.")
     kind = np.float32 if len(table.columns) and all(d == np.float32 for d in table.dtypes) else np.float64
     values = table.to_numpy(dtype=kind, na_value=np.nan)
     if values.flags.writeable:
         values = values.copy()
     values.flags.writeable = False
-    result = pd.DataFrame(values, index=table.index, columns=table.columns.astype(str), copy=False)
+    result = pd.DataFrame(values, index=table.index, columns=columns, copy=False)
     result.attrs = dict(table.attrs)
     return result
 
@@ -160,6 +179,40 @@ def finite(pixels: np.ndarray, ids: Sequence[str]) -> None:
         )
 
 
+def compartment_arrays(parts: Mapping[str, Any] | None, shape: tuple[int, ...] | None, n: int) -> dict[str, Any]:
+    """Check compartments by name, coded as masks are."""
+    return {
+        part_name(k, "compartment"): masks_array(v, shape, n, f"compartment '{k}'") for k, v in (parts or {}).items()
+    }
+
+
+def numbers(table: pd.DataFrame, ids: pd.Index, what: str) -> pd.DataFrame:
+    """Return a table of read-only numbers in the order of `ids`."""
+    return numeric(aligned(table, ids, what), what)
+
+
+def rows_of(table: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
+    """Return these rows of a table of numbers, read-only as it is."""
+    return numeric(table.iloc[rows], "the table")
+
+
+def shown(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table that shares its numbers, but whose names can be changed without changing `table`."""
+    view = table.copy(deep=False)
+    view.index, view.columns = table.index.copy(), table.columns.copy()
+    return view
+
+
+def part_name(name: str, what: str) -> str:
+    """Check the name of a compartment or map: it becomes part of a path in the saved file."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name) or ".." in name:
+        raise ValueError(
+            f"The {what} name {name!r} cannot be stored, expected letters, digits, spaces, '_', '-' and '.', "
+            "beginning with a letter or digit and without '..'. Rename it."
+        )
+    return name
+
+
 def read_only(array: Any) -> Any:
     """Return a view of a numpy array that cannot be written to."""
     if not isinstance(array, np.ndarray):
@@ -169,13 +222,39 @@ def read_only(array: Any) -> Any:
     return view
 
 
+def entries(history: Iterable[Mapping[str, Any]]) -> tuple[dict[str, Any], ...]:
+    """Return a copy of a history that shares nothing with it."""
+    return tuple(copy.deepcopy(dict(entry)) for entry in history)
+
+
 def step(name: str, /, **parameters: Any) -> dict[str, Any]:
     """Return one entry for the history."""
     return {"step": name, **{k: v for k, v in parameters.items() if v is not None}}
 
 
 def _is_number(column: pd.Series) -> bool:
+    if pd.api.types.is_complex_dtype(column):
+        return False
     return pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)
+
+
+def _is_mask(ids: Any) -> bool:
+    if hasattr(ids, "dtype") and pd.api.types.is_bool_dtype(ids):
+        return True
+    return len(ids) > 0 and all(isinstance(i, bool | np.bool_) for i in ids)
+
+
+def _mask(mask: Any, index: pd.Index) -> np.ndarray:
+    if isinstance(mask, pd.Series):
+        mask = aligned(mask.rename("mask"), index, "the mask")["mask"]
+    if np.shape(mask) != (len(index),):
+        raise ValueError(
+            f"A mask of {' × '.join(map(str, np.shape(mask)))} True and False for {count(len(index), 'row')}, "
+            "expected one for each row."
+        )
+    if pd.isna(mask).any():
+        raise ValueError("The mask has missing values, expected True or False for each row. Use mask.fillna(False).")
+    return np.asarray(mask, dtype=bool)
 
 
 def _named(ids: pd.Index) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ class Design:
         Columns that together name the unit of independence (well, plate, donor, image).
     batch : tuple of str
         Columns that together name the batch (plate, day, scanner).
-    control : str or dict, optional
+    control : str or read-only mapping, optional
         A boolean column, or ``{column: value or values}`` that all have to hold.
     treatment : str, optional
         Column with what was done to the unit.
@@ -41,8 +42,19 @@ class Design:
     label: str | None = None
     unit: tuple[str, ...] = ()
     batch: tuple[str, ...] = ()
-    control: str | dict[str, Any] | None = None
+    control: str | Mapping[str, Any] | None = None
     treatment: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "unit", as_columns(self.unit, "unit"))
+        object.__setattr__(self, "batch", as_columns(self.batch, "batch"))
+        object.__setattr__(self, "control", _frozen_control(self.control))
+        for role in ("label", "treatment"):
+            _refuse_several(getattr(self, role), role)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Read-only mappings cannot be copied or sent to another process; the plain parts can.
+        return _from_parts, (self.to_dict(),)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -54,7 +66,7 @@ class Design:
     def to_dict(self) -> dict[str, Any]:
         """Return the declared parts as plain lists, dicts and strings."""
         parts = {f.name: getattr(self, f.name) for f in fields(self)}
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in parts.items() if v not in (None, ())}
+        return {k: _plain(v) for k, v in parts.items() if v is not None and v != ()}
 
     def __str__(self) -> str:
         parts = [f"{name}: {_words(value)}" for name, value in self.to_dict().items()]
@@ -76,16 +88,15 @@ def declare(
     ------
     KeyError
         A declared column is not in `obs`.
+    TypeError
+        A role is given something else than the name of a column.
     ValueError
         A row has no unit or no batch, or no row is a control.
     """
     design = Design(
-        label=label,
-        unit=as_columns(unit),
-        batch=as_columns(batch),
-        control=dict(control) if isinstance(control, Mapping) else control,
+        label=label, unit=as_columns(unit, "unit"), batch=as_columns(batch, "batch"), control=control,
         treatment=treatment,
-    )
+    )  # fmt: skip
     check(obs, design)
     if design.control is not None:
         controls(obs, design)
@@ -102,11 +113,16 @@ def check(obs: pd.DataFrame, design: Design) -> None:
         _refuse_missing(obs, getattr(design, role), role)
 
 
-def as_columns(names: Columns) -> tuple[str, ...]:
+def as_columns(names: Columns, role: str = "by") -> tuple[str, ...]:
     """Turn one column name or several into a tuple."""
     if names is None:
         return ()
-    return (names,) if isinstance(names, str) else tuple(names)
+    found = (names,) if isinstance(names, str) or not isinstance(names, Iterable) else tuple(names)
+    if not all(isinstance(name, str) for name in found):
+        raise TypeError(
+            f"{role} is {names!r}, expected the name of a column of obs as text, or a list of names: {role}='well'."
+        )
+    return found
 
 
 def keys(obs: pd.DataFrame, columns: tuple[str, ...]) -> pd.Series:
@@ -125,11 +141,13 @@ def controls(obs: pd.DataFrame, design: Design) -> pd.Series:
         raise ValueError("No control is declared. Name it with control={'column': 'value'} or a boolean column.")
     found = _control_rows(obs, design.control).rename("control")
     if not found.any():
-        raise ValueError(f"No row is a control: nothing matches {design.control!r}. {_values(obs, design.control)}")
+        raise ValueError(
+            f"No row is a control: nothing matches {_plain(design.control)!r}. {_values(obs, design.control)}"
+        )
     return found
 
 
-def _control_rows(obs: pd.DataFrame, control: str | dict[str, Any]) -> pd.Series:
+def _control_rows(obs: pd.DataFrame, control: str | Mapping[str, Any]) -> pd.Series:
     if isinstance(control, str):
         column = obs[control]
         if not pd.api.types.is_bool_dtype(column):
@@ -143,6 +161,34 @@ def _control_rows(obs: pd.DataFrame, control: str | dict[str, Any]) -> pd.Series
         values = [wanted] if isinstance(wanted, str) or not isinstance(wanted, Iterable) else list(wanted)
         rows &= obs[name].isin(values).to_numpy()
     return pd.Series(rows, index=obs.index)
+
+
+def _frozen_control(control: Any) -> str | Mapping[str, Any] | None:
+    if control is None or isinstance(control, str):
+        return control
+    if not isinstance(control, Mapping) or not control:
+        raise TypeError(
+            f"control is {control!r}, expected the name of a boolean column, or column and value: "
+            "control={'drug': 'DMSO'}."
+        )
+    several = {k: not isinstance(v, str) and isinstance(v, Iterable) for k, v in control.items()}
+    return MappingProxyType({k: tuple(v) if several[k] else v for k, v in control.items()})
+
+
+def _refuse_several(name: object, role: str) -> None:
+    if name is not None and not isinstance(name, str):
+        raise TypeError(f"{role} is {name!r}, expected the name of one column of obs as text: {role}='drug'.")
+
+
+def _from_parts(parts: dict[str, Any]) -> Design:
+    return Design(**parts)
+
+
+def _plain(value: Any) -> Any:
+    """Return lists and dicts for tuples and read-only mappings."""
+    if isinstance(value, Mapping):
+        return {k: _plain(v) for k, v in value.items()}
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _roles(design: Design) -> dict[str, tuple[str, ...]]:
@@ -166,7 +212,7 @@ def _refuse_missing(obs: pd.DataFrame, columns: tuple[str, ...], role: str) -> N
             )
 
 
-def _values(obs: pd.DataFrame, control: str | dict[str, Any]) -> str:
+def _values(obs: pd.DataFrame, control: str | Mapping[str, Any]) -> str:
     if isinstance(control, str):
         return f"All values of '{control}' are False."
     return " ".join(f"'{name}' holds {some(obs[name].unique(), 8)}." for name in control)

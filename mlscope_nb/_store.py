@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import zipfile
 from pathlib import Path
@@ -13,10 +12,14 @@ import pandas as pd
 
 from mlscope_nb._files import replacing
 from mlscope_nb._lazy import read_rows
+from mlscope_nb._tables import from_parquet, to_parquet
+from mlscope_nb._words import some
 from mlscope_nb.cells import Cells
 
 FORMAT, VERSION = "mlscope cells", 1
 ABOUT = "mlscope.json"
+# What the description has to hold, and as what.
+PARTS = {"channels": list, "design": dict, "history": list, "arrays": list}
 CHUNK_BYTES = 4_000_000
 
 
@@ -34,34 +37,51 @@ def save(cells: Cells, path: str | Path) -> Path:
     OSError
         The folder cannot be written or the disk is full; an older file is left as it was.
     ValueError
-        A column of obs mixes types that cannot be stored.
+        A column of obs holds what would come back as something else (lists, mixed kinds, complex numbers).
     """
+    from mlscope_nb._archive import contents
+
     target = Path(path)
     tables = {"obs": cells.obs, **({} if cells.features is None else {"features": cells.features})}
     tables |= {f"embeddings/{name}": table for name, table in cells.embeddings.items()}
-    parquet = {name: _to_parquet(table, name) for name, table in tables.items()}
-    about = json.dumps(_about(cells), ensure_ascii=False, indent=1, default=_plain)
+    parquet = {name: to_parquet(table, name) for name, table in tables.items()}
+    about = _about(cells)
+    _json(about)  # what cannot be described is refused before anything is written
     with replacing(target) as part:
         _write_arrays(part, _arrays(cells))
         with zipfile.ZipFile(part, "a") as archive:
             for name, content in parquet.items():
                 archive.writestr(f"tables/{name}.parquet", content)
-            archive.writestr(ABOUT, about)
+            archive.writestr(ABOUT, _json({**about, "contents": contents([*archive.namelist(), ABOUT])}))
     return target
 
 
 def load(path: str | Path) -> Cells:
-    """Read cells written by `save`; images and masks stay on disk until they are needed."""
-    file = Path(path)
+    """Read cells written by `save`; images and masks stay on disk until they are needed.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    ValueError
+        It is not of mlscope, damaged, or of a newer version; a damaged image may be found only when it is read.
+    """
+    from mlscope_nb._archive import DAMAGE
+
+    # Resolved, because the arrays are read later, when the working folder may be another.
+    file = Path(path).resolve()
     if not file.exists():
         raise FileNotFoundError(f"There is no file '{file}'. Save cells first with cells.save('{file.name}').")
     try:
         with zipfile.ZipFile(file) as archive:
-            about = _read_about(archive, file)
-            tables = {n: _from_parquet(archive, n) for n in archive.namelist() if n.startswith("tables/")}
-    except (zipfile.BadZipFile, KeyError, OSError, json.JSONDecodeError) as error:
+            about = _read_about(archive)
+            tables = {n: from_parquet(archive.read(n)) for n in archive.namelist() if n.startswith("tables/")}
+        return _cells(tables, _read_arrays(file, about), about)
+    except (*DAMAGE, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"'{file}' cannot be read as cells saved by mlscope: {error}. It may be damaged.") from error
-    arrays = _read_arrays(file, about)
+
+
+def _cells(tables: dict[str, pd.DataFrame], arrays: dict[str, Any], about: dict[str, Any]) -> Cells:
     embeddings = {n[len("tables/embeddings/") : -len(".parquet")]: t for n, t in tables.items() if "embeddings/" in n}
     return Cells(
         tables["tables/obs.parquet"],
@@ -92,12 +112,21 @@ def _about(cells: Cells) -> dict[str, Any]:
     }
 
 
-def _read_about(archive: zipfile.ZipFile, file: Path) -> dict[str, Any]:
+def _read_about(archive: zipfile.ZipFile) -> dict[str, Any]:
+    from mlscope_nb._archive import contents
+
     about: dict[str, Any] = json.loads(archive.read(ABOUT))
+    if not isinstance(about, dict):
+        raise ValueError(f"its description is a {type(about).__name__}")
     if about.get("format") != FORMAT:
-        raise ValueError(f"'{file}' holds {about.get('format')!r}, expected {FORMAT!r}.")
+        raise ValueError(f"it holds {about.get('format')!r}, expected {FORMAT!r}")
     if about.get("version") != VERSION:
-        raise ValueError(f"'{file}' has version {about.get('version')}, this mlscope reads {VERSION}. Update mlscope.")
+        raise ValueError(f"it has version {about.get('version')}, this mlscope reads {VERSION}: update mlscope")
+    missing = [name for name, kind in PARTS.items() if not isinstance(about.get(name), kind)]
+    if missing:
+        raise ValueError(f"its description holds no proper {some(missing)}")
+    if about.get("contents", contents(archive.namelist())) != contents(archive.namelist()):
+        raise ValueError("pieces of it are missing or have other names than were written")
     return about
 
 
@@ -125,29 +154,17 @@ def _write_arrays(part: Path, arrays: dict[str, Any]) -> None:
 
 def _read_arrays(file: Path, about: dict[str, Any]) -> dict[str, Any]:
     import zarr
-    from zarr.storage import ZipStore
+
+    from mlscope_nb._archive import CheckedStore
 
     if not about["arrays"]:
         return {}
-    store = ZipStore(file, mode="r")
+    store = CheckedStore(file, mode="r")
     return {name: zarr.open_array(store, path=name, mode="r") for name in about["arrays"]}
 
 
-def _to_parquet(table: pd.DataFrame, name: str) -> bytes:
-    plain = table.copy(deep=False)
-    plain.attrs = {}
-    buffer = io.BytesIO()
-    try:
-        plain.to_parquet(buffer, engine="pyarrow")
-    except (TypeError, ValueError) as error:  # pyarrow's own errors derive from these
-        raise ValueError(
-            f"The table '{name}' cannot be stored: {error}. Make each column one type: obs[column].astype(str)."
-        ) from error
-    return buffer.getvalue()
-
-
-def _from_parquet(archive: zipfile.ZipFile, name: str) -> pd.DataFrame:
-    return pd.read_parquet(io.BytesIO(archive.read(name)), engine="pyarrow")
+def _json(about: dict[str, Any]) -> str:
+    return json.dumps(about, ensure_ascii=False, indent=1, default=_plain)
 
 
 def _plain(value: object) -> object:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ import pandas as pd
 from mlscope_nb import _align
 from mlscope_nb._design import Columns, Design, check, controls, declare, keys
 from mlscope_nb._lazy import read_rows, take
+from mlscope_nb._query import holds
 from mlscope_nb._words import some
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ class Batch(NamedTuple):
 class Cells:
     """Single cells with everything known about them, one row each.
 
-    Nothing is changed in place: every method returns new `Cells`.
+    Nothing is changed in place: every method returns new `Cells`, and copies are the cells themselves.
 
     Parameters
     ----------
@@ -74,11 +76,11 @@ class Cells:
     __slots__ = (
         "_embeddings",
         "_features",
+        "_history",
         "_obs",
         "channels",
         "compartments",
         "design",
-        "history",
         "images",
         "masks",
         "pixel_size_um",
@@ -90,7 +92,7 @@ class Cells:
     channels: tuple[str, ...]
     compartments: Mapping[str, Any]
     design: Design
-    history: tuple[dict[str, Any], ...]
+    _history: tuple[dict[str, Any], ...]
     images: Any
     masks: Any
     pixel_size_um: float | None
@@ -123,19 +125,25 @@ class Cells:
             _obs=table,
             images=images,
             masks=None if masks is None else _align.masks_array(masks, shape, n),
-            compartments=_parts(compartments, shape, n),
-            _features=None if features is None else _numbers(features, ids, "features"),
-            _embeddings={k: _numbers(v, ids, f"embedding '{k}'") for k, v in (embeddings or {}).items()},
+            compartments=_align.compartment_arrays(compartments, shape, n),
+            _features=None if features is None else _align.numbers(features, ids, "features"),
+            _embeddings={k: _map(k, v, ids) for k, v in (embeddings or {}).items()},
             channels=_align.channel_names(channels, None if shape is None else shape[1]),
             pixel_size_um=_align.pixel_size(pixel_size_um),
             design=declare(table, label=label, unit=unit, batch=batch, control=control, treatment=treatment),
-            history=tuple(dict(entry) for entry in history),
+            _history=history,
         )
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(
             f"Cells cannot be changed. Make new ones with with_obs, with_features, subset, … ('{name}')"
         )
+
+    def __copy__(self) -> Cells:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Cells:
+        return self
 
     def __len__(self) -> int:
         return len(self._obs)
@@ -148,17 +156,22 @@ class Cells:
     @property
     def ids(self) -> pd.Index:
         """The cell ids in order."""
-        return self._obs.index
+        return self._obs.index.copy()
+
+    @property
+    def history(self) -> tuple[dict[str, Any], ...]:
+        """A copy of what was done so far: for each step its name and parameters."""
+        return _align.entries(self._history)
 
     @property
     def features(self) -> pd.DataFrame | None:
         """The features (read-only numbers), or None."""
-        return None if self._features is None else self._features.copy(deep=False)
+        return None if self._features is None else _align.shown(self._features)
 
     @property
     def embeddings(self) -> dict[str, pd.DataFrame]:
         """The maps by name (read-only numbers)."""
-        return {name: table.copy(deep=False) for name, table in self._embeddings.items()}
+        return {name: _align.shown(table) for name, table in self._embeddings.items()}
 
     @property
     def units(self) -> pd.Series:
@@ -217,40 +230,34 @@ class Cells:
                 raise ValueError(
                     "These cells have no features yet. Measure them: cells.with_features(ms.features.measure(cells))."
                 )
-            return self._features.copy(deep=False)
+            return _align.shown(self._features)
         if isinstance(x, str) and x in self._embeddings:
-            return self._embeddings[x].copy(deep=False)
+            return _align.shown(self._embeddings[x])
         return _align.numeric(self._columns([x] if isinstance(x, str) else list(x)), "the chosen columns")
 
     def subset(self, ids: Any) -> Cells:
-        """Return the cells with these ids in this order (or where a boolean Series is True)."""
+        """Return the cells with these ids in this order (or where a mask, one True or False per cell, is True)."""
         rows = _align.positions(ids, self.ids)
         return self._copy(
             _obs=self._obs.iloc[rows],
             images=None if self.images is None else take(self.images, rows),
             masks=None if self.masks is None else take(self.masks, rows),
             compartments={k: take(v, rows) for k, v in self.compartments.items()},
-            _features=None if self._features is None else _rows(self._features, rows),
-            _embeddings={k: _rows(v, rows) for k, v in self._embeddings.items()},
-            history=(*self.history, _align.step("subset", n=len(rows), n_before=len(self))),
+            _features=None if self._features is None else _align.rows_of(self._features, rows),
+            _embeddings={k: _align.rows_of(v, rows) for k, v in self._embeddings.items()},
+            _history=(*self._history, _align.step("subset", n=len(rows), n_before=len(self))),
         )
 
     def where(self, query: str) -> Cells:
         """Return the cells for which a condition on obs or features holds, as in ``"plate == 'p1' and area > 50"``."""
         frame = self._obs if self._features is None else self._obs.join(self._features, rsuffix="_feature")
-        try:
-            kept = frame.query(query, engine="python", local_dict={}, global_dict={})
-        except (pd.errors.UndefinedVariableError, SyntaxError, TypeError, ValueError) as error:
-            raise ValueError(
-                f"Cannot use the condition {query!r}: {error}. Columns: {some(frame.columns, 20)}."
-            ) from error
-        return self.subset(kept.index)
+        return self.subset(holds(frame, query))
 
     def with_design(self, **roles: Any) -> Cells:
         """Return the cells with label, unit, batch, control or treatment declared anew."""
         now = {role: getattr(self.design, role) for role in Design.__dataclass_fields__}
         design = declare(self._obs, **{**now, **roles})
-        return self._copy(design=design, history=(*self.history, _align.step("with_design", **roles)))
+        return self._copy(design=design, _history=(*self._history, _align.step("with_design", **roles)))
 
     def with_obs(self, table: pd.DataFrame | pd.Series) -> Cells:
         """Return the cells with columns added to obs (same names are replaced)."""
@@ -258,30 +265,32 @@ class Cells:
         kept = self._obs.drop(columns=[c for c in new.columns if c in self._obs.columns])
         obs = _align.identified(pd.concat([kept, new], axis=1), "cell_id")
         check(obs, self.design)
-        return self._copy(_obs=obs, history=self._after(table, "with_obs", columns=list(map(str, new.columns))))
+        return self._copy(_obs=obs, _history=self._after(table, "with_obs", columns=list(map(str, new.columns))))
 
     def with_features(self, table: pd.DataFrame, *, add: bool = False) -> Cells:
         """Return the cells with these features; ``add=True`` keeps the others beside them."""
-        new = _numbers(table, self.ids, "features")
+        new = _align.numbers(table, self.ids, "features")
         if add and self._features is not None:
             kept = self._features.drop(columns=[c for c in new.columns if c in self._features.columns])
             new = _align.numeric(pd.concat([kept, new], axis=1), "features")
-        return self._copy(_features=new, history=self._after(table, "with_features", n_features=new.shape[1]))
+        return self._copy(_features=new, _history=self._after(table, "with_features", n_features=new.shape[1]))
 
     def with_masks(self, masks: Any, compartments: Mapping[str, Any] | None = None) -> Cells:
         """Return the cells with masks (N, Y, X), and compartments by name if given."""
         shape = None if self.images is None else tuple(self.images.shape)
         return self._copy(
             masks=_align.masks_array(masks, shape, len(self)),
-            compartments=self.compartments if compartments is None else _parts(compartments, shape, len(self)),
-            history=(*self.history, _align.step("with_masks")),
+            compartments=self.compartments
+            if compartments is None
+            else _align.compartment_arrays(compartments, shape, len(self)),
+            _history=(*self._history, _align.step("with_masks")),
         )
 
     def with_embedding(self, name: str, table: pd.DataFrame) -> Cells:
         """Return the cells with a map (columns x and y) under this name."""
-        new = _numbers(table, self.ids, f"embedding '{name}'")
+        new = _map(name, table, self.ids)
         history = self._after(table, "with_embedding", name=name)
-        return self._copy(_embeddings={**self._embeddings, name: new}, history=history)
+        return self._copy(_embeddings={**self._embeddings, name: new}, _history=history)
 
     def save(self, path: str | Path) -> Path:
         """Write everything to one file, which is replaced only when all is written."""
@@ -328,9 +337,11 @@ class Cells:
         return pd.DataFrame(found, index=self.ids)
 
     def _after(self, table: pd.DataFrame | pd.Series, name: str, /, **parameters: Any) -> tuple[dict[str, Any], ...]:
-        return (*self.history, *table.attrs.get("history", ()), dict(_align.step(name, **parameters)))
+        return (*self._history, *table.attrs.get("history", ()), dict(_align.step(name, **parameters)))
 
     def _fill(self, **slots: Any) -> None:
+        slots["_history"] = _align.entries(slots["_history"])
+        slots["compartments"] = MappingProxyType(dict(slots["compartments"]))
         for name, value in slots.items():
             object.__setattr__(self, name, _align.read_only(value))
 
@@ -340,16 +351,8 @@ class Cells:
         return new
 
 
-def _parts(parts: Mapping[str, Any] | None, shape: tuple[int, ...] | None, n: int) -> dict[str, Any]:
-    return {k: _align.masks_array(v, shape, n, f"compartment '{k}'") for k, v in (parts or {}).items()}
-
-
-def _numbers(table: pd.DataFrame, ids: pd.Index, what: str) -> pd.DataFrame:
-    return _align.numeric(_align.aligned(table, ids, what), what)
-
-
-def _rows(table: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
-    return _align.numeric(table.iloc[rows], "the table")
+def _map(name: str, table: pd.DataFrame, ids: pd.Index) -> pd.DataFrame:
+    return _align.numbers(table, ids, f"embedding '{_align.part_name(name, 'embedding')}'")
 
 
 def load(path: str | Path) -> Cells:

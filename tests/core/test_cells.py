@@ -1,5 +1,8 @@
 """Cells stay aligned, never change, and refuse what does not fit by name."""
 
+import copy
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -45,6 +48,43 @@ def test_nothing_can_be_changed(cells):
     assert cells.obs.loc["a", "drug"] == "DMSO" and "new" not in cells.features and not cells.embeddings
 
 
+def test_what_is_handed_out_changes_nothing(cells):
+    cells = cells.with_masks(cells.masks, {"nucleus": cells.masks}).with_embedding("m", cells.table())
+    with pytest.raises(TypeError, match="item assignment"):
+        cells.compartments["evil"] = 1
+    with pytest.raises(TypeError, match="item assignment"):
+        cells.design.control["drug"] = "x"
+    before = json.dumps(cells.history)
+    cells.history[0]["step"] = "changed"
+    cells.ids.name = "zz"
+    for frame in (cells.features, cells.embeddings["m"], cells.table(), cells.table("m"), cells.obs):
+        frame.index.name = frame.columns.name = "zz"
+    assert json.dumps(cells.history) == before and cells.history[0] == {"step": "with_masks"}
+    names = (cells.ids.name, cells.features.index.name, cells.features.columns.name, cells.table("m").index.name)
+    assert names == ("cell_id", "cell_id", None, "cell_id")
+    assert cells.controls.tolist() == [True, False, True, False]
+
+
+def test_what_was_handed_in_can_be_changed_afterwards():
+    history, control = [{"step": "made", "of": ["a"]}], {"drug": ["DMSO"]}
+    cells = ms.Cells(pd.DataFrame({"drug": ["DMSO", "x"]}), history=history, control=control)
+    history[0]["of"].append("b")
+    control["drug"].append("x")
+    cells.history[0]["of"].append("c")
+    assert cells.history[0]["of"] == ["a"] and cells.controls.tolist() == [True, False]
+
+
+def test_the_design_is_plain_where_it_is_written(cells):
+    plain = cells.with_design(control={"drug": ["DMSO", "x"]}).design.to_dict()
+    assert plain["control"] == {"drug": ["DMSO", "x"]} and type(plain["control"]) is dict
+    assert json.loads(json.dumps(plain))["unit"] == ["plate", "well"]
+    assert copy.deepcopy(cells.design) == cells.design and cells.design.control == {"drug": "DMSO"}
+
+
+def test_copies_are_the_cells_themselves(cells):
+    assert copy.copy(cells) is cells and copy.deepcopy([cells])[0] is cells
+
+
 def test_the_callers_arrays_are_not_locked():
     images, features = np.zeros((2, 1, 4, 4)), pd.DataFrame({"a": [1.0, 2.0]})
     ms.Cells(pd.DataFrame({"p": [1, 2]}), images, features=features)
@@ -77,6 +117,24 @@ def test_subset_by_mask_and_refusals(cells):
     assert len(cells.subset([])) == 0
 
 
+@pytest.mark.parametrize("kind", [np.array, list, tuple, pd.array, pd.Index])
+def test_subset_by_true_and_false_in_order(cells, kind):
+    assert list(cells.subset(kind([True, False, True, False])).ids) == ["a", "c"]
+    with pytest.raises(ValueError, match="A mask of 3 True and False for 4 rows, expected one for each row"):
+        cells.subset(kind([True, False, True]))
+
+
+def test_subset_refuses_masks_it_cannot_read(cells):
+    with pytest.raises(ValueError, match="A mask of 2 × 2 True and False"):
+        cells.subset(np.ones((2, 2), bool))
+    with pytest.raises(ValueError, match="mask has missing values"):
+        cells.subset(pd.array([True, None, True, False], dtype="boolean"))
+    with pytest.raises(ValueError, match="the mask does not fit"):
+        cells.subset(pd.Series([True] * 4, index=list("abcx")))
+    with pytest.raises(KeyError, match="1 id not found: '5'"):
+        cells.subset(5)
+
+
 def test_a_subset_may_have_no_control_until_one_is_needed(cells):
     part = cells.where("drug == 'x'")
     with pytest.raises(ValueError, match="No row is a control"):
@@ -91,6 +149,95 @@ def test_where_reads_obs_and_features(cells):
         cells.where("plate ==")
     with pytest.raises(ValueError, match="Cannot use the condition"):
         cells.where("@pd.io == 1")
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("area", "it gives float64, expected True or False for each row"),
+        ("area + 1", "it gives float64"),
+        ("1 == 1", "expected True or False for each row"),
+        ("plate", "it gives object"),
+        ("drug.foo()", "(call), expected only columns"),
+        ("drug.str.len() == 1", "(call), expected only columns"),
+        ("drug.values", "(attribute), expected only columns"),
+        ("drug[0] == 'x'", "(subscript), expected only columns"),
+        ("sin(area) > 0", "(call), expected only columns"),
+        ("[d for d in drug]", "(listcomp), expected only columns"),
+        ("(lambda: 1)", "(lambda), expected only columns"),
+        ("f'{drug}' == 'x'", "(joinedstr), expected only columns"),
+        ("`no such` > 1", "there is no column `no such`"),
+        ("`area > 1", "invalid syntax"),
+        ("drug > 1", "not supported between"),
+        ("x = 5", "invalid syntax"),
+        ("", "invalid syntax"),
+    ],
+)  # fmt: skip
+def test_where_refuses_what_is_no_condition(cells, query, message):
+    with pytest.raises(ValueError, match="Cannot use the condition") as caught:
+        cells.where(query)
+    assert message in str(caught.value) and "Columns: 'plate'" in str(caught.value)
+
+
+def test_where_runs_nothing(cells, tmp_path):
+    target = tmp_path / "x.csv"
+    for query in (f"well.to_csv('{target}') == 1", f"`well`.to_csv('{target}') == 1", f"'`' == well.to_csv('{target}')",
+                  f"drug == '`' or well.to_csv('{target}') == '`'"):  # fmt: skip
+        with pytest.raises(ValueError, match="Cannot use the condition"):
+            cells.where(query)
+    assert not target.exists()
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("plate == 'p' & area > 1 | size == 4", "bd"),
+        ("not (plate == 'p' or drug == 'x')", "c"),
+        ("~(area > 1)", "ad"),
+        ("well in ['A01'] and plate not in ('p',)", "c"),
+        ("1 < area <= 3", "bc"),
+        ("-area * 2 + size / 2 < -2", "bc"),
+        ("`odd name, (µm)` > 2 and area < 9", "c"),
+        ("width_µm > 2", "cd"),
+        ("drug == 'x' and remark != '`'", "d"),
+        ("remark == '`a`.foo()'", "c"),
+        ("cell_id == 'b'", "b"),
+        ("is_ok", "a"),
+        ("  area > 2", "c"),
+    ],
+)
+def test_where_reads_conditions_as_pandas_does(cells, query, expected):
+    extra = {"odd name, (µm)": [1, 2, 3, 4], "width_µm": [1, 2, 3, 4], "remark": ["", "`", "`a`.foo()", "é"]}
+    extra["is_ok"] = pd.array([True, None, False, False], dtype="boolean")
+    assert "".join(cells.with_obs(pd.DataFrame(extra, index=cells.ids)).where(query).ids) == expected
+
+
+def test_where_wants_text(cells):
+    with pytest.raises(TypeError, match="condition is a Series, expected text"):
+        cells.where(cells.obs["plate"] == "p")
+
+
+def test_columns_that_are_the_same_as_text_are_refused():
+    twins = pd.DataFrame([[1, 2]], columns=[1, "1"], index=["a"])
+    levels = pd.DataFrame([[1, 2]], columns=pd.MultiIndex.from_tuples([("a", "x"), ("a", "y")]), index=["a"])
+    one = ms.Cells(pd.DataFrame({"1": [5]}, index=["a"]))
+    for frame, message in ((twins, "same name .*: '1'"), (levels, "have 2 levels")):
+        for build in (ms.Cells, one.with_obs, one.with_features, lambda t: ms.Cells(one.obs, features=t)):
+            with pytest.raises(ValueError, match=message):
+                build(frame)
+    assert one.with_obs(pd.DataFrame({1: [7]}, index=["a"])).obs.to_dict("list") == {"1": [7]}
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "a\\b", "..", "a..b", "", " ", ".", "__x", "é|", "a\n", 5])
+def test_names_that_are_no_names_are_refused(cells, name):
+    with pytest.raises(ValueError, match=r"The compartment name .* cannot be stored"):
+        cells.with_masks(cells.masks, {name: cells.masks})
+    with pytest.raises(ValueError, match="The compartment name"):
+        ms.Cells(cells.obs, masks=cells.masks, compartments={name: cells.masks})
+    with pytest.raises(ValueError, match="The embedding name"):
+        cells.with_embedding(name, cells.table())
+    with pytest.raises(ValueError, match="The embedding name"):
+        ms.Cells(cells.obs, embeddings={name: cells.table()})
 
 
 @pytest.mark.parametrize(
@@ -113,6 +260,13 @@ def test_where_reads_obs_and_features(cells):
         ({"unit": "wel"}, "No column 'wel' in obs. Did you mean 'well'"),
         ({"control": {"well": "C"}}, "No row is a control"),
         ({"control": "well"}, "expected True and False"),
+        ({"unit": 5}, "unit is 5, expected the name of a column"),
+        ({"batch": ["well", 5]}, "batch is .'well', 5., expected the name of a column"),
+        ({"label": ["well", "w"]}, "label is .*, expected the name of one column"),
+        ({"treatment": 5}, "treatment is 5, expected the name of one column"),
+        ({"control": 5}, "control is 5, expected the name of a boolean column"),
+        ({"control": {}}, "control is {}, expected"),
+        ({"features": pd.DataFrame({"f": [1j, 2]}, index=["x", "y"])}, "not numbers: 'f'"),
     ],
 )  # fmt: skip
 def test_refusals(change, message):

@@ -133,6 +133,109 @@ def test_mixed_columns_are_refused_before_anything_is_written(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([1j, 2, 3], "complex numbers"),
+        ([[1, 2], [3], []], r"holds a list, for example \[1, 2\]"),
+        ([{"b": 2}, None, {"c": 1}], "holds a dict"),
+        ([{1}, {2}, {3}], "holds a set"),
+        ([(1, 2), (3,), ()], "holds a tuple"),
+        ([b"a", b"b", None], "holds a bytes"),
+        (["a", 1, None], "mixes text and whole numbers, for example 'a' and 1"),
+        ([True, 1, None], "mixes True or False and whole numbers"),
+        (pd.array([1, 2.5, True], dtype=object), "mixes whole numbers and numbers and True or False"),
+        (pd.cut([1, 2, 3], 2), "intervals"),
+        (pd.array([2**70, 1, 1], dtype=object), "column 'bad'"),
+        (["\ud800", "a", "b"], "column 'bad'"),
+    ],
+)
+def test_columns_that_would_come_back_changed_are_refused(tmp_path, values, message):
+    obs = pd.DataFrame({"good": [1, 2, 3], "bad": values})
+    with pytest.raises(ValueError, match=r"The table 'obs' cannot be stored: column 'bad'") as caught:
+        ms.Cells(obs).save(tmp_path / "a.mlscope")
+    caught.match(message)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("values", [["a", None, "b"], [True, None, False], [np.str_("a"), "b", "c"]])
+def test_objects_of_one_kind_come_back(tmp_path, values):
+    cells = ms.Cells(pd.DataFrame({"a": pd.array(values, dtype=object)}))
+    assert ms.load(cells.save(tmp_path / "a.mlscope")).obs["a"].tolist() == values
+
+
+def test_cells_outlive_a_change_of_folder(cells, tmp_path, monkeypatch):
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path)
+    cells.save("a.mlscope")
+    back = ms.load("a.mlscope")
+    monkeypatch.chdir("other")
+    assert_same(cells, back)
+
+
+def everything(path):
+    """All that a file holds, read to the last pixel."""
+    back = ms.load(path)
+    assert_same(back, back)
+    tables = [back.obs, back.features, back.embeddings["umap"]]
+    arrays = [np.asarray(a) for a in (back.images, back.masks, back.compartments["nucleus"])]
+    return [t.to_csv() for t in tables] + [a.tobytes() for a in arrays], back.design, back.history, back.channels
+
+
+def test_a_flipped_byte_anywhere_is_found_or_changes_nothing(cells, tmp_path):
+    whole = cells.subset(cells.ids[:3]).save(tmp_path / "a.mlscope").read_bytes()
+    expected, path, found = everything(tmp_path / "a.mlscope"), tmp_path / "b.mlscope", 0
+    with zipfile.ZipFile(tmp_path / "a.mlscope") as archive:
+        directory = archive.start_dir
+    places = np.random.default_rng(0).integers(0, len(whole), 80).tolist()
+    places += np.random.default_rng(1).integers(directory, len(whole), 80).tolist()
+    for place in places:
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x41]) + whole[place + 1 :])
+        try:
+            assert everything(path) == expected, place
+        except ValueError as error:
+            assert "may be damaged" in str(error)
+            found += 1
+    assert found > len(places) // 2
+
+
+def rewritten(source, target, change):
+    """Copy a saved file with another description."""
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
+        about = json.loads(old.read("mlscope.json"))
+        for name in dict.fromkeys(old.namelist()):
+            new.writestr(name, json.dumps(change(about)) if name == "mlscope.json" else old.read(name))
+    return target
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda a: {k: v for k, v in a.items() if k != "arrays"}, "no proper 'arrays'"),
+        (lambda a: {k: v for k, v in a.items() if k != "design"}, "no proper 'design'"),
+        (lambda a: {**a, "history": 5}, "no proper 'history'"),
+        (lambda a: {k: v for k, v in a.items() if k != "pixel_size_um"}, "pixel_size_um"),
+        (lambda a: {**a, "design": {"units": ["plate"]}}, "units"),
+        (lambda a: {**a, "arrays": ["images", "gone"]}, "gone"),
+        (lambda a: {**a, "contents": "0"}, "pieces of it are missing"),
+        (lambda a: [a], "description is a list"),
+    ],
+)
+def test_descriptions_that_do_not_fit_are_refused(cells, tmp_path, change, message):
+    source = cells.save(tmp_path / "a.mlscope")
+    with pytest.raises(ValueError, match=f"cannot be read as cells saved by mlscope: .*{message}.*may be damaged"):
+        ms.load(rewritten(source, tmp_path / "b.mlscope", change))
+
+
+def test_files_of_before_the_list_of_contents_are_read(cells, tmp_path):
+    old = rewritten(
+        cells.save(tmp_path / "a.mlscope"),
+        tmp_path / "b.mlscope",
+        lambda a: {k: v for k, v in a.items() if k != "contents"},
+    )
+    assert_same(ms.load(old), cells)
+
+
 def test_damaged_foreign_and_newer_files_are_refused(cells, tmp_path):
     with pytest.raises(FileNotFoundError, match="There is no file"):
         ms.load(tmp_path / "gone.mlscope")
