@@ -170,6 +170,8 @@ def test_cells_outlive_a_change_of_folder(cells, tmp_path, monkeypatch):
     cells.save("a.mlscope")
     back = ms.load("a.mlscope")
     monkeypatch.chdir("other")
+    # What another process opens again by its path must be the same file.
+    assert back.images.store.path == tmp_path.resolve() / "a.mlscope"
     assert_same(cells, back)
 
 
