@@ -122,9 +122,9 @@ class Fields:
             _obs=table,
             images=stack,
             masks=None if masks is None else _masks(masks, stack, table.index, "mask"),
-            compartments=MappingProxyType(
-                {k: _masks(v, stack, table.index, f"compartment '{k}'") for k, v in (compartments or {}).items()}
-            ),
+            compartments={
+                k: _masks(v, stack, table.index, f"compartment '{k}'") for k, v in (compartments or {}).items()
+            },
             channels=_align.channel_names(channels, n_channels),
             pixel_size_um=_align.pixel_size(pixel_size_um),
             design=declare(table, label=label, unit=unit, batch=batch, control=control, treatment=treatment),
@@ -222,7 +222,8 @@ class Fields:
 
     def _fill(self, **slots: Any) -> None:
         for name, value in slots.items():
-            object.__setattr__(self, name, value)
+            fixed = MappingProxyType(dict(value)) if name == "compartments" else value
+            object.__setattr__(self, name, fixed)
 
     def _copy(self, **changes: Any) -> Fields:
         new = Fields.__new__(Fields)

@@ -211,8 +211,8 @@ ms.lessons.check("00_start_here/position")
 ms.study.describe(cells)
 
 # %% [markdown]
-# And it counts accordingly. Below: the mean cell area in pixels, and an **interval**: where the mean over very many such
-# pictures may lie. Its width comes from the differences between the three pictures, not between the cells:
+# And it counts accordingly. Below: the mean cell area in pixels, and an **interval**: where the mean over very many
+# such pictures may lie. Its width comes from the differences between the three pictures, not between the cells:
 
 # %%
 ms.study.t_interval("Cells_AreaShape_Area", cells)
