@@ -8,7 +8,7 @@
 # - turn images into single cells, and cells into points on a map;
 # - draw a lasso on the map, see *which* cells they are, and give them a name.
 #
-# Run-all: 1 minute · Learning: 40 minutes · Memory: 700 MB
+# Run-all: 1 minute · Learning: 40 minutes · Memory: 800 MB
 
 # %% [markdown]
 # ## Five minutes of Jupyter
