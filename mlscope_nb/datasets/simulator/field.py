@@ -175,7 +175,7 @@ def _seen(plan: Plan, field: FieldPlan, light: Floats, sigma: tuple[float, ...],
     if fault.debris:
         rng = stream(plan.study.seed, "field", field.well.plate, field.well.well, field.number, 3)
         light = light + debris(fault.debris, rng, light.shape[-1])
-    return _framed(blurred(light, sigma))
+    return blurred(light, sigma, PAD)
 
 
 def _framed(canvas: Floats) -> Floats:

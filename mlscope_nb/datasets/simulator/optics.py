@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy import fft
+from scipy.special import erf
+
+from mlscope_nb.datasets.simulator.streams import nearly_normal
 
 Floats = np.ndarray
 SIGMA = (1.1, 1.2, 1.3)  # pixels, per channel
@@ -28,24 +30,22 @@ class Optics:
     tilt: tuple[float, float]
 
 
-def blurred(light: Floats, sigma: tuple[float, ...], shift: tuple[float, float] = (0.0, 0.0)) -> Floats:
-    """Blur each channel (C, Y, X) by its own Gaussian, and move it by a part of a pixel."""
-    height, width = light.shape[1:]
-    waves = fft.rfft2(light)
-    waves *= _passed(tuple(sigma), height, width)
-    if shift != (0.0, 0.0):
-        fy, fx = fft.fftfreq(height).astype(np.float32), fft.rfftfreq(width).astype(np.float32)
-        turn = np.complex64(-2j * np.pi)
-        waves *= np.exp(turn * np.float32(shift[0]) * fy)[:, None] * np.exp(turn * np.float32(shift[1]) * fx)[None, :]
-    return fft.irfft2(waves, s=(height, width))
+def blurred(light: Floats, sigma: tuple[float, ...], margin: int, shift: tuple[float, float] = (0.0, 0.0)) -> Floats:
+    """Blur each channel (C, Y, X) by its own Gaussian, move it by a part of a pixel, and cut the margin off."""
+    down = _lens(tuple(sigma), light.shape[1], margin, shift[0])
+    across = _lens(tuple(sigma), light.shape[2], margin, shift[1])
+    seen: Floats = down @ light @ across.transpose(0, 2, 1)
+    return seen
 
 
-@lru_cache(maxsize=32)
-def _passed(sigma: tuple[float, ...], height: int, width: int) -> Floats:
-    """Return how much of each wave (rfft2) a lens lets through, per channel."""
-    fy, fx = fft.fftfreq(height).astype(np.float32), fft.rfftfreq(width).astype(np.float32)
-    factors = [np.float32(-2 * (np.pi * s) ** 2) for s in sigma]
-    return np.stack([np.exp(f * fy**2)[:, None] * np.exp(f * fx**2)[None, :] for f in factors])
+@lru_cache(maxsize=64)
+def _lens(sigma: tuple[float, ...], edge: int, margin: int, shift: float) -> Floats:
+    """Return (C, inner, edge) how much of the light of each row falls on each row of the camera."""
+    away = np.arange(margin, edge - margin)[:, None] - np.arange(edge)[None, :] - shift
+    width = np.maximum(np.asarray(sigma), 1e-6)[:, None, None] * math.sqrt(2)
+    # the light of a pixel is spread evenly over it, so the shares add up to 1 however sharp the lens is
+    shares: Floats = (erf((away + 0.5) / width) - erf((away - 0.5) / width)) / 2
+    return shares.astype(np.float32)
 
 
 def illumination(optics: Optics, y: Floats, x: Floats) -> Floats:
@@ -67,9 +67,9 @@ def exposed(light: Floats, optics: Optics, lit: Floats) -> Floats:
 
 def photographed(electrons: Floats, noise: float, rng: np.random.Generator) -> Floats:
     """Return 16-bit grey values; the same stream gives the same noise wherever the light is the same."""
-    z = rng.standard_normal(electrons.shape, dtype=np.float32)
     if noise:
-        counted = _poisson(electrons, z) + np.float32(READ_NOISE) * _four_dice(rng, electrons.shape)
+        photons, read = nearly_normal(rng, electrons.shape)
+        counted = _poisson(electrons, photons) + np.float32(READ_NOISE) * read
         electrons = electrons + np.float32(noise) * (counted - electrons)
     return grey(electrons)
 
@@ -78,15 +78,6 @@ def grey(electrons: Floats) -> Floats:
     """Return the grey values of the converter: offset, gain, and an end at 65535."""
     values = np.rint(np.float32(OFFSET) + np.float32(GREY_PER_ELECTRON) * electrons)
     return values.clip(0, HIGHEST).astype(np.uint16)
-
-
-def _four_dice(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
-    """Return nearly normal numbers of variance 1: sums of four bytes, cheap and close enough for read noise."""
-    count = math.prod(shape)
-    dice = rng.integers(0, 2**64, size=-(-count // 2), dtype=np.uint64).view(np.uint32)[:count]
-    pairs = (dice & 0x00FF00FF) + ((dice >> 8) & 0x00FF00FF)
-    total = ((pairs & 0xFFFF) + (pairs >> 16)).astype(np.float32)
-    return ((total - np.float32(510)) * np.float32(1 / math.sqrt(4 * (256**2 - 1) / 12))).reshape(shape)
 
 
 def _poisson(mean: Floats, z: Floats) -> Floats:

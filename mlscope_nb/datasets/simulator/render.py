@@ -145,8 +145,7 @@ def widened(change: Floats, sigma: tuple[float, ...]) -> Floats:
 def _seen(cell: CellPlan, light: Floats, optics: Optics) -> Floats:
     """Return the light (C, Y, X) of the crop as the lens shows it."""
     shift = cell.copy.shift if cell.copy else (0.0, 0.0)
-    seen = blurred(light, optics.sigma, shift)
-    return _flipped(seen[:, PAD:-PAD, PAD:-PAD], cell)
+    return _flipped(blurred(light, optics.sigma, PAD, shift), cell)
 
 
 def _lit(plan: Plan, cell: CellPlan, fault: Fault, optics: Optics) -> Floats:

@@ -136,7 +136,10 @@ def _nucleus(body: Body, y: Floats, x: Floats) -> tuple[Floats, Floats]:
 def _dna(body: Body, light: Floats, y: Floats, x: Floats) -> Floats:
     """Add chromocentres and micronuclei to the light of a nucleus, in photons."""
     for by, bx, radius, bright in body.blobs:
-        rows, columns = (slice(*np.searchsorted(a, (p - radius - 1, p + radius + 1))) for a, p in ((y, by), (x, bx)))
+        rows, columns = (
+            slice(max(math.floor(p - a[0] - radius), 0), max(math.ceil(p - a[0] + radius) + 1, 0))
+            for a, p in ((y, by), (x, bx))
+        )
         distance = np.hypot(y[rows, None] - np.float32(by), x[None, columns] - np.float32(bx))
         light[rows, columns] += np.float32(bright) * (np.float32(radius + 0.5) - distance).clip(0, 1)
     return light * np.float32(body.dna)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 # The numbers are part of version 1: a new purpose takes a new number, none is used twice.
@@ -31,3 +33,35 @@ def stream(seed: int, purpose: str, *address: int) -> np.random.Generator:
     """
     key = (_PURPOSES[purpose], *address)
     return np.random.Generator(np.random.SFC64(np.random.SeedSequence(seed, spawn_key=key)))
+
+
+def nearly_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Return two arrays of numbers of mean 0 and variance 1 that are normal but for their outermost tails.
+
+    The sum and the difference of the same eight bytes: uncorrelated, and many times faster than exact normal numbers.
+    The excess kurtosis is -0.15 and the largest value 4.9.
+
+    Examples
+    --------
+    >>> z, other = nearly_normal(stream(0, "noise"), (100_000,))
+    >>> abs(float(z.mean())) < 0.01, abs(float(z.std()) - 1) < 0.01, abs(float((z * other).mean())) < 0.01
+    (True, True, True)
+    """
+    dice = rng.integers(0, 2**64, size=math.prod(shape), dtype=np.uint64)
+    even = dice & _EVERY_OTHER
+    dice >>= np.uint64(8)
+    dice &= _EVERY_OTHER
+    sums = []
+    for four in (even, dice):
+        four *= _ADD_UP
+        four >>= np.uint64(48)
+        sums.append(four.astype(np.float32))
+    total, difference = sums[0] + sums[1], sums[0] - sums[1]
+    total -= np.float32(8 * 127.5)
+    total *= _TO_ONE
+    difference *= _TO_ONE
+    return total.reshape(shape), difference.reshape(shape)
+
+
+_EVERY_OTHER, _ADD_UP = np.uint64(0x00FF00FF00FF00FF), np.uint64(0x0001000100010001)
+_TO_ONE = np.float32(1 / math.sqrt(8 * (256**2 - 1) / 12))

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 from scipy import fft
 
-from mlscope_nb.datasets.simulator.streams import stream
+from mlscope_nb.datasets.simulator.streams import nearly_normal, stream
 
 Floats = np.ndarray
 WAVELENGTH = 6.0  # pixels; of grains in an untreated nucleus
@@ -29,7 +29,8 @@ def waves(
     rng: np.random.Generator, edge: int, wavelength: float, thickness: float, alignment: float, angle: float
 ) -> Waves:
     """Return the waves of one cell; the random numbers do not depend on what is made of them."""
-    noise = rng.standard_normal((edge, edge // 2 + 1, 2), dtype=np.float32).view(np.complex64)[..., 0]
+    real, imaginary = nearly_normal(rng, (edge, edge // 2 + 1))
+    noise = real + np.complex64(1j) * imaginary
     mirrored = noise[-np.arange(edge)]  # seen in a mirror, the same noise is as good as another
     return Waves(
         _filtered(noise, _band(edge, wavelength), edge),
