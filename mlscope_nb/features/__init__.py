@@ -1,5 +1,25 @@
 """Cells as numbers, under the names that CellProfiler gave them."""
 
-from mlscope_nb.features.measurements import families, measure
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mlscope_nb.features.measurements import families, measure
+
+# name -> the module that holds it; loaded when it is asked for
+_NAMES = {
+    "families": "measurements",
+    "measure": "measurements",
+}
 
 __all__ = ["families", "measure"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _NAMES:
+        return getattr(importlib.import_module(f"mlscope_nb.features.{_NAMES[name]}"), name)
+    raise AttributeError(f"mlscope_nb.features has no '{name}'. It has: {', '.join(sorted(_NAMES))}.")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_NAMES])
