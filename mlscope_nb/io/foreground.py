@@ -73,27 +73,28 @@ def split_levels(values: np.ndarray) -> float:
     return float(threshold_li(clipped, tolerance=1e-4, initial_guess=float(threshold_otsu(clipped))))
 
 
-def find_foreground(unit: np.ndarray, *, reach_px: float) -> tuple[np.ndarray, float]:
+def find_foreground(unit: np.ndarray, *, reach_px: float, threshold: float = 1.0) -> tuple[np.ndarray, float]:
     """Return the foreground of an image (see `to_unit`) with bright objects, and the threshold it started from.
 
     Li's threshold separates the field once. Then each pixel is compared with the middle between the objects and the
-    background around it, which brings in dim objects and takes away the glow of bright ones.
+    background around it, which brings in dim objects and takes away the glow of bright ones. `threshold` moves that
+    middle: 0 is the background, 1 the middle, 2 the brightness of the objects.
     """
     start = split_levels(unit)
     first = unit > start
     if not first.any() or first.all():
         return np.zeros(unit.shape, bool), start
-    return clean(unit > _middle(unit, first, ~first, reach_px, hold=0.05), reach_px), start
+    return clean(unit > _between(unit, first, ~first, reach_px, hold=0.05, threshold=threshold), reach_px), start
 
 
-def find_inner(unit: np.ndarray, foreground: np.ndarray, *, reach_px: float) -> np.ndarray:
+def find_inner(unit: np.ndarray, foreground: np.ndarray, *, reach_px: float, threshold: float = 1.0) -> np.ndarray:
     """Return the bright parts of a foreground, found within it as the foreground is found within the field."""
     values = unit[foreground]
     if not len(values) or values.min() == values.max():
         return np.zeros(unit.shape, bool)
     first = foreground & (unit > threshold_otsu(values))
     rest = foreground & ~first
-    return clean((unit > _middle(unit, first, rest, reach_px, hold=0.02)) & foreground, reach_px)
+    return clean((unit > _between(unit, first, rest, reach_px, hold=0.02, threshold=threshold)) & foreground, reach_px)
 
 
 def clean(foreground: np.ndarray, reach_px: float) -> np.ndarray:
@@ -106,9 +107,16 @@ def clean(foreground: np.ndarray, reach_px: float) -> np.ndarray:
     return filled
 
 
-def _middle(unit: np.ndarray, bright: np.ndarray, dark: np.ndarray, reach: float, *, hold: float) -> np.ndarray:
-    """Return the middle of the means of bright and dark pixels nearby, held to the whole field's where few are near."""
-    return (_nearby(unit, bright, reach, hold) + _nearby(unit, dark, reach, hold)) / 2
+def _between(
+    unit: np.ndarray, bright: np.ndarray, dark: np.ndarray, reach: float, *, hold: float, threshold: float
+) -> np.ndarray:
+    """Return the middle of the means of bright and dark pixels nearby, held to the whole field's where few are near.
+
+    A `threshold` other than 1 moves it: 0 is the mean of the dark pixels, 2 that of the bright ones.
+    """
+    high, low = _nearby(unit, bright, reach, hold), _nearby(unit, dark, reach, hold)
+    middle: np.ndarray = (high + low) / 2
+    return middle if threshold == 1 else (low + np.float32(threshold / 2) * (high - low))
 
 
 def _nearby(unit: np.ndarray, where: np.ndarray, reach: float, hold: float) -> np.ndarray:

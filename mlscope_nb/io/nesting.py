@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from mlscope_nb.io.foreground import find_inner
-from mlscope_nb.io.splitting import split_touching
+from mlscope_nb.io.foreground import find_foreground, find_inner
+from mlscope_nb.io.splitting import neck_of, split_touching
 
 # Set on 84 fields of five kinds: each of these three alone lets some wrong ones through, together none.
 SMALLER = 3.3
@@ -15,14 +15,17 @@ ENCLOSED = 0.54
 COMPACT = 0.93
 
 
-def label_innermost(unit: np.ndarray, foreground: np.ndarray, *, reach_px: float) -> tuple[np.ndarray, int]:
+def label_innermost(
+    unit: np.ndarray, foreground: np.ndarray, *, reach_px: float, threshold: float = 1.0, split: float = 1.0
+) -> tuple[np.ndarray, int]:
     """Label the objects of a foreground, or of its inner parts where these are the objects, and say which level it is.
 
     In transmitted light a whole cell absorbs and its nucleus absorbs more; the first threshold then finds cells, not
     nuclei. The foreground is thresholded twice more within itself. Its inner parts replace it when they are much
     smaller (`SMALLER`: ratio of diameters), lie well inside (`ENCLOSED`: share of their wider surroundings that is
     foreground) and have edges as sharp (`SHARPER`: ratio of gradients). Texture inside a nucleus fails the last,
-    bright nuclei among dim ones the second.
+    bright nuclei among dim ones the second. The level is decided with the automatic threshold; `threshold` (see
+    `find_foreground`) moves only the outline of the objects of that level, and `split` how readily they are cut apart.
 
     Returns
     -------
@@ -32,14 +35,20 @@ def label_innermost(unit: np.ndarray, foreground: np.ndarray, *, reach_px: float
     """
     inner = find_inner(unit, foreground, reach_px=reach_px)
     # Most fields end here, before the costly part.
-    if _enclosed(inner, foreground, round(reach_px / 2)) < ENCLOSED:
-        return split_touching(foreground, unit), 1
-    core = find_inner(unit, inner, reach_px=reach_px)
-    if not _is_smaller_and_sharp(unit, foreground, core):
-        return split_touching(foreground, unit), 1
-    # The second level when its parts are compact already: a third cut would only find their centres.
-    level = 2 if _ellipse_fill(inner) >= COMPACT else 3
-    return split_touching(inner if level == 2 else core, unit), level
+    level, objects, core = 1, foreground, inner
+    if _enclosed(inner, foreground, round(reach_px / 2)) >= ENCLOSED:
+        core = find_inner(unit, inner, reach_px=reach_px)
+        if _is_smaller_and_sharp(unit, foreground, core):
+            # The second level when its parts are compact already: a third cut would only find their centres.
+            level, objects = (2, inner) if _ellipse_fill(inner) >= COMPACT else (3, core)
+    if threshold != 1:
+        around = {2: foreground, 3: inner}.get(level)
+        objects = (
+            find_foreground(unit, reach_px=reach_px, threshold=threshold)[0]
+            if around is None
+            else find_inner(unit, around, reach_px=reach_px, threshold=threshold)
+        )
+    return split_touching(objects, unit, neck=neck_of(split)), level
 
 
 def _is_smaller_and_sharp(unit: np.ndarray, outer: np.ndarray, core: np.ndarray) -> bool:

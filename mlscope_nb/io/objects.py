@@ -23,7 +23,14 @@ SMALLEST_IMAGE_PX = 3
 
 
 def find_objects(
-    image: np.ndarray, *, polarity: Polarity = "auto", diameter_px: float | None = None
+    image: np.ndarray,
+    *,
+    polarity: Polarity = "auto",
+    diameter_px: float | None = None,
+    threshold: float = 1.0,
+    min_area_px: float | None = None,
+    max_area_px: float | None = None,
+    split: float = 1.0,
 ) -> tuple[np.ndarray, dict[str, Any]]:
     """Label the nuclei, or other compact objects, of one image.
 
@@ -41,6 +48,12 @@ def find_objects(
         Typical diameter of the objects. It sets how far around a pixel the background is looked for, and leaves out
         what is smaller than a third or larger than three times that. Default: 20 px for the first, and what is smaller
         than a fifth of the typical area found is left out.
+    threshold : float
+        Where between the background (0) and the objects around a pixel (2) the outline lies; 1 is half-way. No unit.
+    min_area_px, max_area_px : float, optional
+        Objects of fewer or more pixels are left out. Default: as `diameter_px` says, or nothing above.
+    split : float
+        How readily touching objects are cut apart: 0 never, 1 as usual, 2 at every neck. No unit.
 
     Returns
     -------
@@ -54,7 +67,7 @@ def find_objects(
     ------
     ValueError
         Other axes, an empty image, NaN or infinite pixels, an unknown polarity, a diameter that is not positive, or is
-        larger than the smaller side of the image.
+        larger than the smaller side of the image; a threshold, a size or a split outside its range.
 
     Examples
     --------
@@ -65,6 +78,7 @@ def find_objects(
     """
     pixels = _checked(image)
     _check_options(polarity, diameter_px, pixels.shape[-2:])
+    check_tuning(threshold=threshold, min_area_px=min_area_px, max_area_px=max_area_px, split=split)
     grey, source = to_grey(pixels)
     side, figure = decide_polarity(grey)
     side = side if polarity == "auto" else polarity
@@ -75,10 +89,27 @@ def find_objects(
     unit = to_unit(bright)
     reach = REACH_PX if diameter_px is None else REACH_DIAMETERS * diameter_px
     foreground, start = find_foreground(unit, reach_px=reach)
-    labels, level = label_innermost(unit, foreground, reach_px=reach)
-    labels = _without_specks(labels, diameter_px)
-    threshold = _in_units(start, bright, side)
-    return labels, {**settings, "threshold": threshold, "level": level, "n": int(labels.max(initial=0))}
+    labels, level = label_innermost(unit, foreground, reach_px=reach, threshold=threshold, split=split)
+    labels = _of_sizes(labels, diameter_px, min_area_px, max_area_px)
+    first = _in_units(start, bright, side)
+    return labels, {**settings, "threshold": first, "level": level, "n": int(labels.max(initial=0))}
+
+
+def check_tuning(*, threshold: float, min_area_px: float | None, max_area_px: float | None, split: float) -> None:
+    """Refuse a threshold, sizes or a split that no image could use."""
+    if not 0 < threshold < float("inf"):
+        raise ValueError(
+            f"threshold is {threshold}, expected a number above 0: 1 is half-way between background and objects, "
+            "less finds more, more finds less."
+        )
+    if not 0 <= split <= 2:
+        raise ValueError(f"split is {split}, expected 0 (never cut touching objects) to 2 (cut at every neck).")
+    low, high = 0 if min_area_px is None else min_area_px, float("inf") if max_area_px is None else max_area_px
+    if not 0 <= low <= high:
+        raise ValueError(
+            f"min_area_px={min_area_px} and max_area_px={max_area_px}, expected areas in pixels, 0 or more, "
+            "the smaller one first."
+        )
 
 
 def grow_cells(
@@ -180,14 +211,20 @@ def _check_options(polarity: str, diameter_px: float | None, shape: tuple[int, .
         )
 
 
-def _without_specks(labels: np.ndarray, diameter_px: float | None) -> np.ndarray:
+def _of_sizes(
+    labels: np.ndarray, diameter_px: float | None, min_area_px: float | None, max_area_px: float | None
+) -> np.ndarray:
+    """Keep the objects between two areas; what is not given follows the diameter, or the field for specks."""
     area = np.bincount(labels.ravel())
     area[0] = 0
     if diameter_px is None:
-        keep = area >= max(LEAST_AREA_PX, LEAST_SHARE * _typical(area))
+        low, high = max(LEAST_AREA_PX, LEAST_SHARE * _typical(area)), float("inf")
     else:
         disc = np.pi * diameter_px**2 / 4
-        keep = (area >= disc / 9) & (area <= disc * 9)
+        low, high = disc / 9, disc * 9
+    low = low if min_area_px is None else min_area_px
+    high = high if max_area_px is None else max_area_px
+    keep = (area >= low) & (area <= high)
     keep[0] = False
     return numbered(np.where(keep[labels], labels, 0))
 

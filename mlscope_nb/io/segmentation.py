@@ -9,7 +9,7 @@ from tqdm.auto import tqdm
 
 from mlscope_nb._words import count, some
 from mlscope_nb.fields import Fields
-from mlscope_nb.io.objects import find_objects, grow_cells
+from mlscope_nb.io.objects import check_tuning, find_objects, grow_cells
 from mlscope_nb.io.polarity import Polarity
 
 DNA_NAMES = ("dna", "dapi", "hoechst", "draq5", "nuclei", "nucleus", "nuclear", "h2b", "d")
@@ -22,11 +22,16 @@ def segment(
     *,
     polarity: Polarity = "auto",
     diameter_px: float | None = None,
+    threshold: float = 1.0,
+    min_area_px: float | None = None,
+    max_area_px: float | None = None,
+    split: float = 1.0,
 ) -> Fields:
     """Find the nuclei, or other compact objects, of every field.
 
     The same method and the same settings serve every field: one grey image, objects bright or dark, a threshold
-    that follows the field, and touching objects cut apart at their necks.
+    that follows the field, and touching objects cut apart at their necks. ``ms.views.tune_segmentation(fields)`` shows
+    with sliders what the last four do.
 
     Parameters
     ----------
@@ -38,6 +43,14 @@ def segment(
         Are the objects brighter or darker than their background? "auto" decides field by field.
     diameter_px : float, optional
         Typical diameter of the objects in pixels. Default: measured in each field.
+    threshold : float
+        Where the outline lies between the background around an object (0) and its brightness (2); 1, half-way, is
+        automatic. Lower values take in more. No unit: it does not depend on the camera.
+    min_area_px, max_area_px : float, optional
+        Objects of fewer or more pixels are left out. Default: specks of less than a fifth of the typical area of the
+        field (with a diameter: of a ninth of that disc, and of more than nine).
+    split : float
+        How readily touching objects are cut apart: 0 never, 1 automatic, 2 at every neck. No unit.
 
     Returns
     -------
@@ -49,7 +62,8 @@ def segment(
     KeyError
         No such channel.
     ValueError
-        NaN or infinite pixels; a diameter that is not positive, or is larger than the smaller side of a field.
+        NaN or infinite pixels; a diameter that is not positive, or is larger than the smaller side of a field; a
+        threshold, an area or a split outside its range.
 
     Examples
     --------
@@ -60,12 +74,17 @@ def segment(
     """
     chosen = _objects_channel(fields, channel)
     _refuse_too_small(fields, diameter_px)
+    tuned = {"threshold": threshold, "min_area_px": min_area_px, "max_area_px": max_area_px, "split": split}
+    check_tuning(**tuned)  # type: ignore[arg-type]
+    options: dict[str, Any] = {"diameter_px": diameter_px, **tuned}
     masks, found = [], {}
     for field_id, image in tqdm(fields, total=len(fields), desc="objects", leave=False, delay=2):
-        labels, settings = find_objects(_named(image[chosen], field_id), polarity=polarity, diameter_px=diameter_px)
+        labels, settings = find_objects(_named(image[chosen], field_id), polarity=polarity, **options)
         masks.append(labels)
         found[str(field_id)] = settings
-    return fields.with_masks(masks, step=_step("segment", fields, chosen, found, polarity, diameter_px=diameter_px))
+    # What was left automatic is not a setting of this step: the history of the default stays as it was.
+    said = {k: v for k, v in options.items() if not (k in ("threshold", "split") and v == 1)}
+    return fields.with_masks(masks, step=_step("segment", fields, chosen, found, polarity, **said))
 
 
 def segment_cells(

@@ -9,6 +9,17 @@ from skimage.segmentation import watershed
 NECK = 0.82
 
 
+def neck_of(split: float) -> float:
+    """Return the `neck` of `split_touching` for a strength: 0 never cuts, 1 is the usual, 2 cuts at every neck.
+
+    Examples
+    --------
+    >>> neck_of(0), neck_of(1), neck_of(2)
+    (0.0, 0.82, 1.0)
+    """
+    return NECK * split if split <= 1 else NECK + (1 - NECK) * (split - 1)
+
+
 def split_touching(foreground: np.ndarray, unit: np.ndarray | None = None, *, neck: float = NECK) -> np.ndarray:
     """Label the objects of a foreground, cut where the outline has a neck or the brightness a valley.
 
