@@ -1,14 +1,15 @@
-"""Maps of cells: two numbers for each, so that alike cells lie near each other."""
+"""Maps of cells, which cells are alike, and what distinguishes a group of them from all others."""
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from mlscope_nb.explore.distinguish import distinguish
 from mlscope_nb.explore.maps import pca, umap
 
 if TYPE_CHECKING:
     from mlscope_nb.explore.apart import umap_apart
 
-__all__ = ["pca", "umap", "umap_apart"]
+__all__ = ["distinguish", "pca", "umap", "umap_apart"]
 
 
 def __getattr__(name: str) -> Any:
