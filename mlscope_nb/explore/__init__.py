@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 from mlscope_nb.explore.distinguish import distinguish
 from mlscope_nb.explore.maps import pca, umap
+from mlscope_nb.explore.neighbours import distance_to, feature_space, neighbours
 
 if TYPE_CHECKING:
     from mlscope_nb.explore.apart import umap_apart
 
-__all__ = ["distinguish", "pca", "umap", "umap_apart"]
+__all__ = ["distance_to", "distinguish", "feature_space", "neighbours", "pca", "umap", "umap_apart"]
 
 
 def __getattr__(name: str) -> Any:
