@@ -14,15 +14,19 @@ no interval and no p-value; copying some cells of a unit changes the mean of tha
 `difference_interval`     two classes, compared as the design allows
 `permutation_test`        do labels matter, by exchanging them between units
 `permute_labels`          the exchanged labels themselves
+`agreement`               do two sets of labels agree: kappa, and the cells on which they differ
+`read_label_file`         labels that a person gave, from a table or an annotation log
 `effective_n`             how many independent cells the cells of a few units are worth
 `unit_means`, `groups`    one number per unit; the group of each cell
 ========================  =====================================================================
 """
 
+from mlscope_nb.study.agreement import Agreement, agreement
 from mlscope_nb.study.blocks import Blocks, blocks
 from mlscope_nb.study.bootstrap import bootstrap_interval
 from mlscope_nb.study.effective import EffectiveN, effective_n
 from mlscope_nb.study.intervals import MIN_UNITS, Interval, difference_interval, t_interval
+from mlscope_nb.study.label_files import read_label_file
 from mlscope_nb.study.permutations import PermutationTest, permutation_test, permute_labels
 from mlscope_nb.study.replication import Replication, describe
 from mlscope_nb.study.splits import Nested, Split, check_split, leave_one_out, nested, split
@@ -30,6 +34,7 @@ from mlscope_nb.study.units import groups, unit_means
 
 __all__ = [
     "MIN_UNITS",
+    "Agreement",
     "Blocks",
     "EffectiveN",
     "Interval",
@@ -37,6 +42,7 @@ __all__ = [
     "PermutationTest",
     "Replication",
     "Split",
+    "agreement",
     "blocks",
     "bootstrap_interval",
     "check_split",
@@ -48,6 +54,7 @@ __all__ = [
     "nested",
     "permutation_test",
     "permute_labels",
+    "read_label_file",
     "split",
     "t_interval",
     "unit_means",
