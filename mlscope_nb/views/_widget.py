@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from mlscope_nb import _pictures
 from mlscope_nb.views import _bokeh
 
 _STATIC = Path(__file__).parent / "static"
+_BY_HAND: ContextVar[bool] = ContextVar("by_hand", default=False)
 # Written once per output: the saved picture hides behind the live view, and a lost view behind the picture.
 _STYLE = """<style>
 .jp-OutputArea-child:has(.mlscope-saved):has(+ .jp-OutputArea-child .mlscope) { display: none; }
@@ -25,6 +27,11 @@ _STYLE = """<style>
 def script(*names: str) -> str:
     """Join files of the static folder into one module."""
     return "\n".join((_STATIC / name).read_text(encoding="utf-8") for name in names)
+
+
+def by_hand() -> bool:
+    """Say whether what happens now was asked for in a view (a click, a key) and not from Python."""
+    return _BY_HAND.get()
 
 
 class View(anywidget.AnyWidget):
@@ -40,7 +47,11 @@ class View(anywidget.AnyWidget):
     def _received(self, _: Any, content: dict[str, Any], buffers: list[Any]) -> None:
         answer = getattr(self, f"_on_{content.get('kind')}", None)
         if answer is not None:
-            answer(content, buffers)
+            mark = _BY_HAND.set(True)
+            try:
+                answer(content, buffers)
+            finally:
+                _BY_HAND.reset(mark)
 
     def _on_library(self, content: dict[str, Any], buffers: list[Any]) -> None:
         self.send({"kind": "library"}, buffers=[_bokeh.library()[1]])

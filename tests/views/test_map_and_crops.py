@@ -161,7 +161,7 @@ def test_crops_have_one_contrast_for_all():
 
 def test_galleries_of_something_else_are_refused():
     with pytest.raises(TypeError, match=r"Expected Cells, found Fields.*ms\.io\.crop\(.*ms\.views\.fields\(fields\)"):
-        ms.views.gallery(make_fields())
+        ms.views.gallery(ms.Fields(pd.DataFrame(index=["f1"]), [np.zeros((1, 8, 8))]))
     with pytest.raises(TypeError, match=r"Expected Cells, found DataFrame.*ms\.Cells\(obs"):
         ms.views.gallery(pd.DataFrame({"a": [1.0]}))
 
@@ -196,91 +196,6 @@ def test_snapshot_draws_points_and_skips_missing_ones():
     assert colours == {(255, 255, 255), (255, 0, 0), (0, 0, 255)}
     assert tuple(picture[23, 6]) == (255, 0, 0) and tuple(picture[6, 33]) == (0, 0, 255)
     assert snapshot(np.full((1, 2), np.nan), ["#000000"]).min() == 255
-
-
-def make_fields(masks=True, **more):
-    rng = np.random.default_rng(0)
-    pixels = [
-        rng.integers(0, 4096, (2, 40, 60)).astype(np.uint16),
-        rng.integers(0, 4096, (2, 50, 30)).astype(np.uint16),
-    ]
-    labels = [np.pad(np.ones((10, 10), int), ((5, p.shape[1] - 15), (5, p.shape[2] - 15))) for p in pixels]
-    obs = pd.DataFrame({"plate": ["p1", "p2"]}, index=["f1", "f2"])
-    return ms.Fields(obs, pixels, labels if masks else None, channels=["DNA", "ER"], **more)
-
-
-def decoded(data):
-    import io
-
-    from PIL import Image
-
-    return np.asarray(Image.open(io.BytesIO(data)))[..., 0]
-
-
-def test_fields_are_sent_faithfully():
-    fields = make_fields(pixel_size_um=0.5)
-    view = ms.views.fields(fields, "f2")
-    assert view.field_id == "f2" and view._field["um"] == 0.5 and "1 object outlined" in view._field["text"]
-    sent = decoded(view._planes)
-    assert sent.shape == (2 * 50, 30)
-    for i, (low, high) in enumerate(view._field["ranges"]):
-        grey = low + (sent[50 * i : 50 * (i + 1)] / 255.0) ** 2 * (high - low)
-        # Noise is the hardest case for a lossy picture; on it the error stays below 4 % of the range on average.
-        assert np.abs(grey - fields.images[1][i]).mean() < 0.04 * (high - low)
-    np.testing.assert_array_equal(decoded(view._lines), outlines(fields.masks[1]))
-
-
-@pytest.mark.parametrize("share", [0, 0.001, 0.5, 1])
-def test_fields_of_truth_values_are_black_and_white(share):
-    on = np.zeros((1, 50, 60), bool)
-    on.flat[: round(share * on.size)] = True
-    view = ms.views.fields(ms.Fields(pd.DataFrame(index=["f"]), [on]))
-    assert view.contrast == {"channel0": (0, 1)}
-    (picture,) = view._saved()[1]
-    np.testing.assert_array_equal(picture, np.where(on[0][..., None], 255, 0).repeat(3, axis=2))
-    ((low, high),) = view._field["ranges"]
-    grey = low + (decoded(view._planes) / 255.0) ** 2 * (high - low)
-    assert (np.abs(grey - on[0]) < 0.5).mean() > 0.99
-
-
-def test_fields_of_something_else_are_refused():
-    with pytest.raises(TypeError, match=r"Expected Fields, found Cells.*gallery\(cells\).*explore\(cells\)"):
-        ms.views.fields(make_cells())
-    with pytest.raises(TypeError, match=r"Expected Fields, found ndarray.*ms\.io\.read_fields"):
-        ms.views.fields(np.zeros((2, 8, 8)))
-
-
-def test_fields_settings_from_python_and_from_the_browser():
-    fields = make_fields()
-    view = ms.views.fields(fields, channels=["ER"], contrast={"DNA": (10, 20)}, outlines=False)
-    assert view._settings["on"] == [False, True] and view.contrast["DNA"] == (10, 20)
-    assert view._settings["outlines"] is False
-    view.auto_contrast()
-    assert view._settings["limits"] == view._settings["auto"]
-    view._received(view, {"kind": "field", "id": "f2"}, [])
-    assert view.field_id == "f2"
-    view.show("f1", channels=["DNA", "ER"])
-    assert view.field_id == "f1" and view._settings["on"] == [True, True]
-
-
-def test_fields_without_masks_and_refusals():
-    view = ms.views.fields(make_fields(masks=False))
-    assert not view._field["has_outlines"] and view._lines == b""
-    with pytest.raises(KeyError, match="No field 'zz'"):
-        view.show("zz")
-    with pytest.raises(KeyError, match="No channel 'zz'"):
-        view.show(channels=["zz"])
-    with pytest.raises(KeyError, match="No channel 'zz'"):
-        ms.views.fields(make_fields(), colours={"zz": "#ffffff"})
-    with pytest.raises(ValueError, match="0 rows"):
-        ms.views.fields(make_fields().subset([]))
-
-
-def test_large_fields_are_thinned_and_say_so():
-    big = ms.Fields(pd.DataFrame(index=["f"]), [np.zeros((1, 3000, 10), np.uint8)], pixel_size_um=0.1)
-    view = ms.views.fields(big)
-    assert view._field["height"] == 1000 and "one pixel in 3" in view._field["text"]
-    assert view._field["um"] == pytest.approx(0.3)
 
 
 def test_importing_views_loads_nothing_heavy():

@@ -1,5 +1,5 @@
-// One field: the kernel sends the channels once, colours and contrast are mixed here.
-function render({ model, el }) {
+// One field: the kernel sends it once, colours and contrast are mixed here; parts in full detail come when asked for.
+function drawField({ model, el }) {
   const ending = new AbortController();
   const signal = ending.signal;
   const root = make("div", "mlscope ms-field", el);
@@ -14,196 +14,203 @@ function render({ model, el }) {
   const lines = make("input", "ms-check", overlay);
   lines.type = "checkbox";
   make("span", "", overlay, "outlines");
+  const away = make("div", "ms-row ms-note ms-away", root);
+  const awayText = make("span", "ms-grow", away), awayButton = make("button", "ms-button", away, "Show it");
   const body = make("div", "ms-field-body", root);
-  const frame = make("div", "ms-frame", body);
+  const left = make("div", "ms-field-left", body);
+  const frame = make("div", "ms-frame", left);
   const canvas = make("canvas", "ms-field-canvas", frame);
-  canvas.setAttribute("role", "img");
+  canvas.tabIndex = 0;
   const bar = make("div", "ms-scale", frame);
+  const tools = make("div", "ms-row ms-zoom", left);
+  const closer = make("button", "ms-button", tools, "Zoom in"), farther = make("button", "ms-button", tools, "Zoom out");
+  const all = make("button", "ms-button", tools, "Whole field");
+  const often = make("span", "ms-where ms-times", tools);
+  const link = make("p", "ms-where ms-hint ms-link", left), note = make("p", "ms-note ms-warning ms-misfit", left);
   const panel = make("div", "ms-channels", body);
-  const controls = model.get("_channels").map((channel, i) => channelRow(channel, i));
-  const auto = make("button", "ms-button", panel, "Auto contrast");
-  const hint = make("p", "ms-where ms-hint", panel);
-  let planes = null, drawing = null, settings = structuredClone(model.get("_settings")), turn = 0, waiting = 0;
+  const extra = make("div", "ms-extra", panel);
+  const size = () => { const f = model.get("_field"); return { height: f.full_height, width: f.full_width }; };
+  let settings = structuredClone(model.get("_settings"));
+  let layer = null, detail = null, turn = 0, waiting = 0, asked = "", drawnFor = "";
+  const camera = makeCamera(canvas, root, signal, size, moved, (point, shift) => {
+    model.send({ kind: "click", id: model.get("_field").id, y: point.y, x: point.x, shift, reach: (8 * devicePixelRatio) / camera.view().scale });
+  });
+  const channelWords = makeChannels(panel, model, () => settings, changed);
 
-  function channelRow(channel, i) {
-    const box = make("div", "ms-channel", panel);
-    const label = make("label", "ms-channel-name", box);
-    const on = make("input", "ms-check", label);
-    on.type = "checkbox";
-    make("i", "", label).style.background = channel.colour;
-    make("span", "", label, channel.name);
-    const range = make("span", "ms-where ms-range", label);
-    const low = slider(box, `${channel.name}: shown as black`);
-    const high = slider(box, `${channel.name}: shown as full colour`);
-    on.addEventListener("change", () => { settings.on[i] = on.checked; changed(); });
-    low.addEventListener("input", () => move(i, 0, low));
-    high.addEventListener("input", () => move(i, 1, high));
-    return { on, low, high, range };
+  function later() {
+    cancelAnimationFrame(waiting);
+    waiting = requestAnimationFrame(draw);
   }
 
-  function slider(parent, name) {
-    const node = make("input", "ms-slider", parent);
-    Object.assign(node, { type: "range", min: 0, max: 1000, title: name });
-    node.setAttribute("aria-label", name);
-    return node;
-  }
-
-  // Sliders are finer where it is dark, as most signal is.
-  function toGrey(i, value) { const [a, b] = model.get("_field").ranges[i]; return a + (value / 1000) ** 2 * (b - a); }
-  function toSlider(i, grey) {
-    const [a, b] = model.get("_field").ranges[i];
-    return Math.round(1000 * Math.sqrt(Math.min(1, Math.max(0, (grey - a) / (b - a)))));
-  }
-
-  function move(i, end, node) {
-    const pair = [...settings.limits[i]];
-    pair[end] = toGrey(i, Number(node.value));
-    const [a, b] = model.get("_field").ranges[i];
-    const least = (b - a) / 1000;
-    // Black stays below full colour: the other end gives way.
-    if (pair[1] - pair[0] < least) pair[1 - end] = end ? pair[1] - least : pair[0] + least;
-    settings.limits[i] = pair;
-    changed();
+  function mix() {
+    for (const one of [layer, detail]) if (one) mixLayer(one, model.get("_channels"), settings);
+    later();
   }
 
   function changed() {
     words();
     cancelAnimationFrame(waiting);
-    waiting = requestAnimationFrame(mix);
+    waiting = requestAnimationFrame(() => { mix(); draw(); });
     clearTimeout(changed.timer);
     changed.timer = setTimeout(() => { model.set("_settings", structuredClone(settings)); model.save_changes(); }, 200);
   }
 
+  function moved(quiet) {
+    later();
+    clearTimeout(moved.timer);
+    if (!quiet) moved.timer = setTimeout(() => { model.set("_camera", { ...camera.camera }); model.save_changes(); }, 150);
+  }
+
   async function load() {
-    const mine = ++turn;
-    const field = model.get("_field");
-    const decode = (name, type) => {
-      const bytes = bytesOf(model.get(name));
-      return bytes.length ? createImageBitmap(new Blob([bytes], { type })) : null;
-    };
-    const [stack, edges] = await Promise.all([decode("_planes", "image/webp"), decode("_lines", "image/png")]);
+    const mine = ++turn, field = model.get("_field");
+    const next = await decodeLayer(field, bytesOf(model.get("_planes")), bytesOf(model.get("_labels")));
     if (mine !== turn || signal.aborted) return;
-    planes = split(stack, field);
+    layer = next;
+    detail = null;
+    asked = "";
+    drawnFor = `${field.id} ${field.drawing}`;
     words();
-    Object.assign(canvas, { width: field.width, height: field.height });
-    drawing = edges && outlineLayer(edges, field);
+    room();
+    look();
     mix();
   }
 
-  function split(stack, field) {
-    const scratch = new OffscreenCanvas(stack.width, stack.height);
-    const pen = scratch.getContext("2d", { willReadFrequently: true });
-    pen.drawImage(stack, 0, 0);
-    const pixels = pen.getImageData(0, 0, stack.width, stack.height).data;
-    const size = field.width * field.height;
-    return field.ranges.map((_, i) => {
-      const plane = new Uint8Array(size);
-      for (let k = 0, at = i * size * 4; k < size; k++, at += 4) plane[k] = pixels[at];
-      return plane;
-    });
+  // Screen pixels follow the place that the page gives.
+  function room() {
+    const { height, width } = size();
+    frame.style.width = `${(settings.height * width) / height}px`;
+    canvas.style.aspectRatio = `${width} / ${height}`;
+    const wide = Math.max(1, Math.round(canvas.clientWidth * devicePixelRatio));
+    const high = Math.max(1, Math.round((wide * height) / width));
+    if (canvas.width !== wide || canvas.height !== high) Object.assign(canvas, { width: wide, height: high });
+    later();
   }
 
-  // White lines in a black rim are seen on every colour, by every reader; as wide on the screen at every size.
-  function outlineLayer(edges, field) {
-    const mask = new OffscreenCanvas(field.width, field.height), pen = mask.getContext("2d");
-    pen.drawImage(edges, 0, 0);
-    const image = pen.getImageData(0, 0, field.width, field.height);
-    for (let at = 0; at < image.data.length; at += 4) image.data[at + 3] = image.data[at];
-    pen.putImageData(image, 0, 0);
-    const layer = new OffscreenCanvas(field.width, field.height), out = layer.getContext("2d");
-    const unit = canvas.clientWidth ? field.width / canvas.clientWidth : 1;
-    spread(out, mask, unit);
-    out.globalCompositeOperation = "source-in";
-    out.fillRect(0, 0, field.width, field.height);
-    out.globalCompositeOperation = "source-over";
-    spread(out, mask, 0.45 * unit);
-    return layer;
+  function look() {
+    const { zoom, y, x } = model.get("_camera");
+    camera.set(zoom, y, x, true);
   }
 
-  function spread(pen, mask, radius) {
-    const most = Math.round(radius);
-    for (let y = -most; y <= most; y++) {
-      for (let x = -most; x <= most; x++) if (Math.hypot(x, y) <= radius + 0.2) pen.drawImage(mask, x, y);
+  function draw() {
+    cancelAnimationFrame(waiting);
+    if (!layer || signal.aborted) return;
+    const pen = canvas.getContext("2d", { willReadFrequently: true }), view = camera.view();
+    pen.fillStyle = "#000000";
+    pen.fillRect(0, 0, canvas.width, canvas.height);
+    drawPicture(pen, layer, view);
+    if (detail) drawPicture(pen, detail, view);
+    marks(pen, view);
+    scale(view);
+    const whole = camera.camera.zoom <= 1;
+    [farther.disabled, all.disabled, closer.disabled] = [whole, whole, camera.camera.zoom >= camera.most() - 1e-6];
+    often.textContent = whole ? "wheel: zoom · drag: move" : `${Number(camera.camera.zoom.toPrecision(2))} × · double click: whole field`;
+    canvas.classList.toggle("ms-near", !whole);
+    Object.assign(canvas.dataset, { drawn: model.get("_field").id, drawing: drawnFor, detail: detail ? detail.step : "", view: [view.top, view.left, view.scale].map((v) => v.toFixed(4)).join(" ") });
+    finer(view);
+  }
+
+  function marks(pen, view) {
+    const spots = bytesOf(model.get("_spots")), chosen = bytesOf(model.get("_chosen")), unit = devicePixelRatio;
+    const places = new Float32Array(spots.slice().buffer);
+    const n = Math.min(places.length / 4, chosen.length), kinds = new Uint8Array(model.get("_field").n_objects + 1);
+    if (settings.outlines) kinds.fill(1);
+    let any = settings.outlines;
+    for (let i = 0; i < n; i++) if (chosen[i] && places[4 * i]) { kinds[places[4 * i]] = 2; any = true; }
+    if (any && layer.labels) {
+      const over = new OffscreenCanvas(canvas.width, canvas.height);
+      const labels = labelsOnScreen([layer, detail], view, canvas.width, canvas.height);
+      over.getContext("2d").putImageData(outlineImage(labels, canvas.width, canvas.height, kinds, Math.max(1, Math.round(unit)), Math.max(2, Math.round(2.5 * unit))), 0, 0);
+      pen.drawImage(over, 0, 0);
     }
+    const place = (i) => [(places[4 * i + 2] + 0.5 - view.left) * view.scale, (places[4 * i + 1] + 0.5 - view.top) * view.scale];
+    const around = (i) => Math.max(7 * unit, places[4 * i + 3] * view.scale);
+    for (let i = 0; i < n; i++) if (chosen[i] && !places[4 * i] && places[4 * i + 1] >= 0) drawRing(pen, ...place(i), around(i), unit);
+    const found = model.get("_link").found ?? -1;
+    if (found >= 0 && found < n && places[4 * found + 1] >= 0) {
+      drawRing(pen, ...place(found), around(found) + 3 * unit, unit);
+      drawRing(pen, ...place(found), around(found) + 9 * unit, unit);
+    }
+    canvas.dataset.found = found;
   }
 
-  function mix() {
-    if (!planes) return;
-    const field = model.get("_field");
-    const pen = canvas.getContext("2d");
-    const image = pen.createImageData(field.width, field.height);
-    const out = new Uint32Array(image.data.buffer);
-    const tables = planes.map((_, i) => table(i)).filter(Boolean);
-    for (let k = 0; k < out.length; k++) {
-      let r = 0, g = 0, b = 0;
-      for (const t of tables) { const v = t.plane[k]; r += t.r[v]; g += t.g[v]; b += t.b[v]; }
-      out[k] = 0xff000000 | ((b > 255 ? 255 : b) << 16) | ((g > 255 ? 255 : g) << 8) | (r > 255 ? 255 : r);
-    }
-    pen.putImageData(image, 0, 0);
-    if (drawing && settings.outlines) pen.drawImage(drawing, 0, 0);
-    canvas.dataset.drawn = field.id;
-    scale(field);
+  // Asks for the visible part where the screen could show more than is there.
+  function finer(view) {
+    const near = view.scale >= devicePixelRatio && camera.camera.zoom > 1;
+    const step = Math.max(1, Math.floor(1 / view.scale));
+    if (camera.camera.zoom <= 1 || (!near && step >= layer.step)) { clearTimeout(finer.timer); return; }
+    const covers = (box) => box.step <= step && box.top <= Math.max(0, view.top) && box.left <= Math.max(0, view.left)
+      && box.bottom >= Math.min(size().height, view.top + view.height) && box.right >= Math.min(size().width, view.left + view.width);
+    if (detail && covers({ ...detail, top: detail.y, left: detail.x, bottom: detail.y + detail.height * detail.step, right: detail.x + detail.width * detail.step })) return;
+    clearTimeout(finer.timer);
+    finer.timer = setTimeout(() => {
+      const more = [view.height / 4, view.width / 4];
+      const box = {
+        top: Math.floor(Math.max(0, view.top - more[0])), bottom: Math.ceil(Math.min(size().height, view.top + view.height + more[0])),
+        left: Math.floor(Math.max(0, view.left - more[1])), right: Math.ceil(Math.min(size().width, view.left + view.width + more[1])), step,
+      };
+      const request = JSON.stringify([drawnFor, box]);
+      if (request === asked) return;
+      asked = request;
+      model.send({ kind: "detail", id: model.get("_field").id, ...box });
+    }, 120);
   }
 
-  function table(i) {
-    if (!settings.on[i]) return null;
-    const [a, b] = model.get("_field").ranges[i], [low, high] = settings.limits[i];
-    const colour = model.get("_channels")[i].colour;
-    const part = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
-    const shades = part.map(() => new Float32Array(256));
-    for (let v = 0; v < 256; v++) {
-      const grey = a + (v / 255) ** 2 * (b - a);
-      const level = Math.min(1, Math.max(0, (grey - low) / (high - low)));
-      shades.forEach((shade, c) => { shade[v] = level * part[c]; });
-    }
-    return { plane: planes[i], r: shades[0], g: shades[1], b: shades[2] };
+  async function receive(words, buffers) {
+    if (words.kind !== "detail") return;
+    const same = () => `${words.id} ${words.drawing}` === drawnFor;
+    if (!same()) return;
+    const part = await decodeLayer(words, bytesOf(buffers[0]), bytesOf(buffers[1]));
+    if (!same() || signal.aborted) return;
+    mixLayer(part, model.get("_channels"), settings);
+    detail = part;
+    draw();
   }
 
   // A round length that takes about a fifth of the width.
-  function scale(field) {
-    bar.hidden = !field.um;
-    if (!field.um) return;
-    const shown = canvas.clientWidth, wide = field.width * field.um;
-    const ten = 10 ** Math.floor(Math.log10(wide / 5));
+  function scale(view) {
+    const um = model.get("_field").um;
+    bar.hidden = !um;
+    if (!um) return;
+    const wide = view.width * um, ten = 10 ** Math.floor(Math.log10(wide / 5));
     const length = [5, 2, 1].map((m) => m * ten).find((l) => l <= wide / 5) ?? ten;
-    bar.style.width = `${(length / wide) * shown}px`;
+    bar.style.width = `${(length / wide) * canvas.clientWidth}px`;
     bar.textContent = `${Number(length.toPrecision(2))} µm`;
   }
 
   function words() {
-    const field = model.get("_field");
-    fillSelect(which, field.fields.map((id) => ({ value: id, label: id })), field.id);
+    const field = model.get("_field"), { counts, cell, elsewhere, reachable, text: linked, note: odd } = model.get("_link");
+    const named = (id, i) => (counts?.[i] ? `${id} (${counts[i]} selected)` : id);
+    fillSelect(which, field.fields.map((id, i) => ({ value: id, label: named(id, i) })), field.id);
     text.textContent = field.text;
     overlay.hidden = !field.has_outlines;
     lines.checked = settings.outlines;
-    // The picture keeps its proportions inside the height that was asked for.
-    canvas.style.maxHeight = `${settings.height}px`;
-    canvas.style.aspectRatio = `${field.width} / ${field.height}`;
+    canvas.setAttribute("role", "img");
     canvas.setAttribute("aria-label", `Field ${field.id}. ${field.text}`);
-    controls.forEach((control, i) => {
-      const [low, high] = settings.limits[i];
-      control.on.checked = settings.on[i];
-      control.low.value = toSlider(i, low);
-      control.high.value = toSlider(i, high);
-      control.range.textContent = `${number(low)} – ${number(high)}`;
-    });
-    auto.disabled = JSON.stringify(settings.limits) === JSON.stringify(settings.auto);
-    hint.textContent = auto.disabled
-      ? "Contrast is chosen once for all fields (0.5–99.8 % of the grey values), so they can be compared."
-      : "You changed the contrast: only the picture is different, the data are not.";
+    away.hidden = !elsewhere;
+    awayButton.hidden = !reachable;
+    awayText.textContent = elsewhere ? `Cell ${cell} is in field ${elsewhere}${reachable ? "." : ", which is not among these."}` : "";
+    link.hidden = !linked;
+    link.textContent = linked ?? "";
+    note.hidden = !odd;
+    note.textContent = odd ?? "";
+    channelWords();
   }
 
-  const number = (value) => Number(value.toPrecision(3)).toLocaleString("en");
   which.addEventListener("change", () => model.send({ kind: "field", id: which.value }));
   lines.addEventListener("change", () => { settings.outlines = lines.checked; changed(); });
-  auto.addEventListener("click", () => { settings.limits = structuredClone(settings.auto); changed(); });
-  const watcher = new ResizeObserver(() => scale(model.get("_field")));
+  awayButton.addEventListener("click", () => model.send({ kind: "goto" }));
+  closer.addEventListener("click", () => camera.zoomBy(1.5));
+  farther.addEventListener("click", () => camera.zoomBy(1 / 1.5));
+  all.addEventListener("click", () => camera.reset());
+  const watcher = new ResizeObserver(room);
   watcher.observe(canvas);
-  listen(model, signal, ["_field", "_planes", "_lines"], once(load));
-  listen(model, signal, ["_settings"], once(() => { settings = structuredClone(model.get("_settings")); words(); mix(); }));
-  signal.addEventListener("abort", () => watcher.disconnect());
+  const custom = (content, buffers) => receive(content, buffers);
+  model.on("msg:custom", custom);
+  listen(model, signal, ["_field", "_planes", "_labels"], once(load));
+  listen(model, signal, ["_camera"], once(() => { if (layer) look(); }));
+  listen(model, signal, ["_spots", "_chosen", "_link"], once(() => { words(); later(); }));
+  listen(model, signal, ["_settings"], once(() => { settings = structuredClone(model.get("_settings")); words(); room(); mix(); }));
+  signal.addEventListener("abort", () => { watcher.disconnect(); model.off("msg:custom", custom); clearTimeout(finer.timer); });
   load();
-  return () => ending.abort();
+  return { root, extra, left, signal, end: () => ending.abort() };
 }
-
-export default { render };

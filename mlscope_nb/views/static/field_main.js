@@ -1,0 +1,6 @@
+function render(context) {
+  const view = drawField(context);
+  return () => view.end();
+}
+
+export default { render };
