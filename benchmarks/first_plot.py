@@ -38,10 +38,8 @@ UP_TO_THE_MAP = """async ()=>{const panel=window.jupyterapp.shell.currentWidget,
   notebook.activeCellIndex=last; await notebook.scrollToItem(last, 'start');
   await window.jupyterapp.commands.execute('notebook:run-all-above');
   await window.jupyterapp.commands.execute('notebook:run-cell');}"""
-FRAME = """()=>{const view=[...(window.Bokeh?.index.roots ?? [])].find(
-    v=>v.frame_view && v.model.document?.get_model_by_name("cells")); if(!view) return null;
-  const box=view.canvas_view.el.getBoundingClientRect(), area=(view.frame_view ?? view.frame).bbox;
-  return [box.left + area.left, box.top + area.top, area.width, area.height]}"""
+FRAME = """()=>{const map=document.querySelector('.ms-map'); if(!map?.dataset.drawn) return null;
+  const g=map.geometry(); return [g.left, g.top, g.width, g.height]}"""
 CHOSEN = """async ()=>{const kernel=window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
   const future=kernel.requestExecute({code:"print(len(map_view.selected))",store_history:false}); let text='';
   future.onIOPub=m=>{if(m.header.msg_type==='stream')text+=m.content.text}; await future.done; return Number(text)}"""

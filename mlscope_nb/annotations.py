@@ -109,6 +109,11 @@ class AnnotationLog:
         return list(dict.fromkeys(entry.column for entry in self._entries if entry.action == "assign"))
 
     @property
+    def standing(self) -> tuple[Entry, ...]:
+        """Entries that hold now, oldest first: neither undone nor an undo themselves."""
+        return tuple(self._standing()[0])
+
+    @property
     def unwritten(self) -> int:
         """How many entries are still only in memory, because the disk refused them."""
         return len(self._unwritten)
@@ -153,11 +158,12 @@ class AnnotationLog:
     def column(self, name: str, ids: Iterable[str]) -> pd.Series:
         """Return the present value for each of `ids` in order; None where there is none."""
         index = pd.Index([str(i) for i in ids], dtype=object, name="cell_id")
-        values: dict[str, Value] = dict.fromkeys(index)
+        values = np.full(len(index), None, dtype=object)
         for entry in self._standing()[0]:
             if entry.column == name:
-                values.update((i, entry.value) for i in entry.cell_ids if i in values)
-        return pd.Series(list(values.values()), index=index, name=name, dtype=object)
+                rows = index.get_indexer(pd.Index(entry.cell_ids, dtype=object))
+                values[rows[rows >= 0]] = entry.value
+        return pd.Series(values, index=index, name=name, dtype=object)
 
     def flush(self) -> None:
         """Write what the disk refused earlier."""

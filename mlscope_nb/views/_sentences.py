@@ -2,12 +2,41 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from mlscope_nb._words import count
 from mlscope_nb.cells import Cells
 
 _NAMED = 4
+_FEW, _MOSTLY, _TIMES = 10, 0.6, 2.0
+
+
+def one_sided(cells: Cells, rows: np.ndarray) -> str:
+    """Warn when most of the chosen cells come from one batch (or unit) that holds far fewer of all cells.
+
+    Examples
+    --------
+    >>> plates = ["p1"] * 12 + ["p2"] * 60
+    >>> cells = Cells(pd.DataFrame({"plate": plates}, index=[str(i) for i in range(72)]), batch="plate")
+    >>> one_sided(cells, np.arange(12))
+    '100 % of the selected cells come from plate p1, which holds 17 % of all cells: this may be an effect of the plate.'
+    """
+    if len(rows) < _FEW:
+        return ""
+    for name in dict.fromkeys([*(cells.design.batch or ()), *(cells.design.unit or ())]):
+        codes, values = pd.factorize(cells.obs[name])
+        every, chosen = (np.bincount(c[c >= 0], minlength=len(values)) for c in (codes, codes[rows]))
+        if len(values) < 2:
+            continue
+        most = int(chosen.argmax())
+        part, usual = chosen[most] / len(rows), every[most] / len(cells)
+        if part >= _MOSTLY and part >= _TIMES * usual:
+            return (
+                f"{100 * part:.0f} % of the selected cells come from {name} {values[most]}, which holds "
+                f"{100 * usual:.0f} % of all cells: this may be an effect of the {name}."
+            )
+    return ""
 
 
 def describe_selection(cells: Cells, ids: pd.Index, labels: pd.Series) -> str:

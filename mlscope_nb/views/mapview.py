@@ -1,10 +1,11 @@
-"""The map side of a workbench: which map is drawn in which colours, and maps that are still being computed."""
+"""A map of cells: which one is drawn in which colours, and maps that are still being computed."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -14,28 +15,36 @@ import traitlets
 from mlscope_nb import _pictures
 from mlscope_nb._words import count, some
 from mlscope_nb.cells import Cells
-from mlscope_nb.views import _bokeh, _maps
+from mlscope_nb.views import _maps
 from mlscope_nb.views._crops import Crops
+from mlscope_nb.views._inks import inks_of
+from mlscope_nb.views._linked import LinkedView
 from mlscope_nb.views._snapshot import snapshot
+from mlscope_nb.views._widget import script
 from mlscope_nb.views.colours import CONTEXT, MISSING, PALETTE, CategoryColours, as_text, is_continuous
-from mlscope_nb.views.galleryview import CropView
-from mlscope_nb.views.map import Embedding, axes_of, column_of, scatter
+from mlscope_nb.views.map import Axes, Embedding, axes_of, column_of
+from mlscope_nb.views.selection import Selection
 
 MOST_CATEGORIES = 60
 SHOWN = {"umap": "UMAP", "pca": "PCA", "tsne": "t-SNE"}
 _OWN = "your columns"
 
 
-class MapView(CropView):
-    """A gallery with a map beside it; `label` names the column of labels that can be given here."""
+class MapView(LinkedView):
+    """A map whose points can be drawn around; the selection stays when the map, its colours or its part change."""
 
-    _figure = traitlets.Unicode().tag(sync=True)
+    _esm = script("common.js", "points.js", "raster.js", "maptools.js", "map.js", "map_view.js")
+    _points = traitlets.CBytes().tag(sync=True)
+    _frame = traitlets.Dict().tag(sync=True)
+    _codes = traitlets.CBytes().tag(sync=True)
+    _inks = traitlets.Dict().tag(sync=True)
+    _hidden: Any = traitlets.List().tag(sync=True)
     _selected = traitlets.CBytes().tag(sync=True)
     _map_options: Any = traitlets.List().tag(sync=True)
     _map = traitlets.Unicode().tag(sync=True)
     _colour_options: Any = traitlets.List().tag(sync=True)
     _colour = traitlets.Unicode().tag(sync=True)
-    label: str
+    _map_height = traitlets.Int(400).tag(sync=True)
 
     def __init__(
         self,
@@ -43,25 +52,26 @@ class MapView(CropView):
         embedding: Embedding,
         colour: str | None,
         *,
-        colours: Mapping[str, str] | None,
-        crops: Crops | None,
-        seed: int,
+        colours: Mapping[str, str] | None = None,
+        crops: Crops | None = None,
+        seed: int = 0,
+        name: str = "",
+        selection: Selection | None = None,
         **traits: Any,
     ) -> None:
-        self._seed, self._state = seed, ""
-        self._given = dict(colours or {})
+        self._seed, self._state, self._name = seed, "", name
         self._palettes: dict[str, CategoryColours] = {}
+        self._given = dict(colours or {})
         self._own_maps: dict[str, Embedding] = {}
         self._waiting: Future[pd.DataFrame] | None = None
         self._lock = threading.Lock()
+        self._crops = crops
         first = self._first_map(cells, embedding)
-        super().__init__(cells, crops, _bokeh=_bokeh.library()[0], _map=first, _colour=colour or "", **traits)
+        super().__init__(cells, selection=selection, _map=first, _colour=colour or "", **traits)
         self._colour_options, self._map_options = self._colour_choices(), self._map_choices()
-
-    @property
-    def labels(self) -> pd.Series:
-        """The label of every cell, NaN where none was given."""
-        raise NotImplementedError
+        self._draw_map()
+        self._draw_colours()
+        self._selected = self._bits()
 
     @property
     def embeddings(self) -> dict[str, pd.DataFrame]:
@@ -69,18 +79,49 @@ class MapView(CropView):
         computed = [n for n in _maps.COMPUTED if self._has(n)]
         return {**{n: _maps.compute(self.cells, n, self._seed) for n in computed}, **self.cells.embeddings}
 
-    def show(self, *, embedding: str | None = None, colour: str | None = None) -> Self:
-        """Change the map or what it is coloured by ("" for one colour); the selection stays."""
+    @property
+    def coordinates(self) -> pd.DataFrame:
+        """Where each cell lies on the map that is shown: columns x and y."""
+        return self._axes().points.set_axis(["x", "y"], axis=1)
+
+    def show(
+        self, *, embedding: str | None = None, colour: str | None = None, hide: Iterable[str] | None = None
+    ) -> Self:
+        """Change the map, what it is coloured by ("" for one colour) or which categories are hidden."""
         before = (self._map, self._colour)
         if colour is not None:
-            if colour and colour != self.label:
+            if colour and not self._is_given_here(colour):
                 column_of(self.cells, colour)
             self._colour = colour
         if embedding is not None:
             self._change_map(embedding)
-        if (self._map, self._colour) != before:
+        if self._map != before[0]:
             self._draw_map()
+        if self._colour != before[1]:
+            self._hidden = []
+            self._draw_colours()
+        if hide is not None:
+            self._hidden = self._known_categories(hide)
         self._tell()
+        return self
+
+    def select_region(self, corners: Iterable[tuple[float, float]]) -> Self:
+        """Choose the cells inside a closed line on the map that is shown, as the lasso does.
+
+        Parameters
+        ----------
+        corners : iterable of (x, y)
+            At least three corners, in the coordinates of the map.
+        """
+        line = np.asarray(list(corners), float)
+        if line.ndim != 2 or line.shape[1] != 2 or len(line) < 3 or not np.isfinite(line).all():
+            raise ValueError(f"The line has shape {line.shape}, expected at least three corners (x, y).")
+        inside = _inside(self.coordinates.to_numpy(), line)
+        if self._hidden:
+            names = [entry["name"] for entry in self._inks["entries"]]
+            codes = [i for i, name in enumerate(names) if name in self._hidden]
+            inside &= ~np.isin(np.frombuffer(self._codes, np.uint8), codes)
+        self.selection.select_rows(np.flatnonzero(inside))
         return self
 
     def wait(self, timeout: float | None = None) -> Self:
@@ -91,6 +132,8 @@ class MapView(CropView):
             self._map_ready(waiting)
         with self._lock:
             return self
+
+    # --- which map ------------------------------------------------------------------------------------------
 
     def _first_map(self, cells: Cells, embedding: Embedding) -> str:
         """Return the name of the map to begin with; PCA stands in for a UMAP that is not there yet."""
@@ -142,38 +185,49 @@ class MapView(CropView):
                 self._draw_map()
             self._tell()
 
-    def _points(self) -> Embedding:
+    def _axes(self) -> Axes:
         if self._map in self._own_maps:
-            return self._own_maps[self._map]
+            return axes_of(self.cells, self._own_maps[self._map])
         if self._map in self.cells.embeddings:
-            return self._map
-        return _maps.compute(self.cells, self._map, self._seed).rename_axis(index="cell_id")
+            return axes_of(self.cells, self._map)
+        computed = _maps.compute(self.cells, self._map, self._seed).rename_axis(index=str(self.cells.ids.name))
+        return axes_of(self.cells.with_embedding(self._map, computed), self._map)
+
+    # --- what the browser is told ---------------------------------------------------------------------------
 
     def _draw_map(self) -> None:
+        axes = self._axes()
+        points = np.ascontiguousarray(axes.points.to_numpy(dtype=float).T)
+        nowhere = int((~np.isfinite(points).all(axis=0)).sum())
+        with self.hold_sync():
+            self._points = points.tobytes()
+            self._frame = {
+                "key": self._map,
+                "name": f"{self._name or axes.title} map of {count(len(self.cells), 'cell')}",
+                "x_label": axes.x_label,
+                "y_label": axes.y_label,
+                "nowhere": nowhere,
+            }
+
+    def _draw_colours(self) -> None:
         column = self._column()
-        element = scatter(
-            self._with_map(),
-            self._map if self._map in self._named_maps() else self._points(),
-            column,
-            colours=self._palette(column),
-            thumbnails=False,
-            title="",
-        )
-        self._figure = _bokeh.to_json(_prepared(_bokeh.figure_of(element), self._map))
-
-    def _named_maps(self) -> set[str]:
-        return {*self.cells.embeddings, *(n for n in _maps.COMPUTED if self._has(n))}
-
-    def _with_map(self) -> Cells:
-        points = self._points()
-        if isinstance(points, pd.DataFrame) and self._map not in self._own_maps:
-            return self.cells.with_embedding(self._map, points)
-        return self.cells
+        with self.hold_sync():
+            self._codes, self._inks = inks_of(column, self._palette(column), len(self.cells))
 
     def _column(self) -> pd.Series | None:
-        if not self._colour:
-            return None
-        return self.labels if self._colour == self.label else column_of(self.cells, self._colour)
+        return column_of(self.cells, self._colour) if self._colour else None
+
+    def _is_given_here(self, colour: str) -> bool:
+        """Whether a column is one of labels that are given in this view."""
+        return False
+
+    def _known_categories(self, names: Iterable[str]) -> list[str]:
+        wanted = [names] if isinstance(names, str) else [str(n) for n in names]
+        known = [entry["name"] for entry in self._inks.get("entries", ())]
+        unknown = [n for n in wanted if n not in known]
+        if unknown:
+            raise KeyError(f"No category {some(unknown)} to hide. There are: {some(known, 20) or 'none'}.")
+        return wanted
 
     def _palette(self, column: pd.Series | None) -> dict[str, str] | None:
         if column is None or is_continuous(column):
@@ -188,15 +242,20 @@ class MapView(CropView):
         return [{"value": n, "label": SHOWN.get(n, n)} for n in names]
 
     def _colour_choices(self) -> list[dict[str, str]]:
+        return [{"value": "", "label": "(nothing)"}, *self._column_choices]
+
+    @cached_property
+    def _column_choices(self) -> list[dict[str, str]]:
+        """Columns that can be drawn: numbers, and texts of not too many kinds."""
         obs = self.cells.obs
         usable = [str(c) for c in obs if is_continuous(obs[c]) or obs[c].nunique() <= MOST_CATEGORIES]
-        choices = [
-            {"value": "", "label": "(nothing)"},
-            {"value": self.label, "label": f"{self.label} (given here)"},
-        ]
-        choices += [{"value": c, "label": c, "group": _OWN} for c in usable if c != self.label]
+        choices = [{"value": c, "label": c, "group": _OWN} for c in usable if not self._is_given_here(c)]
         features = [] if self.cells.features is None else list(self.cells.features.columns)
         return choices + [{"value": c, "label": c, "group": "features"} for c in features]
+
+    def _selection_changed(self, selection: Selection) -> None:
+        super()._selection_changed(selection)
+        self._selected = self._bits()
 
     def _on_map(self, content: dict[str, Any], buffers: list[Any]) -> None:
         self.show(embedding=str(content["name"]))
@@ -206,50 +265,48 @@ class MapView(CropView):
 
     def _on_hover(self, content: dict[str, Any], buffers: list[Any]) -> None:
         row = int(content["row"])
-        lines = [self.cells.ids[row]]
-        column = self._column()
+        picture = [] if self._crops is None else [_pictures.webp(self._crops.pictures(np.array([row]))[0])]
+        self.send({"kind": "hover", "row": row, "lines": self._about(row)}, buffers=picture)
+
+    def _about(self, row: int) -> list[str]:
+        """What is said about a cell when the mouse rests on it."""
+        lines, column = [str(self.cells.ids[row])], self._column()
         if column is not None:
             value = column.iloc[row]
             shown = f"{value:.4g}" if is_continuous(column) else as_text(column.iloc[[row]]).iloc[0]
             lines.append(f"{column.name}: {shown}")
-        picture = [] if self._crops is None else [_pictures.webp(self._crops.pictures(np.array([row]))[0])]
-        self.send({"kind": "hover", "row": row, "lines": lines}, buffers=picture)
+        return [line if len(line) <= 200 else line[:199] + "…" for line in lines]
 
-    def _saved(self) -> tuple[str, list[np.ndarray]]:
-        points = axes_of(self.cells, self._points()).points.to_numpy()
+    def _map_picture(self) -> np.ndarray:
+        """A small still picture of the map as it is."""
         column = self._column()
         palette = self._palette(column)
         inks = np.full(len(self.cells), PALETTE[0], dtype=object)
         if palette is not None and column is not None:
             inks = as_text(column).map(palette).fillna(MISSING).to_numpy()
         if len(self.selection):
-            inks = np.where(self.selection.mask, inks, CONTEXT)
-        pictures = [snapshot(points, list(inks))]
-        if self._crops is not None:
-            pictures.append(_pictures.sheet(self._crops.pictures(self._shown()[:20])[:, :64, :64], 5))
-        return f"Map of {count(len(self.cells), 'cell')}, {len(self.selection):,} selected.", pictures
+            inks = np.where(self.selection.flags, inks, CONTEXT)
+        return snapshot(self._axes().points.to_numpy(), list(inks))
+
+    def _saved(self) -> tuple[str, list[np.ndarray]]:
+        return f"Map of {count(len(self.cells), 'cell')}, {len(self.selection):,} selected.", [self._map_picture()]
 
     def _tell(self) -> None:
         """Say what changed."""
-        raise NotImplementedError
 
     def _say(self, text: str, *, warning: bool = False) -> None:
         """Show a sentence to the user."""
-        raise NotImplementedError
 
 
-def _prepared(figure: Any, name: str) -> Any:
-    """Give the figure what the browser side needs: named sources, room to grow, no tooltips of its own."""
-    from bokeh.models import ColumnDataSource, HoverTool
-    from bokeh.models.renderers import GlyphRenderer
-
-    renderer = next(r for r in figure.renderers if isinstance(r, GlyphRenderer))
-    renderer.data_source.name = "cells"
-    found = ColumnDataSource({"x": [], "y": []}, name="found")
-    figure.scatter("x", "y", source=found, size=18, fill_color=None, line_color="#000000", line_width=5)
-    figure.scatter("x", "y", source=found, size=18, fill_color=None, line_color="#ff7f0e", line_width=2.5)
-    for tool in figure.tools:
-        if isinstance(tool, HoverTool):
-            tool.update(tooltips=None, renderers=[renderer])
-    figure.update(sizing_mode="stretch_both", width=None, height=None, tags=[name])
-    return figure
+def _inside(points: np.ndarray, line: np.ndarray) -> np.ndarray:
+    """Whether each point lies in a closed line, by the crossing number; only those in its box are looked at."""
+    low, high = line.min(axis=0), line.max(axis=0)
+    near = np.flatnonzero(((points >= low) & (points <= high)).all(axis=1))
+    x, y = points[near].T
+    odd = np.zeros(len(near), bool)
+    for (x1, y1), (x2, y2) in zip(line, np.roll(line, -1, axis=0), strict=True):
+        if y1 != y2:
+            odd ^= ((y1 > y) != (y2 > y)) & (x < x1 + (y - y1) * (x2 - x1) / (y2 - y1))
+    result = np.zeros(len(points), bool)
+    result[near] = odd
+    return result

@@ -77,6 +77,13 @@ class Selection:
         return np.flatnonzero(self._mask)
 
     @property
+    def flags(self) -> np.ndarray:
+        """True for chosen cells, by position; read only."""
+        view = self._mask.view()
+        view.flags.writeable = False
+        return view
+
+    @property
     def mask(self) -> pd.Series:
         """True for chosen cells, one value for each cell."""
         return pd.Series(self._mask.copy(), index=self.ids, name="selected")
@@ -140,6 +147,11 @@ class Selection:
         self._done.append(action)
         self._undone.clear()
         self._tell()
+
+    def remember(self, actions: Iterable[Action]) -> None:
+        """Begin the history with what was done in an earlier session; nothing happens if there is a history."""
+        if not self._done and not self._undone:
+            self._done.extend(actions)
 
     def undo(self) -> str | None:
         """Take back the last action; returns its name, or None when there is none."""

@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
 import traitlets
 
-from mlscope_nb._files import replacing
+from mlscope_nb import _pictures
+from mlscope_nb import explore as _explore
 from mlscope_nb._words import count
 from mlscope_nb.cells import Cells
-from mlscope_nb.views._autosave import Autosave, open_log, restored
-from mlscope_nb.views._crops import Contrast, Crops
+from mlscope_nb.views._autosave import Autosave
+from mlscope_nb.views._beside import Distribution, differences, distribution, sources
+from mlscope_nb.views._crops import COLUMNS, Contrast, Crops
 from mlscope_nb.views._given import refuse_other_than_cells
+from mlscope_nb.views._order import ATYPICAL, CENTRE, NAMED, RANDOM, TABLE, TYPICAL
 from mlscope_nb.views._sentences import describe_selection
 from mlscope_nb.views._widget import script
-from mlscope_nb.views.map import Embedding
+from mlscope_nb.views.galleryview import CropView
+from mlscope_nb.views.labelling import Labelling
+from mlscope_nb.views.map import Embedding, column_of
 from mlscope_nb.views.mapview import MOST_CATEGORIES, SHOWN, MapView
-from mlscope_nb.views.selection import Action, Ids, Selection
+from mlscope_nb.views.selection import Selection
+
+Tab = Literal["distribution", "differences", "sources", ""]
+TABS = ("distribution", "differences", "sources", "")
+_MAP = ("points.js", "raster.js", "maptools.js", "map.js")
 
 
-class Workbench(MapView):
+class Workbench(MapView, CropView, Labelling):
     """What `explore` returns: a linked map and gallery whose selection and labels are at hand in Python."""
 
-    _esm = script("common.js", "bokeh.js", "map.js", "gallery.js", "workbench.js")
+    _esm = script("common.js", *_MAP, "crops.js", "gallery.js", "beside.js", "labelling.js", "workbench.js")
     _words = traitlets.Dict().tag(sync=True)
+    _tab = traitlets.Unicode("distribution").tag(sync=True)
+    _panel = traitlets.Dict().tag(sync=True)
 
     def __init__(
         self,
@@ -37,117 +48,147 @@ class Workbench(MapView):
         *,
         autosave: Autosave,
         label: str,
-        colours: Mapping[str, str] | None,
-        crops: Crops | None,
-        seed: int,
-        **traits: Any,
+        keys: Iterable[str],
+        sort: str,
+        **options: Any,
     ) -> None:
-        self.label = label
-        self.annotations, self._notes = open_log(cells, autosave)
-        self._notes += restored(self.annotations, cells, label)
-        self._warning = any("cannot" in note or "could not" in note for note in self._notes)
-        self._show: Literal["selected", "all"] = "selected"
+        self._open_labels(cells, label, autosave)
+        self._show: Literal["selected", "all", "similar"] = "selected"
+        self._similar = np.array([], int)
         self._n_seen = len(self.annotations)
-        super().__init__(cells, embedding, colour, colours=colours, crops=crops, seed=seed, **traits)
-        self._draw_map()
+        self._distribution: Distribution | None = None
+        self._start, self._ready = 0, False
+        super().__init__(cells, embedding, colour, **options)
+        self._beside = self._colour or next((c["value"] for c in self._column_choices), "")
+        self._remember_labels(keys)
+        self._open_gallery(sort)
+        self._ready = True
         self._selection_changed(self.selection)
+        self.observe(lambda _: self._draw_panel(), "_tab")
         # Last, so that the first picture does not share the processor with it.
         if self._map == "pca" and isinstance(embedding, str) and embedding == "umap":
             self._compute_umap()
             self._tell()
 
-    @property
-    def selected(self) -> pd.Index:
-        """Ids of the chosen cells, in the order of the cells."""
-        return self.selection.selected
-
-    @property
-    def labels(self) -> pd.Series:
-        """The label of every cell, NaN where none was given: ``cells.with_obs(w.labels)`` keeps them."""
-        values = self.annotations.column(self.label, self.cells.ids)
-        return values.where(values.notna(), np.nan)
-
-    def select(self, ids: Ids) -> Workbench:
-        """Choose exactly these cells (ids, or a boolean Series over all cells)."""
-        self.selection.select(ids)
+    def beside(self, tab: Tab | None = None, *, column: str | None = None) -> Self:
+        """Choose what stands below the map: "distribution" (of `column`), "differences", "sources" or nothing ("")."""
+        if tab is not None and tab not in TABS:
+            raise ValueError(f"tab='{tab}', expected one of {', '.join(repr(t) for t in TABS)}.")
+        if column is not None:
+            if not self._is_given_here(column):
+                column_of(self.cells, column)
+            self._beside, tab = column, "distribution" if tab is None else tab
+        if tab is not None:
+            self._tab = tab
+        self._draw_panel()
         return self
 
-    def assign(self, name: str | float | bool | None, *, reason: str = "") -> Workbench:
-        """Give the chosen cells a label; None takes their label away.
-
-        Raises
-        ------
-        ValueError
-            No cells are chosen, or the label is not text, a finite number, a truth value or None.
-        OSError
-            The label could not be written to disk. It holds, and is written with the next one.
-        """
-        log, before = self.annotations, len(self.annotations)
-        try:
-            log.add(self.selected, self.label, name, reason)
-        finally:
-            # Also when the disk refused: the label is kept in memory, so it must be possible to take it back.
-            # Not when the label itself was refused: taking back would remove the one before it.
-            if len(log) > before:
-                self.selection.record(Action(f"label {name}", self._kept(log.undo), self._kept(log.redo)))
+    def similar(self, ids: str | Iterable[str] | None = None) -> Self:
+        """Show all cells in the gallery, those first that are most like these (default: the one pointed at)."""
+        found = self.selection.found
+        wanted = ids if ids is not None else [found] if found is not None else list(self.selected)
+        wanted = [wanted] if isinstance(wanted, str) else list(wanted)
+        if not wanted:
+            raise ValueError("No cell to compare with. Click a crop or select cells first.")
+        away = _explore.distance_to(self.cells, wanted).to_numpy()
+        self._similar, self._show = np.argsort(away, kind="stable"), "similar"
+        self.sort(TABLE)
         return self
 
-    def undo(self) -> str | None:
-        """Take back the last selection or label; returns its name, or None when there is none."""
-        return self.selection.undo()
+    def show(
+        self, *, embedding: str | None = None, colour: str | None = None, hide: Iterable[str] | None = None
+    ) -> Self:
+        """Change the map, what it is coloured by ("" for one colour) or which categories are hidden."""
+        super().show(embedding=embedding, colour=colour, hide=hide)
+        if colour:
+            self._beside = colour
+            self._draw_panel()
+        return self
 
-    def redo(self) -> str | None:
-        """Put back what was taken back last; returns its name, or None when there is none."""
-        return self.selection.redo()
-
-    def save(self, path: str | Path) -> Path:
-        """Write the labels of the labelled cells as a CSV table with columns cell_id and the label's name."""
-        target = Path(path).expanduser()
-        with replacing(target) as part:
-            self.labels.dropna().to_csv(part, index_label="cell_id", encoding="utf-8")
-        return target
-
-    # --- what follows the selection ------------------------------------------------------------------------
+    # --- what follows the selection -------------------------------------------------------------------------
 
     def _selection_changed(self, selection: Selection) -> None:
-        rows = selection.rows.astype(np.int32).tobytes()
-        if rows != self._selected:
-            self._selected = rows
-            self._start = 0 if self._show == "selected" else self._start
+        before = self._selected
         super()._selection_changed(selection)
+        if not self._ready:
+            return
+        if self._selected != before and self._show != "all":
+            self._start, self._show = 0, "selected"
         self._draw_page()
-        self._tell()
+        self._soon("tell", self._follow)
+
+    def _follow(self) -> None:
+        """Renew what may come a moment after the pictures."""
         # Labels may have been given in another view of the same cells.
         if len(self.annotations) != self._n_seen:
             self._n_seen = len(self.annotations)
+            self._distribution = None
             if self._colour == self.label:
-                self._draw_map()
+                self._draw_colours()
+        self._tell()
+        self._draw_panel()
 
     def _shown(self) -> np.ndarray:
+        if self._show == "similar":
+            return self._similar
         if self._show == "all" or not len(self.selection):
             return np.arange(len(self.cells))
         return self.selection.rows
 
     def _title(self, n: int) -> dict[str, Any]:
-        every = self._show == "all" or not len(self.selection)
+        every = self._show != "selected" or not len(self.selection)
+        kinds = {"selected": "show selected", "all": "show all"}
+        if self._show == "similar":
+            kinds["similar"] = "most alike first"
+        title = f"All {count(n, 'cell')}" if every else f"{count(n, 'selected cell')}"
         return {
-            "title": f"All {count(n, 'cell')}" if every else f"{count(n, 'selected cell')}",
+            "title": "Most alike first" if self._show == "similar" else title,
             "rings": every,
-            "choices": [{"value": "selected", "label": "show selected"}, {"value": "all", "label": "show all"}],
+            "choices": [{"value": value, "label": text} for value, text in kinds.items()],
             "show": self._show,
+            "similar": self.cells.features is not None,
         }
 
     def _marks(self, rows: np.ndarray) -> list[str]:
-        labels = self.labels
+        labels = self._labels()
         palette = self._palette(labels) or {}
         return [palette.get(str(v), "") if isinstance(v, str) or v == v else "" for v in labels.iloc[rows]]
 
+    def _names(self, rows: np.ndarray) -> list[str]:
+        return [""] * len(rows) if self._blind else super()._names(rows)
+
+    def _sortable(self) -> list[dict[str, str]]:
+        return self._column_choices
+
+    def _about(self, row: int) -> list[str]:
+        if not self._blind:
+            return super()._about(row)
+        given = self._labels().iloc[row]
+        return [str(given)] if given == given else ["no label"]
+
+    def _column(self) -> pd.Series | None:
+        return self._column_named(self._colour) if self._colour else None
+
+    def _column_named(self, name: str) -> pd.Series:
+        return self._labels() if self._is_given_here(name) else column_of(self.cells, name)
+
+    def _is_given_here(self, colour: str) -> bool:
+        return colour == self.label
+
+    def _colour_choices(self) -> list[dict[str, str]]:
+        here = [{"value": "", "label": "(nothing)"}, {"value": self.label, "label": f"{self.label} (given here)"}]
+        return here if self._blind else here + self._column_choices
+
     def _tell(self) -> None:
+        if not self._ready:
+            return
+        chosen = self.selected
+        plain = f"{len(chosen):,} of {count(len(self.cells), 'cell')} selected."
         self._words = {
             "title": f"{SHOWN.get(self._map, self._map)} map of {count(len(self.cells), 'cell')}",
             "state": self._state,
             "busy": self._waiting is not None,
-            "summary": describe_selection(self.cells, self.selected, self.labels),
+            "summary": plain if self._blind else describe_selection(self.cells, chosen, self._labels()),
             "note": " ".join(self._notes),
             "warning": self._warning,
             "can_undo": self.selection.can_undo,
@@ -155,26 +196,48 @@ class Workbench(MapView):
             "n_selected": len(self.selection),
         }
 
-    def _kept(self, step: Callable[[], Any]) -> Callable[[], None]:
-        """Let a step of the log stand when the disk refuses it: it is in memory, and written with the next one."""
-
-        def run() -> None:
-            try:
-                step()
-            except OSError as error:
-                self._say(f"Not saved yet: {error}", warning=True)
-
-        return run
-
     def _say(self, text: str, *, warning: bool = False) -> None:
         self._notes, self._warning = [text], warning
         self._tell()
 
-    # --- what the browser asks for --------------------------------------------------------------------------
+    # --- beside the map -------------------------------------------------------------------------------------
 
-    def _on_selected(self, content: dict[str, Any], buffers: list[Any]) -> None:
-        rows = np.frombuffer(buffers[0], dtype=np.int32)
-        self.selection.select_rows(rows[(rows >= 0) & (rows < len(self.cells))])
+    def _draw_panel(self) -> None:
+        if not self._ready:
+            return
+        tab, rows = self._tab, self.selection.rows
+        if not tab or self._blind:
+            self._panel = {"tab": ""}
+        elif tab == "differences":
+            self._panel = {"tab": tab, **differences(self.cells, self.selected)}
+        elif tab == "sources":
+            palettes = {n: p.known for n, p in self._palettes.items()}
+            self._panel = {"tab": tab, **sources(self.cells, rows, palettes)}
+        elif self._beside:
+            made = self._sorted_into_bins(self._beside)
+            self._panel = {"tab": tab, "parts": [made.to_dict(rows)], "options": self._column_choices}
+
+    def _sorted_into_bins(self, name: str) -> Distribution:
+        if self._distribution is None or self._distribution.name != name:
+            column = self._column_named(name)
+            self._distribution = distribution(column, self._palette(column))
+        return self._distribution
+
+    def _on_column(self, content: dict[str, Any], buffers: list[Any]) -> None:
+        self.beside(column=str(content["name"]))
+
+    def _on_brush(self, content: dict[str, Any], buffers: list[Any]) -> None:
+        """Bins were dragged over: choose their cells, or add them."""
+        made = self._sorted_into_bins(str(content["column"]))
+        first, last = sorted((int(content["first"]), int(content["last"])))
+        rows = made.rows(first, last)
+        kept = self.selection.rows if content.get("add") else rows[:0]
+        self.selection.select_rows(np.union1d(kept, rows))
+        query = made.query(first, last)
+        if query:
+            self._say(f"The same in Python: w.select(cells.where({query!r}).ids)")
+
+    # --- what the browser asks for --------------------------------------------------------------------------
 
     def _on_toggle(self, content: dict[str, Any], buffers: list[Any]) -> None:
         # A selection is being built from images: they must not turn into the one cell just chosen.
@@ -183,34 +246,56 @@ class Workbench(MapView):
         super()._on_toggle(content, buffers)
 
     def _on_show(self, content: dict[str, Any], buffers: list[Any]) -> None:
-        self._show, self._start = ("all" if content["what"] == "all" else "selected"), 0
+        what = content["what"]
+        self._show, self._start = (what if what in ("all", "similar") else "selected"), 0
         self._draw_page()
 
-    def _on_assign(self, content: dict[str, Any], buffers: list[Any]) -> None:
-        n = len(self.selection)
+    def _on_similar(self, content: dict[str, Any], buffers: list[Any]) -> None:
         try:
-            self.assign(str(content["text"]))
+            self.similar()
+        except ValueError as error:
+            self._say(f"{error}", warning=True)
+
+    def _on_download(self, content: dict[str, Any], buffers: list[Any]) -> None:
+        """Hand labels, answers and notebooks to the browser as one zip file."""
+        from mlscope_nb.views import work
+
+        try:
+            data = work.work_bytes(Path.cwd())
+        except OSError as error:
+            self._say(f"{error}", warning=True)
+            return
+        self.send({"kind": "work", "name": "my_mlscope_work.zip"}, buffers=[data])
+
+    def _on_upload(self, content: dict[str, Any], buffers: list[Any]) -> None:
+        from mlscope_nb.views import work
+
+        try:
+            done = work.restore_bytes(bytes(buffers[0]), Path.cwd())
         except (ValueError, OSError) as error:
             self._say(f"{error}", warning=True)
             return
-        kept = (
-            ""
-            if self.annotations.path is None
-            else f", saved in {self.annotations.path.parent.name}/{self.annotations.path.name}"
-        )
-        self._say(f"{count(n, 'cell')} labelled “{content['text']}”{kept}.")
+        self._say(f"{done} Run this cell again to see the labels.")
 
-    def _on_invert(self, content: dict[str, Any], buffers: list[Any]) -> None:
-        self.selection.invert()
+    def _blind_changed(self) -> None:
+        if self._blind:
+            self.show(colour=self.label if self._colour == self.label else "")
+            named = [RANDOM] if self.cells.features is None else [RANDOM, TYPICAL, ATYPICAL, CENTRE]
+            self._sort_options = [{"value": n, "label": NAMED[n]} for n in named]
+            self.sort(RANDOM)
+        else:
+            self._open_gallery(TABLE)
+        self.send({"kind": "forget"})
+        self._colour_options = self._colour_choices()
+        self._tell()
+        self._draw_panel()
 
-    def _on_clear(self, content: dict[str, Any], buffers: list[Any]) -> None:
-        self.selection.clear()
-
-    def _on_undo(self, content: dict[str, Any], buffers: list[Any]) -> None:
-        self.undo()
-
-    def _on_redo(self, content: dict[str, Any], buffers: list[Any]) -> None:
-        self.redo()
+    def _saved(self) -> tuple[str, list[np.ndarray]]:
+        text, pictures = super()._saved()
+        if self._crops is not None:
+            crops = self._crops.pictures(self._in_order()[:20])
+            pictures.append(_pictures.sheet(crops[:, :64, :64], COLUMNS // 2))
+        return text, pictures
 
 
 def explore(
@@ -225,6 +310,8 @@ def explore(
     channel_colours: Mapping[str, str] | None = None,
     contrast: Contrast | None = None,
     select: Iterable[str] | pd.Series | None = None,
+    keys: Iterable[str] = (),
+    sort: str = TABLE,
     seed: int = 0,
 ) -> Workbench:
     """Open a map and a gallery over the same cells: draw around points, see the cells, name them.
@@ -250,13 +337,18 @@ def explore(
         As `channels`, `colours` and `contrast` of `gallery`.
     select : iterable of str or boolean Series, optional
         Cells to begin with.
+    keys : iterable of str
+        Labels on the number keys 1 to 9; labels that are given are added.
+    sort : str
+        Order of the gallery, as in `gallery`.
     seed : int
         For maps computed here.
 
     Returns
     -------
     Workbench
-        With ``selected``, ``labels``, ``select(ids)``, ``assign(name)``, ``undo()``, ``redo()``, ``save(path)``.
+        With ``selected``, ``labels``, ``select(ids)``, ``assign(name)``, ``undo()``, ``redo()``, ``save(path)``,
+        ``load(path)``.
 
     Raises
     ------
@@ -289,8 +381,10 @@ def explore(
         colours=colours,
         crops=crops,
         seed=seed,
+        keys=[keys] if isinstance(keys, str) else keys,
+        sort=sort,
         _wide_rows=3,
-        _height=400,
+        _height=330,
     )
     if select is not None:
         workbench.select(select if isinstance(select, str | pd.Series) else list(select))

@@ -20,10 +20,7 @@ WIDER_THAN_THE_PAGE = """()=>[...document.querySelectorAll('.jp-Cell')].filter(
 TO_THE_MAP = """async ()=>{const notebook=window.jupyterapp.shell.currentWidget.content;
   const cells=[...notebook.model.cells];
   await notebook.scrollToItem(cells.findIndex(c=>c.sharedModel.getSource().includes('views.explore(')), 'start')}"""
-FRAME = """()=>{const views=[...Bokeh.index.roots].filter(
-    v=>v.frame_view && v.model.document?.get_model_by_name("cells") && v.canvas_view.el.isConnected);
-  const view=views[0], box=view.canvas_view.el.getBoundingClientRect(), area=(view.frame_view ?? view.frame).bbox;
-  return [box.left+area.left, box.top+area.top, area.width, area.height]}"""
+FRAME = """()=>{const g=document.querySelector('.ms-map').geometry(); return [g.left, g.top, g.width, g.height]}"""
 
 
 @pytest.fixture(scope="module")

@@ -154,7 +154,8 @@ def test_crops_have_one_contrast_for_all():
     assert out.shape == (2, 14, 14, 3)
     np.testing.assert_array_equal(out[0, 2:12, :, 0], cells.images[5, 1])
     assert out[..., 1:].max() == 0
-    assert crops.legend()["channels"][0]["text"] == "ER 0–255" and "as given" in crops.legend()["contrast"]
+    (shown,) = (c for c in crops.legend()["channels"] if c["on"])
+    assert (shown["name"], shown["low"], shown["high"]) == ("ER", 0, 255) and "as given" in crops.legend()["contrast"]
     assert "fixed over all cells" in Crops(cells).legend()["contrast"]
     assert crops.pictures(np.array([], int)).shape == (0, 14, 14, 3) and crops.sheet(np.array([], int)) == b""
 

@@ -25,11 +25,6 @@ function bokehReady(model) {
   return shared[version];
 }
 
-function isDark(node) {
-  const parts = getComputedStyle(node).getPropertyValue("color").match(/[\d.]+/g)?.map(Number) ?? [0, 0, 0];
-  return parts[0] + parts[1] + parts[2] > 384;
-}
-
 function paint(figure, dark) {
   const ink = dark ? "#e0e0e0" : "#212121";
   const line = dark ? "#8a8a8a" : "#757575";

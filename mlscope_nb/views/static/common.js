@@ -61,3 +61,18 @@ function once(callback) {
     queueMicrotask(() => { waiting = false; callback(); });
   };
 }
+
+// A view whose kernel is gone shows its last state; it must not look as if it still worked.
+function lost(root, model, signal) {
+  const note = make("div", "ms-note ms-warning ms-lost", root, "The kernel was restarted or is gone: run this cell again.");
+  note.setAttribute("role", "alert");
+  const look = () => { note.hidden = model.comm_live !== false; };
+  model.on("comm_live_update", look);
+  signal.addEventListener("abort", () => model.off("comm_live_update", look));
+  look();
+}
+
+function isDark(node) {
+  const parts = getComputedStyle(node).getPropertyValue("color").match(/[\d.]+/g)?.map(Number) ?? [0, 0, 0];
+  return parts[0] + parts[1] + parts[2] > 384;
+}

@@ -1,0 +1,152 @@
+"""What stands beside the map: a column's distribution, what is different, where the selection comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mlscope_nb import explore
+from mlscope_nb._words import count
+from mlscope_nb.cells import Cells
+from mlscope_nb.views._sentences import one_sided
+from mlscope_nb.views.colours import MISSING, MISSING_NAME, PALETTE, categories, is_continuous
+
+_BINS = 30
+_BARS = 12
+_LISTED = 10
+_MOST_NUMBERS = 30_000_000
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """A column sorted into bins or kinds: `code` is the bin of each cell, -1 for none."""
+
+    name: str
+    code: np.ndarray
+    names: tuple[str, ...]
+    colours: tuple[str, ...]
+    edges: tuple[float, ...] = ()
+
+    def shares(self, rows: np.ndarray | None = None) -> list[float]:
+        """Return which share of the cells with a value falls into each bin."""
+        code = self.code if rows is None else self.code[rows]
+        found = np.bincount(code[code >= 0], minlength=len(self.names))
+        return [float(s) for s in found / max(found.sum(), 1)]
+
+    def rows(self, first: int, last: int) -> np.ndarray:
+        """Return the positions of the cells in these bins, both ends included."""
+        return np.flatnonzero((self.code >= first) & (self.code <= last))
+
+    def query(self, first: int, last: int) -> str:
+        """Return the same choice as text for ``cells.where``, or "" where it cannot be said so."""
+        if not self.name.isidentifier():
+            return ""
+        if not self.edges:
+            return f"{self.name} == {self.names[first]!r}" if first == last else ""
+        low = "" if first == 0 else f"{self.edges[first]:.6g} <= "
+        high = "" if last == len(self.names) - 1 else f" < {self.edges[last + 1]:.6g}"
+        return f"{low}{self.name}{high}" if low or high else ""
+
+    def to_dict(self, rows: np.ndarray) -> dict[str, Any]:
+        """Return what the browser draws."""
+        return {
+            "column": self.name,
+            "names": list(self.names),
+            "colours": list(self.colours),
+            "edges": list(self.edges),
+            "all": self.shares(),
+            "chosen": self.shares(rows) if len(rows) else [],
+            "missing": int((self.code < 0).sum()),
+        }
+
+
+def distribution(column: pd.Series, palette: Mapping[str, str] | None = None) -> Distribution:
+    """Sort a column into at most 30 bins of round width, or into its kinds.
+
+    Examples
+    --------
+    >>> distribution(pd.Series(["b", "a", "b"], name="plate")).shares()
+    [0.3333333333333333, 0.6666666666666666]
+    """
+    return _numbers(column) if is_continuous(column) else _kinds(column, palette or {})
+
+
+def _numbers(column: pd.Series) -> Distribution:
+    values = column.to_numpy(dtype=float, na_value=np.nan)
+    known = np.isfinite(values)
+    # The ends hold what lies beyond, so that one far value does not squeeze the rest into one bar.
+    low, high = np.percentile(values[known], (0.5, 99.5)) if known.any() else (0.0, 1.0)
+    if high <= low:
+        low, high = (values[known].min(), values[known].max()) if known.any() else (0.0, 1.0)
+    edges = _round_edges(float(low), float(high))
+    code = np.full(len(values), -1)
+    code[known] = np.clip(np.searchsorted(edges, values[known], side="right") - 1, 0, len(edges) - 2)
+    names = tuple(f"{a:.4g} to {b:.4g}" for a, b in pairwise(edges))
+    return Distribution(str(column.name), code, names, (PALETTE[0],) * len(names), tuple(edges.tolist()))
+
+
+def _round_edges(low: float, high: float) -> np.ndarray:
+    if high <= low:
+        return np.array([low - 0.5, low + 0.5])
+    rough = (high - low) / _BINS
+    ten = 10.0 ** np.floor(np.log10(rough))
+    step = next(m * ten for m in (1, 2, 2.5, 5, 10) if m * ten >= rough * (1 - 1e-9))
+    return np.arange(np.floor(low / step), np.ceil(high / step) + 0.5) * step
+
+
+def _kinds(column: pd.Series, palette: Mapping[str, str]) -> Distribution:
+    names, _ = categories(column)
+    found, values = pd.factorize(column)
+    sizes = pd.Series(np.bincount(found[found >= 0], minlength=len(values)), [str(v) for v in values])
+    # Of many kinds the most frequent are shown; the others share the last bar.
+    kept = names if len(names) <= _BARS else [n for n in names if n in set(sizes.nlargest(_BARS - 1).index)]
+    place = {name: i for i, name in enumerate(kept)}
+    shown = [*kept, "(others)"] if len(kept) < len(names) else kept
+    code = np.array([place.get(str(v), len(kept)) for v in values] + [-1], int)[found]
+    if (found < 0).any():
+        code, shown = np.where(found < 0, len(shown), code), [*shown, MISSING_NAME]
+    return Distribution(str(column.name), code, tuple(shown), tuple(palette.get(n, MISSING) for n in shown))
+
+
+def differences(cells: Cells, ids: pd.Index) -> dict[str, Any]:
+    """Return the features that set the chosen cells apart, the largest first, with intervals over units."""
+    features = cells.features
+    if features is None:
+        return {"note": "No features: cells = cells.with_features(ms.features.measure(cells)).", "rows": []}
+    if not 0 < len(ids) < len(cells):
+        return {"note": "Select some cells, but not all, to see what sets them apart.", "rows": []}
+    if features.shape[0] * features.shape[1] > _MOST_NUMBERS:
+        call = "ms.explore.distinguish(cells, w.selected)"
+        return {
+            "note": f"{features.size:,} numbers are too many to compare at each drag. In Python: {call}",
+            "rows": [],
+        }
+    table = explore.distinguish(cells, ids)
+    rows = [
+        {"name": str(name), "effect": float(r["effect"]), "low": _plain(r["low"]), "high": _plain(r["high"])}
+        for name, r in table.head(_LISTED).iterrows()
+    ]
+    unit = cells.design.unit
+    where = f"intervals over {count(int(table['n_units'].max()), ' · '.join(unit))}" if unit and len(table) else ""
+    words = ["difference of the means in standard deviations of cells", where, str(table.attrs.get("reason") or "")]
+    return {"note": "; ".join(w for w in words if w), "rows": rows}
+
+
+def _plain(value: Any) -> float | None:
+    return None if value is None or not np.isfinite(value) else float(value)
+
+
+def sources(cells: Cells, rows: np.ndarray, palettes: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    """Return from which classes, batches and units the chosen cells come, with a warning when it is mostly one."""
+    design = cells.design
+    label = () if design.label is None else (design.label,)
+    names = dict.fromkeys([*label, *(design.batch or ()), *(design.unit or ())])
+    parts = [distribution(cells.obs[n].astype(object), palettes.get(n)) for n in names if n in cells.obs]
+    if not parts:
+        return {"note": "Declare where cells come from: ms.Cells(…, batch='plate', unit='well').", "parts": []}
+    return {"note": "", "warning": one_sided(cells, rows), "parts": [part.to_dict(rows) for part in parts[:4]]}

@@ -1,0 +1,74 @@
+"""In which order a gallery shows its cells."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mlscope_nb import explore
+from mlscope_nb._words import some
+from mlscope_nb.cells import Cells
+
+TABLE, RANDOM, TYPICAL, ATYPICAL, CENTRE = "table", "random", "typical", "atypical", "centre"
+NAMED = {
+    TABLE: "as in the table",
+    TYPICAL: "typical first",
+    ATYPICAL: "atypical first",
+    CENTRE: "nearest to the selection",
+    RANDOM: "mixed",
+}
+
+
+def arranged(cells: Cells, rows: np.ndarray, by: str, chosen: np.ndarray, *, seed: int = 0) -> np.ndarray:
+    """Return these positions in another order.
+
+    Parameters
+    ----------
+    cells : Cells
+    rows : int array
+        Positions of the cells that are shown.
+    by : str
+        A name in ``NAMED``, or a column ("-area" for the largest first). Missing values come last.
+    chosen : int array
+        Positions of the selected cells.
+
+    Raises
+    ------
+    KeyError
+        No such column.
+    ValueError
+        The order needs features and there are none.
+    """
+    if by == TABLE or not len(rows):
+        return rows
+    if by == RANDOM:
+        return np.random.default_rng(seed).permutation(rows)
+    if by in (TYPICAL, ATYPICAL, CENTRE):
+        around = chosen if by == CENTRE and len(chosen) else rows
+        away = explore.distance_to(cells, cells.ids[around]).to_numpy()[rows]
+        return rows[_stable(-away if by == ATYPICAL else away)]
+    values = _column(cells, by.removeprefix("-")).iloc[rows]
+    if not pd.api.types.is_numeric_dtype(values):
+        values = values.astype(str).rank(method="dense").where(values.notna().to_numpy())
+    numbers = values.to_numpy(dtype=float, na_value=np.nan)
+    return rows[_stable(-numbers if by.startswith("-") else numbers)]
+
+
+def choices(cells: Cells, columns: list[dict[str, str]]) -> list[dict[str, Any]]:
+    """Return the orders that these cells allow, for a list to choose from."""
+    named = [TABLE, RANDOM] if cells.features is None else list(NAMED)
+    plain = [{"value": name, "label": NAMED[name]} for name in named]
+    return plain + [{**c, "value": c["value"], "label": f"{c['label']} ↑"} for c in columns]
+
+
+def _column(cells: Cells, name: str) -> pd.Series:
+    for table in (cells.obs, cells.features):
+        if table is not None and name in table.columns:
+            return table[name]
+    raise KeyError(f"No column '{name}' to sort by. Columns: {some(cells.obs.columns, 20)}; or {some(NAMED)}.")
+
+
+def _stable(values: np.ndarray) -> np.ndarray:
+    return np.argsort(values, kind="stable")
