@@ -4,15 +4,22 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mlscope_nb.features.aggregation import aggregate
     from mlscope_nb.features.measurements import families, measure
+    from mlscope_nb.features.normalization import Normalizer, normalize
+    from mlscope_nb.features.selection import select
 
 # name -> the module that holds it; loaded when it is asked for
 _NAMES = {
+    "Normalizer": "normalization",
+    "aggregate": "aggregation",
     "families": "measurements",
     "measure": "measurements",
+    "normalize": "normalization",
+    "select": "selection",
 }
 
-__all__ = ["families", "measure"]
+__all__ = ["Normalizer", "aggregate", "families", "measure", "normalize", "select"]
 
 
 def __getattr__(name: str) -> Any:
