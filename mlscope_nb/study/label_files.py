@@ -12,9 +12,11 @@ from mlscope_nb._words import count, some
 from mlscope_nb.annotations import AnnotationLog
 
 ID = "cell_id"
+Wanted = tuple[str | None, str | None]
+"""The column that is asked for, and the one to take where none is."""
 
 
-def read_label_file(path: str | Path, column: str | None = None) -> pd.Series:
+def read_label_file(path: str | Path, column: str | None = None, *, prefer: str | None = None) -> pd.Series:
     """Read the labels of a file that the workbench wrote, or that a spreadsheet saved after it.
 
     Parameters
@@ -24,6 +26,8 @@ def read_label_file(path: str | Path, column: str | None = None) -> pd.Series:
         (``.jsonl``), of which the labels that stand are taken.
     column : str, optional
         The column of labels; needed where there are several.
+    prefer : str, optional
+        The column to take where there are several; with one column its name does not matter.
 
     Returns
     -------
@@ -48,23 +52,24 @@ def read_label_file(path: str | Path, column: str | None = None) -> pd.Series:
     file = Path(path).expanduser()
     if not file.is_file():
         raise FileNotFoundError(f"There is no file '{file}'. Save labels first: w.save('labels.csv').")
-    labels = _from_log(file, column) if file.suffix.lower() == ".jsonl" else _from_table(file, column)
+    wanted = (column, prefer)
+    labels = _from_log(file, wanted) if file.suffix.lower() == ".jsonl" else _from_table(file, wanted)
     return labels[labels.notna()]
 
 
-def _from_log(file: Path, column: str | None) -> pd.Series:
+def _from_log(file: Path, wanted: Wanted) -> pd.Series:
     log = AnnotationLog(file)
-    name = _chosen(log.columns, column, file)
+    name = _chosen(log.columns, wanted, file)
     ids = dict.fromkeys(i for cells in log.entries["cell_ids"] for i in cells)
     return log.column(name, ids)
 
 
-def _from_table(file: Path, column: str | None) -> pd.Series:
+def _from_table(file: Path, wanted: Wanted) -> pd.Series:
     rows = _rows(file)
     header = [name.strip() for name in rows[0]] if rows else []
     if ID not in header:
         raise ValueError(f"'{file.name}' has no column '{ID}'. Columns: {some(header) or 'none'}. Name the ids '{ID}'.")
-    name = _chosen([c for c in header if c not in (ID, "")], column, file)
+    name = _chosen([c for c in header if c not in (ID, "")], wanted, file)
     if header.count(name) > 1 or header.count(ID) > 1:
         raise ValueError(f"'{file.name}' has two columns of one name: {some(header)}. Rename one.")
     uneven = [number for number, row in enumerate(rows, 1) if len(row) != len(header) and any(row)]
@@ -101,9 +106,12 @@ def _rows(file: Path) -> list[list[str]]:
         ) from error
 
 
-def _chosen(columns: list[str], column: str | None, file: Path) -> str:
+def _chosen(columns: list[str], wanted: Wanted, file: Path) -> str:
+    column, prefer = wanted
     if column is not None and column not in columns:
         raise ValueError(f"No column '{column}' in '{file.name}'. Columns of labels: {some(columns) or 'none'}.")
+    if column is None and prefer in columns:
+        column = prefer
     if column is None and len(columns) != 1:
         raise ValueError(
             f"'{file.name}' has {count(len(columns), 'column')} of labels, expected one"

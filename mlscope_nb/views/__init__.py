@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from mlscope_nb.views.galleryview import Gallery, gallery
     from mlscope_nb.views.map import scatter
     from mlscope_nb.views.selection import Selection, selection_of
+    from mlscope_nb.views.tuning import SegmentationTuner, tune_segmentation
+    from mlscope_nb.views.work import Restored, restore_work, save_work
     from mlscope_nb.views.workbench import Workbench, explore
 
 _NAMES = {
@@ -25,6 +27,11 @@ _NAMES = {
     "scatter": "map",
     "Selection": "selection",
     "selection_of": "selection",
+    "Restored": "work",
+    "restore_work": "work",
+    "save_work": "work",
+    "SegmentationTuner": "tuning",
+    "tune_segmentation": "tuning",
     "Workbench": "workbench",
     "explore": "workbench",
 }
@@ -32,14 +39,19 @@ _NAMES = {
 __all__ = [
     "FieldView",
     "Gallery",
+    "Restored",
+    "SegmentationTuner",
     "Selection",
     "Workbench",
     "category_colours",
     "explore",
     "fields",
     "gallery",
+    "restore_work",
+    "save_work",
     "scatter",
     "selection_of",
+    "tune_segmentation",
 ]
 
 
