@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
-Floats = NDArray[np.float64]
+from mlscope_nb.features.quantiles import quantile, ranked
+from mlscope_nb.features.regions import Floats, Regions
 
 
-def shape(mask: NDArray[np.bool_]) -> dict[str, Floats]:
-    """Measure the size and shape of each mask (N, Y, X); empty masks give NaN (area 0)."""
-    area = mask.sum((1, 2)).astype(np.float64)
-    known = np.where(area > 0, area, np.nan)
+def shape(regions: Regions) -> dict[str, Floats]:
+    """Measure the size and shape of each mask; empty masks give NaN (area 0)."""
+    mask = regions.mask
+    area, known = regions.size.astype(np.float64), regions.known
     y, x = (np.arange(n, dtype=np.float64) for n in mask.shape[1:])
     per_row, per_column = mask.sum(2).astype(np.float64), mask.sum(1).astype(np.float64)
     cy, cx = per_row @ y / known, per_column @ x / known
@@ -34,20 +36,42 @@ def shape(mask: NDArray[np.bool_]) -> dict[str, Floats]:
             "MinorAxisLength": minor,
             "Orientation": np.where(major > 0, np.degrees(_angle(yy, xx, yx)), np.nan),
             "Perimeter": np.where(area > 0, around, np.nan),
+            **_hull(regions),
+            **_radii(regions),
+            **_topology(regions),
         }
+
+
+def centres(regions: Regions) -> dict[str, Floats]:
+    """Find centre and bounding box of each mask, in pixels from the crop's upper left corner."""
+    mask, known = regions.mask, regions.known
+    _, y, x = regions.pixels
+    rows, columns = np.asarray(mask.any(2)), np.asarray(mask.any(1))
+    empty = known / known
+    return {
+        "Center_X": regions.total(x) / known,
+        "Center_Y": regions.total(y) / known,
+        "BoundingBoxMinimum_X": columns.argmax(1) * empty,
+        "BoundingBoxMaximum_X": (mask.shape[2] - columns[:, ::-1].argmax(1)) * empty,
+        "BoundingBoxMinimum_Y": rows.argmax(1) * empty,
+        "BoundingBoxMaximum_Y": (mask.shape[1] - rows[:, ::-1].argmax(1)) * empty,
+    }
 
 
 def perimeter(mask: NDArray[np.bool_]) -> Floats:
     """Return the length of each outline, as scikit-image's ``perimeter`` (4 neighbours) defines it."""
     padded = np.pad(mask, ((0, 0), (1, 1), (1, 1)))
-    inside = padded.copy()
-    for axis in (1, 2):
-        inside &= np.roll(padded, 1, axis) & np.roll(padded, -1, axis)
-    border = (padded & ~inside).astype(np.int16)
-    straight = sum(np.roll(border, s, a) for a in (1, 2) for s in (1, -1))
-    diagonal = sum(np.roll(border, (s, t), (1, 2)) for s in (1, -1) for t in (1, -1))
-    code = np.where(border > 0, 1 + 2 * straight + 10 * diagonal, 0)
-    return _STEP_LENGTH[np.minimum(code, 49)].sum((1, 2))
+    middle = slice(1, -1)
+    inside = padded[:, :-2, middle] & padded[:, 2:, middle] & padded[:, middle, :-2] & padded[:, middle, 2:]
+    border = np.pad(mask & ~inside, ((0, 0), (1, 1), (1, 1))).view(np.uint8)
+    near, far = (slice(None, -2), middle, slice(2, None)), (slice(None, -2), slice(2, None))
+    straight = border[:, near[0], middle] + border[:, near[2], middle] + border[:, middle, near[0]]
+    straight += border[:, middle, near[2]]
+    diagonal = border[:, far[0], far[0]] + border[:, far[0], far[1]] + border[:, far[1], far[0]]
+    diagonal += border[:, far[1], far[1]]
+    code = border[:, middle, middle] * (1 + 2 * straight + 10 * diagonal)
+    cell, y, x = np.nonzero(code)
+    return np.bincount(cell, _STEP_LENGTH[code[cell, y, x]], len(mask)).astype(np.float64)
 
 
 def _step_lengths() -> Floats:
@@ -59,6 +83,71 @@ def _step_lengths() -> Floats:
 
 
 _STEP_LENGTH = _step_lengths()
+
+
+def _hull(regions: Regions) -> dict[str, Floats]:
+    convex = np.where(regions.size > 0, regions.hulls.area, np.nan)
+    narrow, wide = regions.hulls.feret
+    return {
+        "ConvexArea": convex,
+        "Solidity": regions.known / convex,
+        "MinFeretDiameter": narrow,
+        "MaxFeretDiameter": wide,
+    }
+
+
+def _radii(regions: Regions) -> dict[str, Floats]:
+    """Return how far the pixels lie from the outside: the largest, mean and median distance."""
+    distance = regions.to_outside
+    squared = np.rint(distance**2).astype(np.uint32)
+    ordered = np.sqrt(ranked(regions.cell, squared))
+    start, size = regions.start, regions.size
+    return {
+        "MaximumRadius": quantile(ordered, start, size, 1.0),
+        "MeanRadius": regions.total(distance) / regions.known,
+        "MedianRadius": quantile(ordered, start, size, 0.5),
+    }
+
+
+def _topology(regions: Regions) -> dict[str, Floats]:
+    """Return pieces less holes, the area with holes filled, and the outline's length after Crofton.
+
+    Both the first and the last are sums over the 16 kinds of 2 × 2 windows, as scikit-image's ``euler_number``
+    (8 neighbours) and ``perimeter_crofton`` (4 directions).
+    """
+    padded = np.pad(regions.mask, ((0, 0), (1, 1), (1, 1))).view(np.uint8)
+    kind = padded[:, 1:, 1:] + 4 * padded[:, 1:, :-1] + 2 * padded[:, :-1, 1:] + 8 * padded[:, :-1, :-1]
+    cell, y, x = np.nonzero(kind)
+    windows = np.bincount(cell * 16 + kind[cell, y, x], minlength=16 * len(padded)).reshape(-1, 16)
+    full = regions.size > 0
+    return {
+        "EulerNumber": np.where(full, windows @ _EULER, np.nan),
+        "FilledArea": np.where(full, _filled(padded), np.nan),
+        "PerimeterCrofton": np.where(full, (windows * _CROFTON).sum(1), np.nan),
+    }
+
+
+def _window_weights() -> tuple[Floats, Floats]:
+    euler = np.zeros(16)
+    euler[[6, 14]], euler[8] = -1, 1
+    crofton = np.zeros(16)
+    crofton[[1, 5]] = np.pi / 4 * (1 + np.sqrt(0.5))
+    crofton[[2, 7, 10, 11]] = np.pi / 4 * np.sqrt(0.5)
+    crofton[3] = np.pi / 2 * np.sqrt(0.5)
+    crofton[[8, 12]], crofton[[9, 13]] = np.pi / 4, np.pi / 2
+    return euler, crofton
+
+
+_EULER, _CROFTON = _window_weights()
+
+
+def _filled(padded: NDArray[np.uint8]) -> Floats:
+    """Count the pixels from which no way through the background (8 neighbours) leads out of the crop."""
+    within_a_cell = np.zeros((3, 3, 3), bool)
+    within_a_cell[1] = True
+    background, found = ndimage.label(padded == 0, within_a_cell)
+    area = np.prod(padded.shape[1:]) - np.bincount(background.ravel(), minlength=found + 1)[background[:, 0, 0]]
+    return area.astype(np.float64)
 
 
 def _axes(yy: Floats, xx: Floats, yx: Floats) -> tuple[Floats, Floats]:
