@@ -42,7 +42,7 @@ class Spots:
         """Return the position of the cell whose object covers a place, or whose centre is near; None for none."""
         if ranks is not None and 0 <= y < ranks.shape[0] and 0 <= x < ranks.shape[1]:
             number = int(ranks[int(y), int(x)])
-            hit = np.flatnonzero(self.objects == number) if number else []
+            hit = np.flatnonzero((self.objects == number) & (number > 0))
             if len(hit):
                 return int(hit[0])
         # The centre of a pixel is at a whole number, its top left corner half a pixel before.

@@ -70,9 +70,12 @@ def encoded(image: np.ndarray, box: Box, *, exact: bool = False) -> tuple[dict[s
     shown = box.cut(image)
     planes, ranges = [], []
     for channel in shown:
-        low, high = float(channel.min()), float(channel.max())
+        known = channel if channel.dtype.kind != "f" else channel[np.isfinite(channel)]
+        low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
         high = high if high > low else low + 1
-        place = (channel.astype(np.float32) - np.float32(low)) / np.float32(high - low)
+        # Pixels that are no number (a damaged file) are shown as the darkest.
+        values = np.nan_to_num(channel.astype(np.float32), nan=low, posinf=high, neginf=low)
+        place = (values - np.float32(low)) / np.float32(high - low)
         planes.append((np.sqrt(np.maximum(place, 0)) * 255 + 0.5).astype(np.uint8))
         ranges.append([low, high])
     height, width = shown.shape[1:]

@@ -22,13 +22,13 @@ from mlscope_nb.views.selection import Selection, selection_of
 
 # One pixel of the field is never larger than this many pixels of the screen (the browser holds to it as well).
 _MOST_ZOOM = 400.0
-_SCRIPTS = ("common.js", "field_layers.js", "field_camera.js", "field_channels.js", "field_view.js")
+SCRIPTS = ("common.js", "field_layers.js", "field_camera.js", "field_channels.js", "field_view.js")
 
 
 class FieldView(View):
     """What `fields` returns: one field at a time; colours, contrast and zoom are changed in the browser."""
 
-    _esm = script(*_SCRIPTS, "field_main.js")
+    _esm = script(*SCRIPTS, "field_main.js")
     _css = script("style.css", "field.css")
     _field = traitlets.Dict().tag(sync=True)
     _planes = traitlets.CBytes().tag(sync=True)
@@ -375,7 +375,8 @@ def fields(
 
     Examples
     --------
-    >>>     >>> one = Fields(pd.DataFrame(index=["f1"]), [np.arange(12.0).reshape(1, 3, 4)], channels=["DNA"])
+    >>> import pandas as pd
+    >>> one = Fields(pd.DataFrame(index=["f1"]), [np.arange(12.0).reshape(1, 3, 4)], channels=["DNA"])
     >>> view = fields(one, contrast={"DNA": (0, 5)})
     >>> view.field_id, view.contrast
     ('f1', {'DNA': (0.0, 5.0)})

@@ -29,9 +29,9 @@ function tuneField(context) {
   state.setAttribute("role", "status");
   const rows = Object.keys(MEANINGS).map(slider);
   const choices = make("div", "ms-row", box);
-  const polarity = choice("Objects are", [["auto", "bright or dark: automatic"], ["bright", "bright"], ["dark", "dark"]], "polarity");
+  const polarity = choice("Objects are", [["auto", "automatic"], ["bright", "bright"], ["dark", "dark"]], "polarity");
   const names = model.get("_channels").map((c) => c.name);
-  const channel = names.length > 1 ? choice("Channel", [["", "by name: automatic"], ...names.map((n, i) => [String(i), n])], "channel") : null;
+  const channel = names.length > 1 ? choice("Channel", [["", "automatic"], ...names.map((n, i) => [String(i), n])], "channel") : null;
   const reset = make("button", "ms-button", box, "All automatic");
   const more = make("details", "ms-more", view.extra.parentElement);
   make("summary", "", more, "Colours and contrast");
@@ -75,7 +75,9 @@ function tuneField(context) {
   }
 
   function ask(change) {
+    const before = JSON.stringify(tuning);
     tuning = { ...tuning, ...change };
+    if (JSON.stringify(tuning) === before) return words();
     asked = (model.get("_report").turn ?? 0) + 1;
     model.set("_tuning", tuning);
     model.save_changes();
