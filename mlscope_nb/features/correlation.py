@@ -59,7 +59,10 @@ class _Channel:
     def rank(self) -> Ints:
         """How many different grey values of the cell are below each pixel's."""
         cell, start = self.regions.cell, self.regions.start
-        order = np.lexsort((self.raw, cell))
+        if self.raw.dtype.kind == "u" and self.raw.dtype.itemsize <= 2:
+            order = np.argsort((cell << 16) | self.raw.astype(np.intp))
+        else:
+            order = np.lexsort((self.raw, cell))
         ranked, of = self.raw[order], cell[order]
         larger = np.concatenate([[0], (ranked[1:] != ranked[:-1]) & (of[1:] == of[:-1])]) if len(of) else order
         steps = np.cumsum(larger)

@@ -78,13 +78,11 @@ def _ordered(regions: Regions, value: NDArray[np.generic]) -> dict[str, Floats]:
 
 def _edge(regions: Regions) -> NDArray[np.bool_]:
     """Say which pixels have one of their 4 neighbours, within the crop, outside the mask."""
-    mask = regions.mask
-    inner = mask.copy()
-    inner[:, 1:] &= mask[:, :-1]
-    inner[:, :-1] &= mask[:, 1:]
-    inner[:, :, 1:] &= mask[:, :, :-1]
-    inner[:, :, :-1] &= mask[:, :, 1:]
-    return ~inner[regions.pixels]
+    mask = regions.padded(regions.mask, True)
+    inner = np.ones(len(regions.places), bool)
+    for step in regions.around(corners=False):
+        inner &= mask[regions.places + step].astype(bool)
+    return ~inner
 
 
 def _at_edge(regions: Regions, value: NDArray[np.generic], edge: NDArray[np.bool_]) -> dict[str, Floats]:

@@ -154,8 +154,8 @@ def _measure_batch(batch: Batch, options: Options, objects: str) -> tuple[pd.Dat
             columns[f"{part}_{name}"] = values
         if k == 0:
             names = _odd(batch, regions)
-    if "neighbours" in options.families and batch.masks is not None:
-        columns |= {f"{objects}_{k}": v for k, v in neighbours.touching(batch.masks).items()}
+            if "neighbours" in options.families and batch.masks is not None:
+                columns |= {f"{objects}_{k}": v for k, v in neighbours.touching(batch.masks, regions).items()}
     return pd.DataFrame(columns, index=batch.ids), names
 
 

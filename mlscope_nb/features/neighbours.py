@@ -5,12 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import ndimage
-from scipy.spatial import cKDTree
 
 from mlscope_nb._words import some
 from mlscope_nb.cells import Cells
-from mlscope_nb.features.regions import Floats
+from mlscope_nb.features.regions import Floats, Regions
 
 POSITION = ("field_id", "y_px", "x_px")
 TOUCHING = ("Neighbors_NumberOfNeighbors_Adjacent", "Neighbors_PercentTouching_Adjacent")
@@ -38,20 +36,21 @@ def require(cells: Cells) -> None:
         )
 
 
-def touching(masks: NDArray[np.integer]) -> dict[str, Floats]:
+def touching(masks: NDArray[np.integer], regions: Regions) -> dict[str, Floats]:
     """Measure how many other cells (codes 2 and more) touch each cell (code 1), and what percentage of its outline.
 
     As CellProfiler's "Adjacent": cells touch across an edge; a pixel of the outline touches across a corner too.
     """
-    own, others = masks == 1, masks > 1
-    n = len(masks)
-    cell, y, x = np.nonzero(_grown(own, corners=False) & others)
-    pairs = np.unique(cell * (int(masks.max(initial=0)) + 1) + masks[cell, y, x])
-    neighbours = np.bincount(pairs // (int(masks.max(initial=0)) + 1), minlength=n)
-    outline = _outline(masks, own)
-    length, shared = outline.sum((1, 2)), (outline & _grown(others, corners=True)).sum((1, 2))
+    around = regions.padded(masks, 0)
+    codes = [around[regions.places + step] for step in regions.around(corners=True)]
+    outline = np.any([code != 1 for code in codes], axis=0)
+    shared = np.any([code > 1 for code in codes], axis=0)
+    most = int(masks.max(initial=0)) + 1
+    pairs = [regions.cell[code > 1] * most + code[code > 1] for code in codes[:4]]
+    number = np.bincount(np.unique(np.concatenate(pairs)) // most, minlength=len(regions))
+    length = regions.total(outline)
     there = np.where(length > 0, length, np.nan)
-    return dict(zip(TOUCHING, (neighbours * there**0, 100 * shared / there), strict=True))
+    return dict(zip(TOUCHING, (number * there**0, 100 * regions.total(shared) / there), strict=True))
 
 
 def completed(table: pd.DataFrame, cells: Cells, objects: str, near_px: float) -> pd.DataFrame:
@@ -81,6 +80,8 @@ def distances(cells: Cells, near_px: float) -> pd.DataFrame:
 
 def _in_field(place: Floats, near_px: float) -> Floats:
     """Return the five measures of each cell of one field."""
+    from scipy.spatial import cKDTree
+
     tree = cKDTree(place)
     result = np.full((len(place), 5), np.nan)
     far, index = tree.query(place, k=[2, 3, CROWD + 1])
@@ -97,15 +98,3 @@ def _in_field(place: Floats, near_px: float) -> Floats:
     result[:, 4] = CROWD / (np.pi * reach**2) * 1e4
     result[~np.isfinite(result)] = np.nan
     return result
-
-
-def _outline(masks: NDArray[np.integer], own: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the pixels of the cell next to something else (8 neighbours) or at the edge of the crop."""
-    inner = ~_grown(~own, corners=True)
-    inner[:, [0, -1]] = inner[:, :, [0, -1]] = False
-    return own & ~inner
-
-
-def _grown(mask: NDArray[np.bool_], *, corners: bool) -> NDArray[np.bool_]:
-    shape = ndimage.generate_binary_structure(2, 2 if corners else 1)[None]
-    return ndimage.binary_dilation(mask, shape)

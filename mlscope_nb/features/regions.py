@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ class Regions:
 
     def __init__(self, mask: NDArray[np.bool_]) -> None:
         self.mask = np.ascontiguousarray(mask)
+        self._pairs: dict[tuple[int, int], tuple[Ints, Ints]] = {}
 
     def __len__(self) -> int:
         return len(self.mask)
@@ -33,6 +35,25 @@ class Regions:
     def cell(self) -> Ints:
         """The cell that each pixel belongs to."""
         return self.pixels[0]
+
+    @cached_property
+    def places(self) -> Ints:
+        """Where each pixel stands in an array of the masks with one more row and column on each side, read flat."""
+        cell, y, x = self.pixels
+        _, height, width = self.mask.shape
+        return (cell * (height + 2) + y + 1) * (width + 2) + x + 1
+
+    def padded(self, values: NDArray[Any], beyond: object) -> NDArray[Any]:
+        """Return an array (N, Y, X) with one more row and column on each side, flat: `places` are indices into it."""
+        n, height, width = values.shape
+        result = np.full((n, height + 2, width + 2), beyond, values.dtype)
+        result[:, 1:-1, 1:-1] = values
+        return result.reshape(-1)
+
+    def around(self, *, corners: bool) -> list[int]:
+        """Return the steps from one of `places` to its 4 neighbours, and the other 4 at the corners."""
+        row = self.mask.shape[2] + 2
+        return [-1, 1, -row, row, *([-row - 1, -row + 1, row - 1, row + 1] if corners else [])]
 
     @cached_property
     def size(self) -> Ints:
@@ -88,6 +109,18 @@ class Regions:
     def from_centre(self) -> Floats:
         """Length of the shortest path within the mask from its centre to each pixel; infinite where there is none."""
         return paths_from(*self.centres, self.mask, self.pixels)
+
+    def pairs(self, step: tuple[int, int]) -> tuple[Ints, Ints]:
+        """Return pairs of pixels one step (rows, columns) apart: the first in `pixels`, the second in the masks."""
+        if step not in self._pairs:
+            cell, y, x = self.pixels
+            _, height, width = self.mask.shape
+            dy, dx = step
+            inside = np.flatnonzero((y + dy < height) & (x + dx >= 0) & (x + dx < width))
+            other = ((cell * height + y + dy) * width + x + dx)[inside]
+            both = np.flatnonzero(self.mask.reshape(-1)[other])
+            self._pairs[step] = inside[both], other[both]
+        return self._pairs[step]
 
     def top(self, values: NDArray[np.generic]) -> Ints:
         """Return where in `pixels` each cell has its largest value, the first of several; 0 for an empty mask."""

@@ -54,7 +54,12 @@ def grey_levels(image: NDArray[np.generic], full_scale: float) -> Bytes:
 
 def haralick(levels: Bytes, regions: Regions, scale: int) -> Floats:
     """Return the 13 features of levels (N, Y, X) in each of the four directions (N, 4, 13)."""
-    result = np.stack([_features(*_pairs(levels, regions, (dy * scale, dx * scale))) for dy, dx in DIRECTIONS], axis=1)
+    found = []
+    flat, first = levels.reshape(-1), levels[regions.pixels]
+    for dy, dx in DIRECTIONS:
+        one, other = regions.pairs((dy * scale, dx * scale))
+        found.append(_features(regions.cell[one], first[one], flat[other], len(regions)))
+    result = np.stack(found, axis=1)
     top = np.where(regions.size > 0, levels.reshape(len(levels), -1).max(1), 0)
     # the variance of the 256 (or fewer) probabilities of a difference, as mahotas and CellProfiler define feature 10
     of = top[:, None] + 1.0
@@ -72,21 +77,11 @@ def _of_16_bits(full_scale: float) -> Bytes:
     return _rounded(np.arange(1 << 16), full_scale)
 
 
-def _pairs(levels: Bytes, regions: Regions, step: tuple[int, int]) -> tuple[Ints, Bytes, Bytes, int]:
-    """Return the cell and both levels of each pair of pixels one step apart, and the number of cells."""
-    cell, y, x = regions.pixels
-    dy, dx = step
-    n, height, width = levels.shape
-    inside = (y + dy < height) & (x + dx >= 0) & (x + dx < width)
-    here = ((cell * height + y) * width + x)[inside]
-    flat = levels.reshape(-1)
-    first, second = flat[here], flat[here + dy * width + dx]
-    valid = (first > 0) & (second > 0)
-    return cell[inside][valid], first[valid], second[valid], n
-
-
 def _features(cell: Ints, first: Bytes, second: Bytes, n: int) -> Floats:
     """Return the 13 features of each cell from its pairs (N, 13); feature 10 is still the sum of squares."""
+    if not (first.all() and second.all()):
+        valid = np.flatnonzero((first > 0) & (second > 0))
+        cell, first, second = cell[valid], first[valid], second[valid]
     a, b = first.astype(np.intp), second.astype(np.intp)
     pairs = np.bincount(cell, minlength=n)
     count = np.where(pairs > 0, pairs, np.nan)[:, None]

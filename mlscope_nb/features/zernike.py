@@ -56,14 +56,20 @@ def _scores(regions: Regions, weight: Floats) -> Complex:
     """
     y, x = _in_circle(regions)
     weight = _without_outside(regions, weight, y, x)
-    powers = np.arange(DEGREE + 1)
     # columns first, then rows: (N, 10, 10), the first index the power of y
-    products = (y[:, None] ** powers[:, None]) @ (weight @ (x[:, :, None] ** powers))
+    products = _powers(y, axis=1) @ (weight @ _powers(x, axis=2))
     # one cell at a time, so that the last bit does not depend on how many cells are in the batch
     flat = products.reshape(len(products), 1, -1)
     real, imaginary = flat @ _table().real.copy(), flat @ _table().imag.copy()
     result: Complex = (real + 1j * imaginary)[:, 0]
     return result
+
+
+def _powers(values: Floats, *, axis: int) -> Floats:
+    found = [np.ones_like(values)]
+    for _ in range(DEGREE):
+        found.append(found[-1] * values)
+    return np.stack(found, axis=axis)
 
 
 def _in_circle(regions: Regions) -> tuple[Floats, Floats]:
