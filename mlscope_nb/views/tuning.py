@@ -105,7 +105,7 @@ class SegmentationTuner(FieldView):
             self._error = str(error.args[0]) if error.args else str(error)
         text = "" if self._result is None else _counted(self._result, time.perf_counter() - began)
         self._report = {
-            "turn": int(self._report.get("turn", 0)) + 1,
+            "tuning": dict(self._tuning),
             "text": text,
             "error": self._error,
             "code": self.code,

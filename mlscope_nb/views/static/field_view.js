@@ -4,6 +4,7 @@ function drawField({ model, el }) {
   const signal = ending.signal;
   const root = make("div", "mlscope ms-field", el);
   ownKeys(root);
+  lost(root, model, signal);
   const head = make("div", "ms-row ms-head", root);
   const holder = make("label", "ms-choice", head);
   make("span", "", holder, "Field");

@@ -22,7 +22,7 @@ function tuneField(context) {
     diameter_px: { ...ratios(3, Math.max(10, side)), empty: "min" },
   };
   const automatic = { threshold: 1, split: 1, min_area_px: null, max_area_px: null, diameter_px: null, polarity: "auto" };
-  let tuning = structuredClone(model.get("_tuning")), asked = 0;
+  let tuning = structuredClone(model.get("_tuning"));
 
   const box = make("div", "ms-tuning", view.extra);
   const state = make("p", "ms-found", box);
@@ -75,17 +75,14 @@ function tuneField(context) {
   }
 
   function ask(change) {
-    const before = JSON.stringify(tuning);
     tuning = { ...tuning, ...change };
-    if (JSON.stringify(tuning) === before) return words();
-    asked = (model.get("_report").turn ?? 0) + 1;
     model.set("_tuning", tuning);
     model.save_changes();
     words();
   }
 
   function words() {
-    const report = model.get("_report"), busy = asked > (report.turn ?? 0);
+    const report = model.get("_report"), busy = JSON.stringify(report.tuning) !== JSON.stringify(tuning);
     state.classList.toggle("ms-busy", busy);
     state.textContent = busy ? "Working …" : report.error ? "Nothing new found, see below." : report.text;
     for (const { name, node, value, scale } of rows) {
@@ -99,7 +96,7 @@ function tuneField(context) {
     code.textContent = report.code;
     error.hidden = busy || !report.error;
     error.textContent = report.error;
-    view.root.dataset.turn = report.turn;
+    view.root.dataset.busy = busy;
   }
 
   async function take() {
