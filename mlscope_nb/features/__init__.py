@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mlscope_nb.features.aggregation import aggregate
+    from mlscope_nb.features.foregrounds import foreground
+    from mlscope_nb.features.glossary import describe
     from mlscope_nb.features.measurements import families, measure
     from mlscope_nb.features.normalization import Normalizer, normalize
     from mlscope_nb.features.selection import select
@@ -13,13 +15,15 @@ if TYPE_CHECKING:
 _NAMES = {
     "Normalizer": "normalization",
     "aggregate": "aggregation",
+    "describe": "glossary",
     "families": "measurements",
+    "foreground": "foregrounds",
     "measure": "measurements",
     "normalize": "normalization",
     "select": "selection",
 }
 
-__all__ = ["Normalizer", "aggregate", "families", "measure", "normalize", "select"]
+__all__ = ["Normalizer", "aggregate", "describe", "families", "foreground", "measure", "normalize", "select"]
 
 
 def __getattr__(name: str) -> Any:
