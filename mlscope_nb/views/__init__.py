@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mlscope_nb.views.colours import category_colours
+    from mlscope_nb.views.comparison import Comparison, compare
+    from mlscope_nb.views.distributions import histogram
     from mlscope_nb.views.fieldview import FieldView, fields
     from mlscope_nb.views.galleryview import Gallery, gallery
     from mlscope_nb.views.map import scatter
@@ -20,10 +22,13 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "category_colours": "colours",
+    "Comparison": "comparison",
+    "compare": "comparison",
     "FieldView": "fieldview",
     "fields": "fieldview",
     "Gallery": "galleryview",
     "gallery": "galleryview",
+    "histogram": "distributions",
     "scatter": "map",
     "Selection": "selection",
     "selection_of": "selection",
@@ -37,6 +42,7 @@ _NAMES = {
 }
 
 __all__ = [
+    "Comparison",
     "FieldView",
     "Gallery",
     "Restored",
@@ -44,9 +50,11 @@ __all__ = [
     "Selection",
     "Workbench",
     "category_colours",
+    "compare",
     "explore",
     "fields",
     "gallery",
+    "histogram",
     "restore_work",
     "save_work",
     "scatter",

@@ -19,6 +19,7 @@ from mlscope_nb.views.colours import MISSING, MISSING_NAME, PALETTE, categories,
 _BINS = 30
 _BARS = 12
 _LISTED = 10
+_ENDLESS = 1e6
 _MOST_NUMBERS = 30_000_000
 
 
@@ -128,13 +129,18 @@ def differences(cells: Cells, ids: pd.Index) -> dict[str, Any]:
         }
     table = explore.distinguish(cells, ids)
     rows = [
-        {"name": str(name), "effect": float(r["effect"]), "low": _plain(r["low"]), "high": _plain(r["high"])}
+        {"name": str(name), "effect": _finite(r["effect"]), "low": _plain(r["low"]), "high": _plain(r["high"])}
         for name, r in table.head(_LISTED).iterrows()
     ]
     unit = cells.design.unit
     where = f"intervals over {count(int(table['n_units'].max()), ' · '.join(unit))}" if unit and len(table) else ""
     words = ["difference of the means in standard deviations of cells", where, str(table.attrs.get("reason") or "")]
     return {"note": "; ".join(w for w in words if w), "rows": rows}
+
+
+def _finite(value: Any) -> float:
+    """Return an effect as a number that JSON can hold; a feature without any overlap has an infinite one."""
+    return float(np.clip(np.nan_to_num(float(value), nan=0.0), -_ENDLESS, _ENDLESS))
 
 
 def _plain(value: Any) -> float | None:

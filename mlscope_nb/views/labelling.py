@@ -13,7 +13,7 @@ import traitlets
 from mlscope_nb._files import replacing
 from mlscope_nb._words import count
 from mlscope_nb.cells import Cells
-from mlscope_nb.views._autosave import Autosave, open_log, restored
+from mlscope_nb.views._autosave import Autosave, open_log, read_labels, restored
 from mlscope_nb.views._linked import LinkedView
 from mlscope_nb.views.selection import Action, Ids
 
@@ -98,8 +98,6 @@ class Labelling(LinkedView):
         FileNotFoundError, ValueError
             There is no such file, or it names cells that are not here.
         """
-        from mlscope_nb.views._autosave import read_labels
-
         source = Path(path).expanduser()
         found = read_labels(source, self.cells, self.label).dropna()
         before = len(self.annotations.standing)

@@ -124,6 +124,13 @@ class MapView(LinkedView):
         self.selection.select_rows(np.flatnonzero(inside))
         return self
 
+    def finish(self, embedding: Embedding) -> Self:
+        """Begin to compute the map that was asked for, if another one stands in for it."""
+        if self._map == "pca" and isinstance(embedding, str) and embedding == "umap":
+            self._compute_umap()
+            self._tell()
+        return self
+
     def wait(self, timeout: float | None = None) -> Self:
         """Wait until the map that is being computed is drawn; `timeout` in seconds."""
         waiting = self._waiting
@@ -185,13 +192,19 @@ class MapView(LinkedView):
                 self._draw_map()
             self._tell()
 
-    def _axes(self) -> Axes:
-        if self._map in self._own_maps:
-            return axes_of(self.cells, self._own_maps[self._map])
-        if self._map in self.cells.embeddings:
-            return axes_of(self.cells, self._map)
-        computed = _maps.compute(self.cells, self._map, self._seed).rename_axis(index=str(self.cells.ids.name))
-        return axes_of(self.cells.with_embedding(self._map, computed), self._map)
+    def _maps_at_hand(self) -> list[str]:
+        """Names of the maps that need not be computed, the one that is shown first."""
+        computed = [n for n in _maps.COMPUTED if self._has(n)]
+        return list(dict.fromkeys([self._map, *self._own_maps, *self.cells.embeddings, *computed]))
+
+    def _axes(self, name: str | None = None) -> Axes:
+        name = self._map if name is None else name
+        if name in self._own_maps:
+            return axes_of(self.cells, self._own_maps[name])
+        if name in self.cells.embeddings:
+            return axes_of(self.cells, name)
+        computed = _maps.compute(self.cells, name, self._seed).rename_axis(index=str(self.cells.ids.name))
+        return axes_of(self.cells.with_embedding(name, computed), name)
 
     # --- what the browser is told ---------------------------------------------------------------------------
 

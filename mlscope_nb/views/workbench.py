@@ -14,31 +14,30 @@ from mlscope_nb import _pictures
 from mlscope_nb import explore as _explore
 from mlscope_nb._words import count
 from mlscope_nb.cells import Cells
+from mlscope_nb.views import work
 from mlscope_nb.views._autosave import Autosave
-from mlscope_nb.views._beside import Distribution, differences, distribution, sources
 from mlscope_nb.views._crops import COLUMNS, Contrast, Crops
 from mlscope_nb.views._given import refuse_other_than_cells
 from mlscope_nb.views._order import ATYPICAL, CENTRE, NAMED, RANDOM, TABLE, TYPICAL
 from mlscope_nb.views._sentences import describe_selection
 from mlscope_nb.views._widget import script
+from mlscope_nb.views.besideview import BesideView
 from mlscope_nb.views.galleryview import CropView
 from mlscope_nb.views.labelling import Labelling
 from mlscope_nb.views.map import Embedding, column_of
 from mlscope_nb.views.mapview import MOST_CATEGORIES, SHOWN, MapView
+from mlscope_nb.views.page import page_html, page_note, write_page
 from mlscope_nb.views.selection import Selection
 
-Tab = Literal["distribution", "differences", "sources", ""]
-TABS = ("distribution", "differences", "sources", "")
+_PAGE_FEATURES = 12
 _MAP = ("points.js", "raster.js", "maptools.js", "map.js")
 
 
-class Workbench(MapView, CropView, Labelling):
+class Workbench(BesideView, MapView, CropView, Labelling):
     """What `explore` returns: a linked map and gallery whose selection and labels are at hand in Python."""
 
     _esm = script("common.js", *_MAP, "crops.js", "gallery.js", "beside.js", "labelling.js", "workbench.js")
     _words = traitlets.Dict().tag(sync=True)
-    _tab = traitlets.Unicode("distribution").tag(sync=True)
-    _panel = traitlets.Dict().tag(sync=True)
 
     def __init__(
         self,
@@ -56,32 +55,15 @@ class Workbench(MapView, CropView, Labelling):
         self._show: Literal["selected", "all", "similar"] = "selected"
         self._similar = np.array([], int)
         self._n_seen = len(self.annotations)
-        self._distribution: Distribution | None = None
         self._start, self._ready = 0, False
         super().__init__(cells, embedding, colour, **options)
-        self._beside = self._colour or next((c["value"] for c in self._column_choices), "")
+        self._open_beside()
         self._remember_labels(keys)
         self._open_gallery(sort)
         self._ready = True
         self._selection_changed(self.selection)
-        self.observe(lambda _: self._draw_panel(), "_tab")
         # Last, so that the first picture does not share the processor with it.
-        if self._map == "pca" and isinstance(embedding, str) and embedding == "umap":
-            self._compute_umap()
-            self._tell()
-
-    def beside(self, tab: Tab | None = None, *, column: str | None = None) -> Self:
-        """Choose what stands below the map: "distribution" (of `column`), "differences", "sources" or nothing ("")."""
-        if tab is not None and tab not in TABS:
-            raise ValueError(f"tab='{tab}', expected one of {', '.join(repr(t) for t in TABS)}.")
-        if column is not None:
-            if not self._is_given_here(column):
-                column_of(self.cells, column)
-            self._beside, tab = column, "distribution" if tab is None else tab
-        if tab is not None:
-            self._tab = tab
-        self._draw_panel()
-        return self
+        self.finish(embedding)
 
     def similar(self, ids: str | Iterable[str] | None = None) -> Self:
         """Show all cells in the gallery, those first that are most like these (default: the one pointed at)."""
@@ -94,6 +76,46 @@ class Workbench(MapView, CropView, Labelling):
         self._similar, self._show = np.argsort(away, kind="stable"), "similar"
         self.sort(TABLE)
         return self
+
+    def to_html(
+        self,
+        path: str | Path,
+        *,
+        columns: Iterable[str] | None = None,
+        thumbnail_px: int = 32,
+        title: str | None = None,
+    ) -> Path:
+        """Write one HTML file in which map, crops and distributions are linked, without kernel and network.
+
+        Parameters
+        ----------
+        path : path
+            A file that ends with .html.
+        columns : iterable of str, optional
+            Columns to colour by; by default those of obs and the first 12 features.
+        thumbnail_px : int
+            Side of the pictures, 8 to 96; 1,000 pictures of 32 take about 0.2 MB.
+        title : str, optional
+            Above the map.
+        """
+        if not 8 <= thumbnail_px <= 96:
+            raise ValueError(f"thumbnail_px={thumbnail_px}, expected 8 to 96.")
+        every = [c["value"] for c in self._column_choices]
+        wanted = list(columns) if columns is not None else self._first_columns()
+        given = [self._labels()] if self._labels().notna().any() and self.label not in wanted else []
+        text = page_html(
+            title or f"{count(len(self.cells), 'cell')}",
+            {name: self._axes(name) for name in self._maps_at_hand()},
+            [*given, *(self._column_named(c) for c in wanted)],
+            map_name=self._map,
+            colour=self._colour,
+            beside=self._beside,
+            design=[n for n in (self.cells.design.label, *(self.cells.design.batch or ())) if n],
+            crops=self._crops,
+            thumbnail_px=thumbnail_px,
+            note=page_note(len(wanted), max(len(every), len(wanted)), self.cells.fingerprint),
+        )
+        return write_page(path, text)
 
     def show(
         self, *, embedding: str | None = None, colour: str | None = None, hide: Iterable[str] | None = None
@@ -122,7 +144,7 @@ class Workbench(MapView, CropView, Labelling):
         # Labels may have been given in another view of the same cells.
         if len(self.annotations) != self._n_seen:
             self._n_seen = len(self.annotations)
-            self._distribution = None
+            self._forget_bins()
             if self._colour == self.label:
                 self._draw_colours()
         self._tell()
@@ -179,6 +201,12 @@ class Workbench(MapView, CropView, Labelling):
         here = [{"value": "", "label": "(nothing)"}, {"value": self.label, "label": f"{self.label} (given here)"}]
         return here if self._blind else here + self._column_choices
 
+    def _first_columns(self) -> list[str]:
+        obs = [c["value"] for c in self._column_choices if c["group"] != "features"]
+        features = [c["value"] for c in self._column_choices if c["group"] == "features"]
+        shown = [c for c in (self._colour, self._beside) if c in features]
+        return list(dict.fromkeys([*obs, *shown, *features[:_PAGE_FEATURES]]))
+
     def _tell(self) -> None:
         if not self._ready:
             return
@@ -199,43 +227,6 @@ class Workbench(MapView, CropView, Labelling):
     def _say(self, text: str, *, warning: bool = False) -> None:
         self._notes, self._warning = [text], warning
         self._tell()
-
-    # --- beside the map -------------------------------------------------------------------------------------
-
-    def _draw_panel(self) -> None:
-        if not self._ready:
-            return
-        tab, rows = self._tab, self.selection.rows
-        if not tab or self._blind:
-            self._panel = {"tab": ""}
-        elif tab == "differences":
-            self._panel = {"tab": tab, **differences(self.cells, self.selected)}
-        elif tab == "sources":
-            palettes = {n: p.known for n, p in self._palettes.items()}
-            self._panel = {"tab": tab, **sources(self.cells, rows, palettes)}
-        elif self._beside:
-            made = self._sorted_into_bins(self._beside)
-            self._panel = {"tab": tab, "parts": [made.to_dict(rows)], "options": self._column_choices}
-
-    def _sorted_into_bins(self, name: str) -> Distribution:
-        if self._distribution is None or self._distribution.name != name:
-            column = self._column_named(name)
-            self._distribution = distribution(column, self._palette(column))
-        return self._distribution
-
-    def _on_column(self, content: dict[str, Any], buffers: list[Any]) -> None:
-        self.beside(column=str(content["name"]))
-
-    def _on_brush(self, content: dict[str, Any], buffers: list[Any]) -> None:
-        """Bins were dragged over: choose their cells, or add them."""
-        made = self._sorted_into_bins(str(content["column"]))
-        first, last = sorted((int(content["first"]), int(content["last"])))
-        rows = made.rows(first, last)
-        kept = self.selection.rows if content.get("add") else rows[:0]
-        self.selection.select_rows(np.union1d(kept, rows))
-        query = made.query(first, last)
-        if query:
-            self._say(f"The same in Python: w.select(cells.where({query!r}).ids)")
 
     # --- what the browser asks for --------------------------------------------------------------------------
 
@@ -258,8 +249,6 @@ class Workbench(MapView, CropView, Labelling):
 
     def _on_download(self, content: dict[str, Any], buffers: list[Any]) -> None:
         """Hand labels, answers and notebooks to the browser as one zip file."""
-        from mlscope_nb.views import work
-
         try:
             data = work.work_bytes(Path.cwd())
         except OSError as error:
@@ -268,8 +257,6 @@ class Workbench(MapView, CropView, Labelling):
         self.send({"kind": "work", "name": "my_mlscope_work.zip"}, buffers=[data])
 
     def _on_upload(self, content: dict[str, Any], buffers: list[Any]) -> None:
-        from mlscope_nb.views import work
-
         try:
             done = work.restore_bytes(bytes(buffers[0]), Path.cwd())
         except (ValueError, OSError) as error:
@@ -304,7 +291,7 @@ def explore(
     autosave: Autosave = None,
     *,
     colour: str | None = None,
-    label: str = "label",
+    label: str | None = None,
     colours: Mapping[str, str] | None = None,
     channels: Sequence[str] | None = None,
     channel_colours: Mapping[str, str] | None = None,
@@ -329,8 +316,8 @@ def explore(
         File of the labels; by default ``mlscope_work`` beside the notebook. False keeps them in memory only.
     colour : str, optional
         Column of obs or features; the declared label or batch by default, "" for one colour.
-    label : str
-        Name of the column of the labels given here.
+    label : str, optional
+        Name of the column of the labels given here: "label", or "my_label" where the cells have a column "label".
     colours : mapping, optional
         Category to "#rrggbb".
     channels, channel_colours, contrast
@@ -365,6 +352,8 @@ def explore(
     ['round', nan, 'round']
     """
     refuse_other_than_cells(cells)
+    if label is None:
+        label = "my_label" if "label" in cells.obs.columns else "label"
     if not str(label).strip():
         raise ValueError("The column of the labels has no name. Name it, for example label='phenotype'.")
     if not len(cells):

@@ -9,10 +9,9 @@ function drawn(tag, parent, attributes, text) {
   return node;
 }
 
-function makeBeside(host, model, signal) {
+function makeBeside(host, model, signal, names = { distribution: "Distribution", differences: "What is different", sources: "Where from" }) {
   const tabs = make("div", "ms-row ms-tabs", host), body = make("div", "ms-beside", host);
   tabs.setAttribute("role", "tablist");
-  const names = { distribution: "Distribution", differences: "What is different", sources: "Where from" };
   const buttons = Object.entries(names).map(([value, text]) => {
     const node = make("button", "ms-tab", tabs, text);
     node.setAttribute("role", "tab");
@@ -61,7 +60,7 @@ function makeBeside(host, model, signal) {
 
 // Grey: all cells. Colour: the selection. Both as shares, so that a small group can be compared with all.
 function drawBars(host, part, model, wanted) {
-  const wide = Math.max(200, Math.min(host.clientWidth || 600, 300 * wanted)), high = 132, left = 44, right = 6, top = 6;
+  const wide = Math.max(200, Math.min(host.clientWidth || 600, 300 * wanted)), high = 132, left = 52, right = 6, top = 6;
   const numbers = part.edges.length > 1, bottom = numbers ? 34 : 40, n = part.names.length, room = (wide - left - right) / n;
   const peak = Math.max(...part.all, ...part.chosen, 1e-9), base = high - bottom;
   const svg = drawn("svg", host, { width: wide, height: high, class: "ms-bars", role: "img", tabindex: 0 });
@@ -145,7 +144,7 @@ function drawEffects(host, rows, model) {
     if (row.low !== null && row.high !== null) drawn("line", svg, { x1: x(row.low), x2: x(row.high), y1: 8, y2: 8, stroke: "#0072b2", "stroke-width": 3 });
     drawn("circle", svg, { cx: x(row.effect), cy: 8, r: 4.5, fill: "#d55e00" });
     const interval = row.low === null ? "" : ` [${row.low.toFixed(2)}, ${row.high.toFixed(2)}]`;
-    make("span", "ms-effect-number", line, `${row.effect.toFixed(2)}${interval}`);
+    make("span", "ms-effect-number", line, Math.abs(row.effect) >= 1e6 ? "no overlap at all" : `${row.effect.toFixed(2)}${interval}`);
     line.addEventListener("click", () => model.send({ kind: "column", name: row.name }));
   }
 }

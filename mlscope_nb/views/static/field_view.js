@@ -120,7 +120,7 @@ function drawField({ model, el }) {
     if (any && layer.labels) {
       const over = new OffscreenCanvas(canvas.width, canvas.height);
       const labels = labelsOnScreen([layer, detail], view, canvas.width, canvas.height);
-      over.getContext("2d").putImageData(outlineImage(labels, canvas.width, canvas.height, kinds, Math.max(1, Math.round(unit)), Math.max(2, Math.round(2.5 * unit))), 0, 0);
+      over.getContext("2d").putImageData(outlineImage(labels, canvas.width, canvas.height, kinds, Math.max(1, Math.round(unit)), Math.max(2, Math.round(2 * unit))), 0, 0);
       pen.drawImage(over, 0, 0);
     }
     const place = (i) => [(places[4 * i + 2] + 0.5 - view.left) * view.scale, (places[4 * i + 1] + 0.5 - view.top) * view.scale];

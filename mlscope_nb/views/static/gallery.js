@@ -133,6 +133,8 @@ function makeContrast(host, model) {
   function draw(page) {
     const channels = page.channels ?? [];
     box.hidden = !channels.length;
+    // A page without a kernel cannot draw its crops anew.
+    box.classList.toggle("ms-fixed", !page.contrast_mode);
     line.replaceChildren();
     for (const channel of channels.filter((c) => c.on)) {
       const item = make("span", "ms-chip", line);
@@ -141,7 +143,7 @@ function makeContrast(host, model) {
     }
     make("span", "", line, page.contrast ?? "");
     const state = JSON.stringify([channels, page.contrast_mode]);
-    if (state !== known && !rows.contains(rows.getRootNode().activeElement)) { known = state; controls(channels, page.contrast_mode); }
+    if (page.contrast_mode && state !== known && !rows.contains(rows.getRootNode().activeElement)) { known = state; controls(channels, page.contrast_mode); }
   }
   function controls(channels, mode) {
     rows.replaceChildren();

@@ -131,8 +131,6 @@ function makeMap(host, model, signal) {
   let drag = null;
   over.addEventListener("pointerdown", (event) => {
     if (event.button > 1 || drag) return;
-    event.preventDefault();
-    over.focus({ preventScroll: true });
     over.setPointerCapture(event.pointerId);
     drag = { start: here(event), tool: event.button === 1 ? "move" : tools.tool(), view, moved: false };
     tip.hide();
