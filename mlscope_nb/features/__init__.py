@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mlscope_nb.features.aggregation import aggregate
+    from mlscope_nb.features.batches import BatchReport, batch_report
     from mlscope_nb.features.foregrounds import foreground
     from mlscope_nb.features.glossary import describe
     from mlscope_nb.features.measurements import families, measure
@@ -13,8 +14,10 @@ if TYPE_CHECKING:
 
 # name -> the module that holds it; loaded when it is asked for
 _NAMES = {
+    "BatchReport": "batches",
     "Normalizer": "normalization",
     "aggregate": "aggregation",
+    "batch_report": "batches",
     "describe": "glossary",
     "families": "measurements",
     "foreground": "foregrounds",
@@ -23,7 +26,18 @@ _NAMES = {
     "select": "selection",
 }
 
-__all__ = ["Normalizer", "aggregate", "describe", "families", "foreground", "measure", "normalize", "select"]
+__all__ = [
+    "BatchReport",
+    "Normalizer",
+    "aggregate",
+    "batch_report",
+    "describe",
+    "families",
+    "foreground",
+    "measure",
+    "normalize",
+    "select",
+]
 
 
 def __getattr__(name: str) -> Any:
