@@ -9,10 +9,11 @@ from math import comb, factorial
 import numpy as np
 from numpy.typing import NDArray
 
-from mlscope_nb.features.regions import Floats, Regions
+from mlscope_nb.features.regions import Floats, Ints, Regions
 
 DEGREE = 9
 Complex = NDArray[np.complex128]
+Circles = tuple[Floats, Floats, Floats]
 
 
 def zernike(regions: Regions) -> dict[str, Floats]:
@@ -21,8 +22,9 @@ def zernike(regions: Regions) -> dict[str, Floats]:
     As CellProfiler's (Boland et al. 1998, 10.1002/(SICI)1097-0320(19981101)33:3<366::AID-CYTO12>3.0.CO;2-R); cells of
     one pixel have no circle and give NaN.
     """
-    size = np.abs(_scores(regions, regions.mask.astype(np.float64)))
-    area = np.pi * _radius(regions) ** 2
+    circles = _circles(regions)
+    size = np.abs(polynomial_sums(regions.mask.astype(np.float64), regions.pixels, circles))
+    area = np.pi * circles[2] ** 2
     return {f"Zernike_{n}_{m}": size[:, k] / area for k, (n, m) in enumerate(indices())}
 
 
@@ -31,9 +33,11 @@ def radial_zernike(images: NDArray[np.generic], regions: Regions) -> Iterator[di
 
     The phase is CellProfiler's: the angle whose tangent is real part over imaginary part.
     """
-    known = regions.known * _radius(regions) ** 0
+    circles = _circles(regions)
+    known = regions.known * circles[2] ** 0
     for c in range(images.shape[1]):
-        score = _scores(regions, np.where(regions.mask, images[:, c], 0).astype(np.float64))
+        light = np.where(regions.mask, images[:, c], 0).astype(np.float64)
+        score = polynomial_sums(light, regions.pixels, circles)
         size, phase = np.abs(score) / known[:, None], np.arctan2(score.real, score.imag)
         result = {f"ZernikeMagnitude|{n}_{m}": size[:, k] for k, (n, m) in enumerate(indices())}
         yield result | {f"ZernikePhase|{n}_{m}": phase[:, k] for k, (n, m) in enumerate(indices())}
@@ -44,18 +48,16 @@ def indices() -> list[tuple[int, int]]:
     return [(n, m) for n in range(DEGREE + 1) for m in range(n % 2, n + 1, 2)]
 
 
-def _radius(regions: Regions) -> Floats:
-    radius = regions.hulls.circles[2]
-    return np.where(radius > 0, radius, np.nan)
+def polynomial_sums(weight: Floats, pixels: tuple[Ints, Ints, Ints], circles: Circles) -> Complex:
+    """Return the sums of weight (N, Y, X) times each Zernike polynomial within the circles (N, 30).
 
-
-def _scores(regions: Regions, weight: Floats) -> Complex:
-    """Return the sums of weight (N, Y, X) times each polynomial (N, 30).
-
-    A polynomial of x and y is a sum of products x^a y^b, so all moments follow from those of rows and columns.
+    Pixels are given as cell, row and column, circles as rows, columns and radii. A polynomial of x and y is a sum of
+    products x^a y^b, so all moments follow from those of rows and columns.
     """
-    y, x = _in_circle(regions)
-    weight = _without_outside(regions, weight, y, x)
+    centre_y, centre_x, radius = circles
+    rows, columns = (np.arange(n, dtype=np.float64) for n in weight.shape[1:])
+    y, x = (rows - centre_y[:, None]) / radius[:, None], (columns - centre_x[:, None]) / radius[:, None]
+    weight = _within(weight, pixels, y, x)
     # columns first, then rows: (N, 10, 10), the first index the power of y
     products = _powers(y, axis=1) @ (weight @ _powers(x, axis=2))
     # one cell at a time, so that the last bit does not depend on how many cells are in the batch
@@ -65,28 +67,26 @@ def _scores(regions: Regions, weight: Floats) -> Complex:
     return result
 
 
+def _circles(regions: Regions) -> Circles:
+    """Return the smallest circle around each mask; NaN for the radius of one pixel."""
+    y, x, radius = regions.hulls.circles
+    return y, x, np.where(radius > 0, radius, np.nan)
+
+
+def _within(weight: Floats, pixels: tuple[Ints, Ints, Ints], y: Floats, x: Floats) -> Floats:
+    """Leave out pixels that lie outside the circle, be it by a rounding error, as CellProfiler does."""
+    cell, row, column = pixels
+    beyond = x[cell, column] ** 2 + y[cell, row] ** 2 > 1
+    weight = weight.copy()
+    weight[cell[beyond], row[beyond], column[beyond]] = 0
+    return weight
+
+
 def _powers(values: Floats, *, axis: int) -> Floats:
     found = [np.ones_like(values)]
     for _ in range(DEGREE):
         found.append(found[-1] * values)
     return np.stack(found, axis=axis)
-
-
-def _in_circle(regions: Regions) -> tuple[Floats, Floats]:
-    """Return rows (N, Y) and columns (N, X) in radii from the centre of each circle; NaN without a circle."""
-    cy, cx, _ = regions.hulls.circles
-    radius = _radius(regions)[:, None]
-    rows, columns = (np.arange(n, dtype=np.float64) for n in regions.mask.shape[1:])
-    return (rows - cy[:, None]) / radius, (columns - cx[:, None]) / radius
-
-
-def _without_outside(regions: Regions, weight: Floats, y: Floats, x: Floats) -> Floats:
-    """Leave out pixels that lie outside the circle by a rounding error, as CellProfiler does."""
-    cell, row, column = regions.pixels
-    beyond = x[cell, column] ** 2 + y[cell, row] ** 2 > 1
-    weight = weight.copy()
-    weight[cell[beyond], row[beyond], column[beyond]] = 0
-    return weight
 
 
 @cache
