@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -147,12 +147,15 @@ def _plain(value: Any) -> float | None:
     return None if value is None or not np.isfinite(value) else float(value)
 
 
-def sources(cells: Cells, rows: np.ndarray, palettes: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+def sources(
+    cells: Cells, rows: np.ndarray, palette_of: Callable[[pd.Series], Mapping[str, str] | None]
+) -> dict[str, Any]:
     """Return from which classes, batches and units the chosen cells come, with a warning when it is mostly one."""
     design = cells.design
     label = () if design.label is None else (design.label,)
     names = dict.fromkeys([*label, *(design.batch or ()), *(design.unit or ())])
-    parts = [distribution(cells.obs[n].astype(object), palettes.get(n)) for n in names if n in cells.obs]
+    columns = [cells.obs[n].astype(object) for n in names]
+    parts = [distribution(column, palette_of(column)) for column in columns]
     if not parts:
         return {"note": "Declare where cells come from: ms.Cells(…, batch='plate', unit='well').", "parts": []}
     return {"note": "", "warning": one_sided(cells, rows), "parts": [part.to_dict(rows) for part in parts[:4]]}

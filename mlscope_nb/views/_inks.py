@@ -13,8 +13,8 @@ from mlscope_nb.views.colours import MISSING, MISSING_NAME, PALETTE, categories,
 MOST = 254
 _STEPS = 255
 _RANGE = (0.5, 99.5)
-# Nine steps of cividis (Nuñez, Anderton & Renslow 2018), which colour-blind readers see as others do.
-_CIVIDIS = ("#00204c", "#00336f", "#39486b", "#575c6d", "#707173", "#8a8779", "#a69d75", "#c4b56c", "#ffe945")
+# Nine steps of viridis (Smith & van der Walt 2015): colour-blind readers see its order, and none of it is grey.
+_VIRIDIS = ("#440154", "#472d7b", "#3b528b", "#2c728e", "#21918c", "#28ae80", "#5ec962", "#addc30", "#fde725")
 
 
 def inks_of(column: pd.Series | None, palette: Mapping[str, str] | None, n: int) -> tuple[bytes, dict[str, Any]]:
@@ -59,7 +59,7 @@ def _scale(column: pd.Series) -> tuple[bytes, dict[str, Any]]:
     legend = {
         "kind": "scale",
         "name": str(column.name),
-        "palette": cividis(_STEPS),
+        "palette": viridis(_STEPS),
         "low": low,
         "high": low + span,
         "missing": MISSING,
@@ -82,15 +82,15 @@ def _categories(column: pd.Series, palette: Mapping[str, str]) -> tuple[bytes, d
     return codes.tobytes(), {"kind": "categories", "name": str(column.name), "entries": entries}
 
 
-def cividis(n: int) -> list[str]:
-    """Return `n` colours from dark blue to yellow.
+def viridis(n: int) -> list[str]:
+    """Return `n` colours from dark violet to yellow.
 
     Examples
     --------
-    >>> cividis(2)
-    ['#00204c', '#ffe945']
+    >>> viridis(2)
+    ['#440154', '#fde725']
     """
-    steps = np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in _CIVIDIS], float)
+    steps = np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in _VIRIDIS], float)
     at = np.linspace(0, len(steps) - 1, n)
     rgb = np.stack([np.interp(at, np.arange(len(steps)), steps[:, k]) for k in range(3)], axis=1)
     return ["#{:02x}{:02x}{:02x}".format(*np.rint(row).astype(int)) for row in rgb]

@@ -59,8 +59,7 @@ class BesideView(MapView):
         elif tab == "differences":
             self._panel = {"tab": tab, **differences(self.cells, self.selected)}
         elif tab == "sources":
-            palettes = {n: p.known for n, p in self._palettes.items()}
-            self._panel = {"tab": tab, **sources(self.cells, rows, palettes)}
+            self._panel = {"tab": tab, **sources(self.cells, rows, self._palette)}
         elif self._beside:
             made = self._sorted_into_bins(self._beside)
             self._panel = {"tab": tab, "parts": [made.to_dict(rows)], "options": self._column_choices}

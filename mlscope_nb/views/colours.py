@@ -60,11 +60,6 @@ class CategoryColours:
         found = {name: self._known[name] for name in names}
         return {**found, MISSING_NAME: MISSING} if missing else found
 
-    @property
-    def known(self) -> dict[str, str]:
-        """All categories seen so far with their colours."""
-        return dict(self._known)
-
     def _next(self) -> str:
         taken = list(self._known.values())
         return min(PALETTE, key=taken.count)

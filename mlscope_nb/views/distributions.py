@@ -73,7 +73,9 @@ def histogram(
     draw = _numbers if made.edges else _kinds
     drawn = [draw(hv, made, np.asarray(shares) * 100, label, ink, i) for i, (label, shares, ink) in enumerate(parts)]
     look = {"width": width, "height": height, "show_legend": bool(made.edges), "legend_position": "top_right"}
-    return hv.Overlay(drawn).opts(**look, ylabel="share of cells (%)")
+    words = {"ylabel": "share of cells (%)", "fontsize": {"labels": "14px", "ticks": "13px", "legend": "13px"}}
+    # Each plot keeps an axis of its own when two stand side by side.
+    return hv.Overlay(drawn).opts(**look, **words, axiswise=True, shared_axes=False)
 
 
 def _numbers(hv: Any, made: Any, shares: np.ndarray, label: str, ink: Any, over: int) -> Any:

@@ -15,6 +15,7 @@ from mlscope_nb.cells import Cells
 from mlscope_nb.fields import Fields
 from mlscope_nb.views._fieldcells import CellsInFields, Spots
 from mlscope_nb.views._fieldpixels import Box, encoded, encoded_labels, part, ranked, whole
+from mlscope_nb.views._fieldwords import described, linked_words, misfits
 from mlscope_nb.views._given import refuse_other_than_cells, refuse_other_than_fields
 from mlscope_nb.views._outlines import outlines
 from mlscope_nb.views._widget import View, by_hand, script
@@ -187,7 +188,7 @@ class FieldView(View):
         self._ranks, labels = (None, np.zeros(0, int)) if mask is None else ranked(mask)
         with self.hold_sync():
             self._labels = b"" if self._ranks is None else encoded_labels(self._ranks, box)
-            text = _described(self.fields, self._row, None if mask is None else len(labels), box.step)
+            text = described(self.fields, self._row, None if mask is None else len(labels), box.step)
             # A part that was asked for under older outlines is told from a newer one by this number.
             self._drawing += 1
             drawn = {"has_outlines": mask is not None, "n_objects": len(labels), "drawing": self._drawing}
@@ -254,8 +255,8 @@ class FieldView(View):
                 "elsewhere": "" if row < 0 or field == self._row else str(self._places.names[row]),
                 "reachable": field >= 0,
                 "counts": self._places.counts(flags),
-                "text": _linked_words(flags, self._here),
-                "note": " ".join(filter(None, [_misfits(self._here, self._ranks), self._places.elsewhere])),
+                "text": linked_words(flags, self._here),
+                "note": " ".join(filter(None, [misfits(self._here, self._ranks), self._places.elsewhere])),
             }
 
     # --- what the browser asks for ---------------------------------------------------------------------------
@@ -301,31 +302,6 @@ class FieldView(View):
         if self._ranks is not None and self._settings["outlines"]:
             picture[outlines(self._ranks[::step, ::step]) > 0] = 255
         return f"Field {self.field_id} of {count(len(self.fields), 'field')}.", [picture]
-
-
-def _described(fields: Fields, row: int, n_objects: int | None, step: int) -> str:
-    channels, height, width = fields.images.shapes[row]
-    parts = [f"{width:,} × {height:,} pixels, {count(channels, 'channel')}"]
-    if n_objects is not None:
-        parts.append(f"{count(n_objects, 'object')} outlined")
-    if step > 1:
-        parts.append(f"one pixel in {step} shown, all of them when enlarged")
-    return " · ".join(parts)
-
-
-def _linked_words(flags: np.ndarray, here: Spots) -> str:
-    chosen = int(flags.sum())
-    if not chosen:
-        how = "Click one to find it, shift and click to select it."
-        return f"{count(len(here.rows), 'cell')} in this field, none selected. {how}"
-    return f"{count(chosen, 'cell')} selected, {int(flags[here.rows].sum()):,} of them in this field."
-
-
-def _misfits(here: Spots, ranks: np.ndarray | None) -> str:
-    lost = int((here.objects == 0).sum())
-    if ranks is None or not lost:
-        return ""
-    return f"{count(lost, 'cell')} of this field fit none of its outlines (other masks?) and have a circle instead."
 
 
 def fields(

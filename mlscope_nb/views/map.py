@@ -174,13 +174,13 @@ def _columns(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
 
 
 def _scale(column: pd.Series) -> dict[str, Any]:
-    from bokeh.palettes import Cividis256
+    from bokeh.palettes import Viridis256
 
     values = column.to_numpy(dtype=float, na_value=np.nan)
     values = values[np.isfinite(values)]
     low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
     return {
-        "cmap": list(Cividis256),
+        "cmap": list(Viridis256),
         "clim": (low, high if high > low else low + 1),
         "clipping_colors": {"NaN": MISSING},
         "colorbar": True,
