@@ -13,7 +13,7 @@ from mlscope_nb import _pictures
 from mlscope_nb._words import count, some
 from mlscope_nb.cells import Cells
 from mlscope_nb.fields import Fields
-from mlscope_nb.views._fieldcells import CellsInFields, Spots
+from mlscope_nb.views._fieldcells import CellsInFields
 from mlscope_nb.views._fieldpixels import Box, encoded, encoded_labels, part, ranked, whole
 from mlscope_nb.views._fieldwords import described, linked_words, misfits
 from mlscope_nb.views._given import refuse_other_than_cells, refuse_other_than_fields
