@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from mlscope_nb.features.glossary import describe
     from mlscope_nb.features.measurements import families, measure
     from mlscope_nb.features.normalization import Normalizer, normalize
+    from mlscope_nb.features.pretrained import embed_pretrained
     from mlscope_nb.features.selection import select
 
 # name -> the module that holds it; loaded when it is asked for
@@ -19,6 +20,7 @@ _NAMES = {
     "aggregate": "aggregation",
     "batch_report": "batches",
     "describe": "glossary",
+    "embed_pretrained": "pretrained",
     "families": "measurements",
     "foreground": "foregrounds",
     "measure": "measurements",
@@ -32,6 +34,7 @@ __all__ = [
     "aggregate",
     "batch_report",
     "describe",
+    "embed_pretrained",
     "families",
     "foreground",
     "measure",
