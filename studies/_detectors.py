@@ -70,7 +70,7 @@ def _well(seen: Seen, _: Seen) -> float:
         for column in (1, 2):
             one, two = (seen.plan.well(plate, 4 * row + column) for row in (1, 2))
             more, less = (one, two) if one.gain[2] > two.gain[2] else (two, one)
-            units = (seen.obs["plate"] + seen.obs["well"]).to_numpy()
+            units = np.asarray(seen.obs["plate"] + seen.obs["well"])
             found.append(auroc(seen.haze, units == more.plate_name + more.name, units == less.plate_name + less.name))
     return float(np.mean(found))
 

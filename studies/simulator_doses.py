@@ -71,7 +71,7 @@ FAR = 3.3  # standard errors from the mean of the null; 1 in 1,000 by chance
 LEVEL = 0.05  # for all pairs together
 
 
-Job = tuple[int, dict[str, Any]]
+Job = tuple[int, dict[str, Any], bool]  # seed, dose, whether foreign detectors look too
 Answers = dict[Any, dict[str, list[float]]]
 
 
@@ -97,8 +97,8 @@ def remembered(job: Job) -> dict[str, float]:
 
 
 def measured(job: Job) -> dict[str, float]:
-    """The answer of every detector on one study; others than the own one compare under the same lens and camera."""
-    seed, dose = job
+    """The answers of detectors on one study; others than the own one compare under the same lens and camera."""
+    seed, dose, foreign_too = job
     seen = look(seed, **dose)
     camera = tuple((k, v) for k, v in dose.items() if k in CAMERA)
     without = tuple((k, 0.0) for k in dose if k in CAMERA)
@@ -107,6 +107,7 @@ def measured(job: Job) -> dict[str, float]:
         return {
             name: detect(seen, base(seed, without if effect in dose else camera))
             for effect, own in DETECTORS.items()
+            if foreign_too or effect in dose
             for name, detect in own.items()
         }
 
@@ -118,12 +119,13 @@ def base(seed: int, camera: tuple[tuple[str, float], ...]) -> Seen:
 
 
 def main(n_seeds: int = 3, n_workers: int = 1, n_at_most: int = N_BASES) -> None:
-    jobs: list[Job] = [(NULL_SEEDS + seed, {}) for seed in range(N_NULL)]
+    jobs: list[Job] = [(NULL_SEEDS + seed, {}, True) for seed in range(N_NULL)]
     for k, effect in enumerate(DETECTORS):
         *lower, most = SERIES.get(effect, USUAL)
         seeds = range(N_BASES * k, N_BASES * k + max(n_seeds, n_at_most))
-        jobs += [(seed, {effect: dose}) for dose in lower for seed in seeds[:n_seeds]]
-        jobs += [(seed, {effect: most}) for seed in seeds]
+        jobs += [(seed, {effect: most}, True) for seed in seeds]
+        jobs += [(seed, {effect: dose}, False) for dose in lower for seed in seeds[:n_seeds]]
+    jobs.sort(key=lambda job: not job[2])
     found = answers(jobs, n_workers)
     null = found[()]
     figures = {name: _series(effect, name, found) for effect, own in DETECTORS.items() for name in own}
@@ -159,7 +161,7 @@ def answers(jobs: list[Job], n_workers: int) -> Answers:
     """All answers of each detector on all studies of each effect and dose; without any effect under ()."""
     found: Answers = defaultdict(lambda: defaultdict(list))
     with ProcessPoolExecutor(n_workers) as pool:
-        for done, ((_, dose), answer) in enumerate(zip(jobs, pool.map(remembered, jobs), strict=True), start=1):
+        for done, ((_, dose, _), answer) in enumerate(zip(jobs, pool.map(remembered, jobs), strict=True), start=1):
             for name, value in answer.items():
                 found[next(iter(dose.items()), ())][name].append(value)
             if done % 20 == 0:
@@ -200,8 +202,12 @@ def foreign(found: Answers, null: dict[str, list[float]]) -> dict[tuple[str, str
             shift = seen.mean() - usual.mean()
             error = usual.std(ddof=1) * np.sqrt(1 / len(seen) + 1 / len(usual))
             text = f"{effect} → {name} ({seen.mean():.3f}, null {usual.mean():.3f})"
-            p = [t_test(seen, usual, equal_var=equal) for equal in (False, True)]
-            pairs[effect, name] = Pair(*p, abs(shift) / max(error, 1e-3), text)
+            pairs[effect, name] = Pair(
+                welch=t_test(seen, usual, equal_var=False),
+                student=t_test(seen, usual, equal_var=True),
+                errors=abs(shift) / max(error, 1e-3),
+                words=text,
+            )
     return pairs
 
 
