@@ -5,7 +5,7 @@ cp_measure lives in an environment of its own (pip install cp_measure); its inte
     MLSCOPE_PEERS=…/bin/python .venv/bin/python studies/feature_agreement.py [cells per set]
 
 Wanted for at least 90 % of the shared columns: Pearson ≥ 0.999, a median relative difference ≤ 1e-3, and no cell that
-only one of both can measure. Columns that miss it are listed with their figures; of the others the worst of each category.
+only one of both can measure. Columns that miss it are listed with their figures; then the worst of each category.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ def _pair(a: _Channel, b: _Channel, regions: Regions) -> dict[str, Floats]:
     weight = _rank_weight(a.rank, b.rank, regions) * both
 
     def defined(value: Floats) -> Floats:
-        return np.where(any_, value, 0.0) * regions.known**0
+        return np.where(regions.size > 0, np.where(any_, value, 0.0), np.nan)
 
     return {
         "Correlation": np.clip(shared / _nonzero(np.sqrt(in_a) * np.sqrt(in_b)), -1, 1),

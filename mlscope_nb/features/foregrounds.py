@@ -17,9 +17,11 @@ from mlscope_nb.io.polarity import decide_polarity
 
 Objects = Literal["auto", "bright", "dark"]
 SMOOTH_PX = 1.0
+# a neck this wide, as a share of the piece's own width, parts it in two
+NECK = 0.65
 NOISE_REACH = 2.0
 # skew from which on objects count as bright or dark alone; bright field has both
-ONE_SIDED = 0.25
+ONE_SIDED = 0.6
 
 
 def foreground(
@@ -92,9 +94,10 @@ def _central(image: NDArray[np.float64], objects: Objects) -> NDArray[np.uint8]:
     signal = np.zeros(image.shape[1:])
     for plane in image:
         away, noise = _away(plane, objects)
-        if away.max() > NOISE_REACH * noise and not is_only_noise(plane):
-            # no single spot shall decide what counts as bright
-            signal += np.minimum(away / (np.percentile(away, 98) or away.max()), 1.0)
+        inner = tuple(slice(side // 4, side - side // 4) for side in plane.shape)
+        if away[inner].max() > NOISE_REACH * noise and not is_only_noise(plane):
+            # neither a single spot nor a brighter neighbour shall decide what counts as bright
+            signal += np.minimum(away / (np.percentile(away[inner], 95) or away[inner].max()), 1.0)
     if not signal.any():
         return np.zeros(signal.shape, np.uint8)
     first = signal > split_levels(signal / signal.max()) * signal.max()
@@ -125,15 +128,18 @@ def _commonest(values: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def _middle(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Keep the piece nearest to the middle; pieces joined by a neck half as wide as they are count as two."""
+    """Keep the piece nearest to the middle; pieces joined by a neck two thirds as wide as they are count as two."""
     y, x = np.indices(mask.shape)
     away = np.hypot(y - (mask.shape[0] - 1) / 2, x - (mask.shape[1] - 1) / 2)
     whole, found = ndimage.label(mask)
     if not found:
         return np.zeros(mask.shape, np.uint8)
     piece = whole == _nearest(whole, found, away)
-    depth = ndimage.distance_transform_edt(np.pad(piece, 1))[1:-1, 1:-1]
-    cores, found = ndimage.label(depth > 0.55 * depth[away <= away[piece].min() + depth.max()].max())
+    if piece.all():
+        return piece.astype(np.uint8)
+    # the crop's edge is no edge of a cell: a neighbour cut by it is as deep as it looks
+    depth = ndimage.distance_transform_edt(piece)
+    cores, found = ndimage.label(depth > NECK * depth[away <= away[piece].min() + depth.max()].max())
     parts = watershed(-depth, cores, mask=piece)
     kept: NDArray[np.uint8] = (parts == _nearest(cores, found, away)).astype(np.uint8)
     return kept

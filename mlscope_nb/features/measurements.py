@@ -11,7 +11,7 @@ import pandas as pd
 from mlscope_nb._words import count, some
 from mlscope_nb.cells import Batch, Cells
 from mlscope_nb.features import neighbours
-from mlscope_nb.features.families import Family, Options, measure_region
+from mlscope_nb.features.columns import Family, Options, measure_region
 from mlscope_nb.features.levels import full_scale_of
 from mlscope_nb.features.regions import Regions
 from mlscope_nb.features.workers import in_order

@@ -22,7 +22,7 @@ def moments(regions: Regions) -> dict[str, Floats]:
     raw = _moments(mask, y - from_top[:, None], x - from_left[:, None]) * (regions.known / regions.known)[:, None, None]
     area = raw[:, 0, 0]
     cy, cx = from_top + raw[:, 1, 0] / area, from_left + raw[:, 0, 1] / area
-    central = _moments(mask, y - cy[:, None], x - cx[:, None])
+    central = np.where(regions.size[:, None, None] > 0, _moments(mask, y - cy[:, None], x - cx[:, None]), np.nan)
     scaled = {(p, q): central[:, p, q] / area ** ((p + q) / 2 + 1) for p in ORDERS for q in ORDERS if p + q >= 2}
     result = {f"SpatialMoment_{p}_{q}": raw[:, p, q] for p in range(3) for q in ORDERS}
     result |= {f"CentralMoment_{p}_{q}": central[:, p, q] for p in range(3) for q in ORDERS if p + q != 1}

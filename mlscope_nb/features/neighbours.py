@@ -50,7 +50,7 @@ def touching(masks: NDArray[np.integer], regions: Regions) -> dict[str, Floats]:
     number = np.bincount(np.unique(np.concatenate(pairs)) // most, minlength=len(regions))
     length = regions.total(outline)
     there = np.where(length > 0, length, np.nan)
-    return dict(zip(TOUCHING, (number * there**0, 100 * regions.total(shared) / there), strict=True))
+    return dict(zip(TOUCHING, (number * there / there, 100 * regions.total(shared) / there), strict=True))
 
 
 def completed(table: pd.DataFrame, cells: Cells, objects: str, near_px: float) -> pd.DataFrame:
@@ -94,7 +94,7 @@ def _in_field(place: Floats, near_px: float) -> Floats:
     result[both, 2] = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
     result[:, 3] = tree.query_ball_point(place, near_px, return_length=True) - 1
     # cells per 10,000 square pixels, in the circle that reaches the fifth
-    reach = np.where(far[:, 2] > 0, far[:, 2], np.nan)
+    reach = np.where((far[:, 2] > 0) & np.isfinite(far[:, 2]), far[:, 2], np.nan)
     result[:, 4] = CROWD / (np.pi * reach**2) * 1e4
     result[~np.isfinite(result)] = np.nan
     return result

@@ -127,11 +127,11 @@ def _from_histograms(single: Floats, plus: Floats, minus: Floats, moment: Floats
     shared = joint - 2 * margin
     information = shared / np.where(margin > 0, margin, 1.0)
     columns = [
-        moment, contrast, correlation * mean**0, variance, (minus / (1 + k**2)).sum(1), sum_average,
+        moment, contrast, correlation, variance, (minus / (1 + k**2)).sum(1), sum_average,
         sum_squares - sum_average**2, _entropy(plus), joint, (minus**2).sum(1), _entropy(minus), information,
         np.sqrt(np.maximum(0, 1 - np.exp(2 * shared))),
     ]  # fmt: skip
-    return np.stack(columns, axis=1) * (mean**0)[:, None]
+    return np.where(np.isnan(mean)[:, None], np.nan, np.stack(columns, axis=1))
 
 
 def _entropy(share: Floats) -> Floats:

@@ -34,7 +34,7 @@ def radial_zernike(images: NDArray[np.generic], regions: Regions) -> Iterator[di
     The phase is CellProfiler's: the angle whose tangent is real part over imaginary part.
     """
     circles = _circles(regions)
-    known = regions.known * circles[2] ** 0
+    known = np.where(np.isnan(circles[2]), np.nan, regions.known)
     for c in range(images.shape[1]):
         light = np.where(regions.mask, images[:, c], 0).astype(np.float64)
         score = polynomial_sums(light, regions.pixels, circles)

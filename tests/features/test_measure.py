@@ -21,6 +21,20 @@ def cells():
     return ms.Cells(pd.DataFrame(index=[f"c{i}" for i in range(40)]), images, masks=masks, channels=["DNA", "RNA"])
 
 
+@pytest.fixture(scope="module")
+def placed(cells):
+    rng = np.random.default_rng(1)
+    place = {"field_id": np.repeat(["f", "g"], 20), "y_px": rng.uniform(0, 300, 40), "x_px": rng.uniform(0, 300, 40)}
+    masks = cells.masks.copy()
+    masks[::2, :, 20:][masks[::2, :, 20:] == 0] = 2
+    return cells.with_obs(pd.DataFrame(place, index=cells.ids)).with_masks(masks, {"nucleus": masks // 2})
+
+
+@pytest.fixture(scope="module")
+def everything(placed):
+    return ms.features.measure(placed, "all", texture_scales=(1, 3))
+
+
 @pytest.mark.parametrize(
     ("ours", "theirs"),
     [
@@ -36,6 +50,11 @@ def cells():
         ("Intensity_MaxIntensity_DNA", "intensity_max"),
         ("Intensity_MinIntensity_DNA", "intensity_min"),
         ("Intensity_StdIntensity_DNA", "intensity_std"),
+        ("AreaShape_Solidity", "solidity"),
+        ("AreaShape_ConvexArea", "area_convex"),
+        ("AreaShape_FilledArea", "area_filled"),
+        ("AreaShape_EulerNumber", "euler_number"),
+        ("AreaShape_PerimeterCrofton", "perimeter_crofton"),
     ],
 )
 def test_equals_scikit_image(cells, ours, theirs):
@@ -69,10 +88,16 @@ def test_mass_displacement_is_zero_for_a_flat_cell_and_grows_with_a_bright_side(
     assert moved["flat"] == pytest.approx(0) and moved["side"] > 1.5
 
 
-def test_does_not_depend_on_the_batch_size(cells):
-    pd.testing.assert_frame_equal(
-        ms.features.measure(cells, batch_size=7), ms.features.measure(cells), check_exact=True
-    )
+@pytest.mark.parametrize("batch_size, workers", [(7, 1), (7, 3), (40, 2), (1, 2)])
+def test_depends_neither_on_the_batch_size_nor_on_the_workers(placed, everything, batch_size, workers):
+    again = ms.features.measure(placed, "all", texture_scales=(1, 3), batch_size=batch_size, workers=workers)
+    pd.testing.assert_frame_equal(again, everything, check_exact=True)
+
+
+def test_does_not_depend_on_the_other_cells_or_their_order(placed, everything):
+    families = [f for f in ms.features.families() if f != "neighbours"]
+    backwards = ms.features.measure(placed.subset(placed.ids[::-3]), families, texture_scales=(1, 3))
+    pd.testing.assert_frame_equal(backwards, everything.loc[backwards.index, backwards.columns], check_exact=True)
 
 
 def test_neighbours_and_other_pixels_do_not_count(cells):
@@ -108,8 +133,19 @@ def test_compartments_carry_their_names(cells):
 def test_refuses_what_it_cannot_measure(cells):
     with pytest.raises(ValueError, match="No feature family 'texure'"):
         ms.features.measure(cells, ["texure"])
-    with pytest.raises(ValueError, match="needs images and masks"):
+    with pytest.raises(ValueError, match=r"needs images and masks.*ms\.features\.foreground\(cells\)"):
         ms.features.measure(ms.Cells(cells.obs, cells.images))
+    with pytest.raises(ValueError, match=r"obs has no 'field_id', 'y_px', 'x_px'"):
+        ms.features.measure(cells, ["neighbours"])
+    with pytest.raises(ValueError, match="Give a list, such as \\['texture'\\]"):
+        ms.features.measure(cells, "texture")
+    with pytest.raises(ValueError, match="full_scale is 0"):
+        ms.features.measure(cells, ["texture"], full_scale=0)
+    with pytest.raises(ValueError, match="workers is 0"):
+        ms.features.measure(cells, workers=0)
+    with pytest.raises(ValueError, match="reach 3, above 1"):
+        bright = ms.Cells(cells.obs, np.full(cells.images.shape, 3.0), masks=cells.masks)
+        ms.features.measure(bright, ["texture"])
 
 
 def test_parts_of_one_name_are_refused(cells):

@@ -1,4 +1,4 @@
-"""Families of features by name: what each measures in one part of the cells, under CellProfiler's names."""
+"""Columns: what each family of features measures in one part of the cells, under CellProfiler's names."""
 
 from __future__ import annotations
 
