@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from mlscope_nb.features.glossary import describe
     from mlscope_nb.features.measurements import families, measure
     from mlscope_nb.features.normalization import Normalizer, normalize
+    from mlscope_nb.features.pixels import PixelNormalizer, normalize_pixels
     from mlscope_nb.features.pretrained import embed_pretrained
     from mlscope_nb.features.selection import select
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "BatchReport": "batches",
     "Normalizer": "normalization",
+    "PixelNormalizer": "pixels",
     "aggregate": "aggregation",
     "batch_report": "batches",
     "describe": "glossary",
@@ -25,12 +27,14 @@ _NAMES = {
     "foreground": "foregrounds",
     "measure": "measurements",
     "normalize": "normalization",
+    "normalize_pixels": "pixels",
     "select": "selection",
 }
 
 __all__ = [
     "BatchReport",
     "Normalizer",
+    "PixelNormalizer",
     "aggregate",
     "batch_report",
     "describe",
@@ -39,6 +43,7 @@ __all__ = [
     "foreground",
     "measure",
     "normalize",
+    "normalize_pixels",
     "select",
 ]
 

@@ -129,9 +129,10 @@ def stretched(pixels: NDArray[np.generic]) -> Batch:
     The ends are the 0.1 and 99.9 percentiles of the channel of that crop; an empty channel becomes -1.
     """
     values = pixels.astype(np.float32)
-    flat = np.sort(values.reshape(*values.shape[:2], -1), axis=-1)
-    last = flat.shape[-1] - 1
-    low, high = (flat[..., round(q * last)][..., None, None] for q in QUANTILES)
+    flat = values.reshape(*values.shape[:2], -1)
+    ends = [round(q * (flat.shape[-1] - 1)) for q in QUANTILES]
+    ordered = np.partition(flat, ends, axis=-1)
+    low, high = (ordered[..., k][..., None, None] for k in ends)
     span = np.where(high > low, high - low, 1)
     result: Batch = np.clip((values - low) / span, 0, 1).astype(np.float32) * np.float32(2) - np.float32(1)
     return result
