@@ -83,10 +83,10 @@ function makeLegend(host, model, signal) {
       node.addEventListener("dblclick", () => put(entries.map((e) => e.name).filter((n) => n !== entry.name)));
     }
     if (entries.length > SHOWN) {
-      const more = make("button", "ms-entry ms-more", host, every ? "show fewer" : `… and ${entries.length - SHOWN} more`);
+      const more = make("button", "ms-entry ms-entry-more", host, every ? "show fewer" : `… and ${entries.length - SHOWN} more`);
       more.addEventListener("click", () => { every = !every; draw(); });
     }
-    if (off.size) make("button", "ms-entry ms-more", host, "show all").addEventListener("click", () => put([]));
+    if (off.size) make("button", "ms-entry ms-entry-more", host, "show all").addEventListener("click", () => put([]));
   }
   function scale({ palette, low, high, missing, n_missing }) {
     const holder = make("div", "ms-scale-bar", host), bar = make("div", "ms-scale-colours", holder);
