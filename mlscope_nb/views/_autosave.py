@@ -13,6 +13,7 @@ from mlscope_nb._words import count, some
 from mlscope_nb.annotations import AnnotationLog
 from mlscope_nb.cells import Cells
 from mlscope_nb.study import read_label_file
+from mlscope_nb.views._sentences import shortened
 
 FOLDER = "mlscope_work"
 MOST_LOGS = 20
@@ -55,7 +56,7 @@ def restored(log: AnnotationLog, cells: Cells, column: str) -> list[str]:
     values = log.column(column, cells.ids).dropna()
     if len(values):
         where = "" if log.path is None else f" from {log.path.parent.name}/{log.path.name}"
-        given = ", ".join(f"{n:,} {name}" for name, n in values.value_counts().head(6).items())
+        given = ", ".join(f"{n:,} {shortened(name)}" for name, n in values.value_counts().head(6).items())
         notes.append(f"Restored {count(len(values), 'label')}{where}: {given}.")
     if log.damaged:
         lines = count(len(log.damaged), "unreadable line")

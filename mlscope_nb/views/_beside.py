@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,6 +14,7 @@ import pandas as pd
 from mlscope_nb import explore
 from mlscope_nb._words import count
 from mlscope_nb.cells import Cells
+from mlscope_nb.views._inks import LARGEST
 from mlscope_nb.views._sentences import one_sided
 from mlscope_nb.views.colours import MISSING, MISSING_NAME, PALETTE, categories, is_continuous
 
@@ -32,6 +34,7 @@ class Distribution:
     names: tuple[str, ...]
     colours: tuple[str, ...]
     edges: tuple[float, ...] = ()
+    literals: tuple[str, ...] = ()
 
     def shares(self, rows: np.ndarray | None = None) -> list[float]:
         """Return which share of the cells with a value falls into each bin."""
@@ -45,12 +48,13 @@ class Distribution:
 
     def query(self, first: int, last: int) -> str:
         """Return the same choice as text for ``cells.where``, or "" where it cannot be said so."""
-        if not self.name.isidentifier():
+        if not self.name.isidentifier() or keyword.iskeyword(self.name):
             return ""
         if not self.edges:
-            return f"{self.name} == {self.names[first]!r}" if first == last else ""
-        low = "" if first == 0 else f"{self.edges[first]:.6g} <= "
-        high = "" if last == len(self.names) - 1 else f" < {self.edges[last + 1]:.6g}"
+            literal = self.literals[first] if first == last else ""
+            return f"{self.name} == {literal}" if literal else ""
+        low = "" if first == 0 else f"{self.edges[first]!r} <= "
+        high = "" if last == len(self.names) - 1 else f" < {self.edges[last + 1]!r}"
         return f"{low}{self.name}{high}" if low or high else ""
 
     def to_dict(self, rows: np.ndarray) -> dict[str, Any]:
@@ -80,6 +84,7 @@ def distribution(column: pd.Series, palette: Mapping[str, str] | None = None) ->
 def _numbers(column: pd.Series) -> Distribution:
     values = column.to_numpy(dtype=float, na_value=np.nan)
     known = np.isfinite(values)
+    values = np.clip(values, -LARGEST, LARGEST)
     # The ends hold what lies beyond, so that one far value does not squeeze the rest into one bar.
     low, high = np.percentile(values[known], (0.5, 99.5)) if known.any() else (0.0, 1.0)
     if high <= low:
@@ -92,12 +97,15 @@ def _numbers(column: pd.Series) -> Distribution:
 
 
 def _round_edges(low: float, high: float) -> np.ndarray:
-    if high <= low:
-        return np.array([low - 0.5, low + 0.5])
-    rough = (high - low) / _BINS
+    rough = high / _BINS - low / _BINS
+    # Numbers have about 15 digits: what differs in the last ones cannot be sorted into bins.
+    if rough <= 1e-14 * max(abs(low), abs(high)) or rough < 1e-300:
+        return np.array([low - 0.5, low + 0.5]) if abs(low) < 1e15 else np.array([0.9, 1.1]) * low
     ten = 10.0 ** np.floor(np.log10(rough))
     step = next(m * ten for m in (1, 2, 2.5, 5, 10) if m * ten >= rough * (1 - 1e-9))
-    return np.arange(np.floor(low / step), np.ceil(high / step) + 0.5) * step
+    edges = np.arange(np.floor(low / step), np.ceil(high / step) + 0.5) * step
+    # 3 × 0.1 is not 0.3: without rounding a measured 0.3 would fall into the bin that ends there.
+    return np.unique(np.round(edges, int(max(0, 2 - np.log10(step)))))
 
 
 def _kinds(column: pd.Series, palette: Mapping[str, str]) -> Distribution:
@@ -111,7 +119,17 @@ def _kinds(column: pd.Series, palette: Mapping[str, str]) -> Distribution:
     code = np.array([place.get(str(v), len(kept)) for v in values] + [-1], int)[found]
     if (found < 0).any():
         code, shown = np.where(found < 0, len(shown), code), [*shown, MISSING_NAME]
-    return Distribution(str(column.name), code, tuple(shown), tuple(palette.get(n, MISSING) for n in shown))
+    colours, written = tuple(palette.get(n, MISSING) for n in shown), _written(values)
+    literals = tuple(written.get(n, "") for n in shown)
+    return Distribution(str(column.name), code, tuple(shown), colours, literals=literals)
+
+
+def _written(values: Any) -> dict[str, str]:
+    """Return how each kind is written in a condition; "" where several kinds look the same, or it is no plain value."""
+    plain = [v.item() if isinstance(v, np.generic) else v for v in values]
+    texts = [str(v) for v in values]
+    usable = {t: isinstance(v, str | bool | int) and texts.count(t) == 1 for t, v in zip(texts, plain, strict=True)}
+    return {t: repr(v) if usable[t] else "" for t, v in zip(texts, plain, strict=True)}
 
 
 def differences(cells: Cells, ids: pd.Index) -> dict[str, Any]:

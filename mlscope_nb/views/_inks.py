@@ -11,6 +11,8 @@ import pandas as pd
 from mlscope_nb.views.colours import MISSING, MISSING_NAME, PALETTE, categories, is_continuous
 
 MOST = 254
+# Differences of larger numbers have no place in a computer.
+LARGEST = 1e300
 _STEPS = 255
 _RANGE = (0.5, 99.5)
 # Nine steps of viridis (Smith & van der Walt 2015): colour-blind readers see its order, and none of it is grey.
@@ -50,6 +52,7 @@ def inks_of(column: pd.Series | None, palette: Mapping[str, str] | None, n: int)
 def _scale(column: pd.Series) -> tuple[bytes, dict[str, Any]]:
     values = column.to_numpy(dtype=float, na_value=np.nan)
     known = np.isfinite(values)
+    values = np.clip(values, -LARGEST, LARGEST)
     low, high = (float(v) for v in np.percentile(values[known], _RANGE)) if known.any() else (0.0, 1.0)
     if high <= low:
         low, high = (float(values[known].min()), float(values[known].max())) if known.any() else (0.0, 1.0)

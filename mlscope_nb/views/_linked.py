@@ -18,7 +18,11 @@ _PAUSE = 0.03
 
 
 class LinkedView(View):
-    """Holds the cells and their shared selection; `_selection_changed` is called after each change of it."""
+    """Holds the cells and their shared selection; `_selection_changed` is called after each change of it.
+
+    A view that is shown nowhere any more (its cell was run again) sleeps: it would only slow the others down. It hears
+    what it missed when it is shown again. Without a browser a view never sleeps.
+    """
 
     _found = traitlets.Int(-1).tag(sync=True)
     _stop: Callable[[], None] | None = None
@@ -28,7 +32,9 @@ class LinkedView(View):
         self.cells = cells
         self.selection = selection_of(cells) if selection is None else selection
         self._waiting_for: dict[str, asyncio.TimerHandle] = {}
-        self._stop = self.selection.observe(self._selection_changed)
+        self._places: set[str] = set()
+        self._sleeps = self._missed = False
+        self._stop = self.selection.observe(self._heard)
 
     @property
     def selected(self) -> pd.Index:
@@ -44,6 +50,21 @@ class LinkedView(View):
         if self._stop is not None:
             self._stop()
         super().close()
+
+    def _heard(self, selection: Selection) -> None:
+        self._missed = self._sleeps
+        if not self._sleeps:
+            self._selection_changed(selection)
+
+    def _on_opened(self, content: dict[str, Any], buffers: list[Any]) -> None:
+        self._places.add(str(content["place"]))
+        self._sleeps = False
+        if self._missed:
+            self._heard(self.selection)
+
+    def _on_shut(self, content: dict[str, Any], buffers: list[Any]) -> None:
+        self._places.discard(str(content["place"]))
+        self._sleeps = not self._places
 
     def _selection_changed(self, selection: Selection) -> None:
         found = selection.found

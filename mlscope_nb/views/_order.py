@@ -10,6 +10,7 @@ import pandas as pd
 from mlscope_nb import explore
 from mlscope_nb._words import some
 from mlscope_nb.cells import Cells
+from mlscope_nb.views.colours import categories
 
 TABLE, RANDOM, TYPICAL, ATYPICAL, CENTRE = "table", "random", "typical", "atypical", "centre"
 NAMED = {
@@ -49,11 +50,9 @@ def arranged(cells: Cells, rows: np.ndarray, by: str, chosen: np.ndarray, *, see
         around = chosen if by == CENTRE and len(chosen) else rows
         away = explore.distance_to(cells, cells.ids[around]).to_numpy()[rows]
         return rows[_stable(-away if by == ATYPICAL else away)]
-    values = _column(cells, by.removeprefix("-")).iloc[rows]
-    if not pd.api.types.is_numeric_dtype(values):
-        values = values.astype(str).rank(method="dense").where(values.notna().to_numpy())
-    numbers = values.to_numpy(dtype=float, na_value=np.nan)
-    return rows[_stable(-numbers if by.startswith("-") else numbers)]
+    column, falling = _column(cells, by)
+    numbers = _numbers(column.iloc[rows])
+    return rows[_stable(-numbers if falling else numbers)]
 
 
 def choices(cells: Cells, columns: list[dict[str, str]]) -> list[dict[str, Any]]:
@@ -63,10 +62,25 @@ def choices(cells: Cells, columns: list[dict[str, str]]) -> list[dict[str, Any]]
     return plain + [{**c, "value": c["value"], "label": f"{c['label']} ↑"} for c in columns]
 
 
-def _column(cells: Cells, name: str) -> pd.Series:
-    for table in (cells.obs, cells.features):
-        if table is not None and name in table.columns:
-            return table[name]
+def _numbers(values: pd.Series) -> np.ndarray:
+    """Return numbers that sort as the values do: texts as a reader would ("p2" before "p10"), NaN where missing."""
+    if pd.api.types.is_numeric_dtype(values):
+        return values.to_numpy(dtype=float, na_value=np.nan)
+    if pd.api.types.is_datetime64_any_dtype(values):
+        return values.rank(method="dense").to_numpy(dtype=float)
+    place = {name: i for i, name in enumerate(categories(values)[0])}
+    codes, kinds = pd.factorize(values)
+    return np.array([*(place[str(v)] for v in kinds), np.nan])[codes]
+
+
+def _column(cells: Cells, by: str) -> tuple[pd.Series, bool]:
+    """Return the column to sort by and whether its largest come first."""
+    tables = [table for table in (cells.obs, cells.features) if table is not None]
+    for name, falling in ((by, False), (by.removeprefix("-"), True)):
+        for table in tables:
+            if name in table.columns:
+                return table[name], falling
+    name = by.removeprefix("-")
     raise KeyError(f"No column '{name}' to sort by. Columns: {some(cells.obs.columns, 20)}; or {some(NAMED)}.")
 
 

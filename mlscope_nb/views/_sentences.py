@@ -33,27 +33,26 @@ def one_sided(cells: Cells, rows: np.ndarray) -> str:
         part, usual = chosen[most] / len(rows), every[most] / len(cells)
         if part >= _MOSTLY and part >= _TIMES * usual:
             return (
-                f"{100 * part:.0f} % of the selected cells come from {name} {values[most]}, which holds "
-                f"{100 * usual:.0f} % of all cells: this may be an effect of the {name}."
+                f"{100 * part:.0f} % of the selected cells come from {shortened(name)} {shortened(values[most])}, "
+                f"which holds {100 * usual:.0f} % of all cells: this may be an effect of the {shortened(name)}."
             )
     return ""
 
 
-def describe_selection(cells: Cells, ids: pd.Index, labels: pd.Series) -> str:
+def describe_selection(cells: Cells, rows: np.ndarray, labels: pd.Series) -> str:
     """Count the chosen cells by what matters: label given here, declared label, and batch or unit.
 
     Examples
     --------
     >>> cells = Cells(pd.DataFrame({"plate": ["p1", "p1", "p2"]}, index=list("abc")), batch="plate")
-    >>> describe_selection(cells, cells.ids[:2], pd.Series([None] * 3, cells.ids, name="label"))
+    >>> describe_selection(cells, np.arange(2), pd.Series([None] * 3, cells.ids, name="label"))
     '2 of 3 cells selected: plate p1 2'
     """
-    if not len(ids):
+    if not len(rows):
         return f"No cells selected. Draw around some on the map ({count(len(cells), 'cell')})."
-    text = f"{len(ids):,} of {count(len(cells), 'cell')} selected"
-    parts = [_counts(str(labels.name), labels.loc[ids].dropna())]
-    obs, rows = cells.obs, cells.ids.get_indexer(ids)
-    parts += [_counts(name, obs[name].iloc[rows].dropna()) for name in _columns(cells) if name != labels.name]
+    text = f"{len(rows):,} of {count(len(cells), 'cell')} selected"
+    named = [labels, *(cells.obs[name] for name in _columns(cells) if name != labels.name)]
+    parts = [_counts(column, rows) for column in named]
     parts = [part for part in parts if part]
     return f"{text}: {' · '.join(parts)}" if parts else f"{text}."
 
@@ -64,9 +63,23 @@ def _columns(cells: Cells) -> list[str]:
     return list(dict.fromkeys([*label, *(design.batch or design.unit or ())]))
 
 
-def _counts(name: str, values: pd.Series) -> str:
+def _counts(column: pd.Series, rows: np.ndarray) -> str:
+    codes, values = pd.factorize(column.to_numpy()[rows])
     if not len(values):
         return ""
-    counts = values.astype(str).value_counts()
-    shown = ", ".join(f"{value} {n:,}" for value, n in counts.head(_NAMED).items())
-    return f"{name} {shown}" + (f" and {len(counts) - _NAMED} more" if len(counts) > _NAMED else "")
+    counts = pd.Series(np.bincount(codes[codes >= 0]), [str(v) for v in values]).groupby(level=0, sort=False).sum()
+    counts = counts.sort_values(ascending=False, kind="stable")
+    shown = ", ".join(f"{shortened(value)} {n:,}" for value, n in counts.head(_NAMED).items())
+    return f"{shortened(column.name)} {shown}" + (f" and {len(counts) - _NAMED} more" if len(counts) > _NAMED else "")
+
+
+def shortened(text: object, most: int = 60) -> str:
+    """Cut a long name short, so that a sentence stays one.
+
+    Examples
+    --------
+    >>> shortened("a" * 9, 5)
+    'aaaa…'
+    """
+    plain = str(text)
+    return plain if len(plain) <= most else f"{plain[: most - 1]}…"

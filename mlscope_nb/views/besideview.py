@@ -80,6 +80,7 @@ class BesideView(MapView):
         rows = made.rows(first, last)
         kept = self.selection.rows if content.get("add") else rows[:0]
         self.selection.select_rows(np.union1d(kept, rows))
-        query = made.query(first, last)
+        # Labels given here are no column of the cells yet; a condition cannot name them.
+        query = "" if self._is_given_here(made.name) or content.get("add") else made.query(first, last)
         if query:
             self._say(f"The same in Python: w.select(cells.where({query!r}).ids)")

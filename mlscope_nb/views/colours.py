@@ -89,7 +89,8 @@ def categories(values: Iterable[object]) -> tuple[list[str], bool]:
     present = column.dropna()
     if isinstance(column.dtype, pd.CategoricalDtype):
         used = set(present.unique())
-        return [str(c) for c in column.cat.categories if c in used], len(present) < len(column)
+        names = dict.fromkeys(str(c) for c in column.cat.categories if c in used)  # 1 and "1" look the same
+        return list(names), len(present) < len(column)
     return sorted({str(v) for v in present.unique()}, key=_natural), len(present) < len(column)
 
 

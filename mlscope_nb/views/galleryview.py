@@ -38,7 +38,7 @@ class CropView(LinkedView):
         """Begin to show pages; called once the rest of the view is there."""
         self._start = 0
         self._arranged: tuple[tuple[Any, ...], np.ndarray] | None = None
-        self._sort_options = choices(self.cells, self._sortable())
+        self._sort_options = self._every_order()
         self.sort(sort)
         self.observe(lambda _: self._draw_page(), "_room")
 
@@ -108,6 +108,9 @@ class CropView(LinkedView):
         """Columns that the gallery can be sorted by."""
         tables = [self.cells.obs] if self.cells.features is None else [self.cells.obs, self.cells.features]
         return [{"value": str(c), "label": str(c)} for table in tables for c in table.columns]
+
+    def _every_order(self) -> list[dict[str, Any]]:
+        return choices(self.cells, self._sortable())
 
     def _in_order(self) -> np.ndarray:
         rows = self._shown()
@@ -206,6 +209,9 @@ class Gallery(CropView):
 
     def _selection_changed(self, selection: Selection) -> None:
         super()._selection_changed(selection)
+        if self._sort == CENTRE:
+            self._draw_page()
+            return
         rows = np.asarray(self._page["rows"], dtype=int)
         self._page = {**self._page, "chosen": selection.flags[rows].tolist()}
 

@@ -15,6 +15,7 @@ from mlscope_nb._words import count
 from mlscope_nb.cells import Cells
 from mlscope_nb.views._autosave import Autosave, open_log, read_labels, restored
 from mlscope_nb.views._linked import LinkedView
+from mlscope_nb.views._sentences import shortened
 from mlscope_nb.views.selection import Action, Ids
 
 MOST_KEYS = 9
@@ -27,10 +28,14 @@ class Labelling(LinkedView):
     _blind = traitlets.Bool(False).tag(sync=True)
     label: str
 
-    def _open_labels(self, cells: Cells, label: str, autosave: Autosave) -> None:
+    def _open_labels(self, cells: Cells, label: str | None, autosave: Autosave) -> None:
         """Find the labels of an earlier session; called before the view is there."""
-        self.label = label
         self.annotations, self._notes = open_log(cells, autosave)
+        if label is None:
+            # Cells that took over the labels given here (with_obs) are labelled further under the same name.
+            taken = "label" in cells.obs.columns and "label" not in self.annotations.columns
+            label = "my_label" if taken else "label"
+        self.label = label
         self._notes += restored(self.annotations, cells, label)
         self._warning = any(word in note for note in self._notes for word in ("cannot", "could not", "other data"))
         self._known: tuple[int, pd.Series] | None = None
@@ -113,8 +118,9 @@ class Labelling(LinkedView):
 
     def blind(self, on: bool = True) -> Self:
         """Hide plates, classes, names and colours, so that they cannot sway whoever labels; the order is mixed."""
-        self._blind = bool(on)
-        self._blind_changed()
+        if bool(on) != self._blind:
+            self._blind = bool(on)
+            self._blind_changed()
         return self
 
     # --- within ---------------------------------------------------------------------------------------------
@@ -168,7 +174,7 @@ class Labelling(LinkedView):
         except (ValueError, OSError) as error:
             self._say(f"{error}", warning=True)
             return False
-        done = "unlabelled" if text is None else f"labelled “{text}”"
+        done = "unlabelled" if text is None else f"labelled “{shortened(text)}”"
         self._say(f"{count(len(ids), 'cell')} {done}{self._where_saved()}.")
         return True
 

@@ -19,6 +19,7 @@ from mlscope_nb.views import _maps
 from mlscope_nb.views._crops import Crops
 from mlscope_nb.views._inks import inks_of
 from mlscope_nb.views._linked import LinkedView
+from mlscope_nb.views._sentences import shortened
 from mlscope_nb.views._snapshot import snapshot
 from mlscope_nb.views._widget import script
 from mlscope_nb.views.colours import CONTEXT, MISSING, PALETTE, CategoryColours, as_text, is_continuous
@@ -216,7 +217,7 @@ class MapView(LinkedView):
             self._points = points.tobytes()
             self._frame = {
                 "key": self._map,
-                "name": f"{self._name or axes.title} map of {count(len(self.cells), 'cell')}",
+                "name": f"{shortened(self._name or axes.title)} map of {count(len(self.cells), 'cell')}",
                 "x_label": axes.x_label,
                 "y_label": axes.y_label,
                 "nowhere": nowhere,
@@ -261,7 +262,7 @@ class MapView(LinkedView):
     def _column_choices(self) -> list[dict[str, str]]:
         """Columns that can be drawn: numbers, and texts of not too many kinds."""
         obs = self.cells.obs
-        usable = [str(c) for c in obs if is_continuous(obs[c]) or obs[c].nunique() <= MOST_CATEGORIES]
+        usable = [str(c) for c in obs if is_continuous(obs[c]) or _n_kinds(obs[c]) <= MOST_CATEGORIES]
         choices = [{"value": c, "label": c, "group": _OWN} for c in usable if not self._is_given_here(c)]
         features = [] if self.cells.features is None else list(self.cells.features.columns)
         return choices + [{"value": c, "label": c, "group": "features"} for c in features]
@@ -285,8 +286,9 @@ class MapView(LinkedView):
         """What is said about a cell when the mouse rests on it."""
         lines, column = [str(self.cells.ids[row])], self._column()
         if column is not None:
-            value = column.iloc[row]
-            shown = f"{value:.4g}" if is_continuous(column) else as_text(column.iloc[[row]]).iloc[0]
+            shown = as_text(column.iloc[[row]]).iloc[0]
+            if is_continuous(column) and pd.notna(column.iloc[row]):
+                shown = shown if pd.api.types.is_integer_dtype(column) else f"{column.iloc[row]:.4g}"
             lines.append(f"{column.name}: {shown}")
         return [line if len(line) <= 200 else line[:199] + "…" for line in lines]
 
@@ -309,6 +311,14 @@ class MapView(LinkedView):
 
     def _say(self, text: str, *, warning: bool = False) -> None:
         """Show a sentence to the user."""
+
+
+def _n_kinds(column: pd.Series) -> float:
+    """Return how many kinds a column has; endless for lists and the like, which cannot be compared."""
+    try:
+        return column.nunique()
+    except TypeError:
+        return float("inf")
 
 
 def _inside(points: np.ndarray, line: np.ndarray) -> np.ndarray:

@@ -37,6 +37,7 @@ _SCRIPTS = (
 )
 _ACROSS = 32
 _QUALITY = 60
+_LARGEST = float(np.finfo(np.float32).max)
 _TEMPLATE = """<!doctype html>
 <html lang="en">
 <head>
@@ -136,10 +137,12 @@ def _column(column: pd.Series) -> dict[str, Any]:
         "colours": list(sorted_in.colours),
         "edges": list(sorted_in.edges),
     }
+    # Sorted into bins here: the page's shorter numbers could fall on the other side of an edge. 255 is no bin.
+    bins = np.where(sorted_in.code < 0, 255, sorted_in.code).astype(np.uint8)
     if legend["kind"] == "scale":
-        values = column.to_numpy(dtype=np.float32, na_value=np.nan)
-        return {**found, "values": _text(values.tobytes())}
-    return {**found, "values": _text(codes), "bins": _text(sorted_in.code.astype(np.uint8).tobytes())}
+        values = column.to_numpy(dtype=float, na_value=np.nan).clip(-_LARGEST, _LARGEST).astype(np.float32)
+        return {**found, "values": _text(values.tobytes()), "bins": _text(bins.tobytes())}
+    return {**found, "values": _text(codes), "bins": _text(bins.tobytes())}
 
 
 def _thumbnails(crops: Crops, n: int, size: int) -> list[str]:

@@ -19,7 +19,7 @@ from mlscope_nb.views._autosave import Autosave
 from mlscope_nb.views._crops import COLUMNS, Contrast, Crops
 from mlscope_nb.views._given import refuse_other_than_cells
 from mlscope_nb.views._order import ATYPICAL, CENTRE, NAMED, RANDOM, TABLE, TYPICAL
-from mlscope_nb.views._sentences import describe_selection
+from mlscope_nb.views._sentences import describe_selection, shortened
 from mlscope_nb.views._widget import script
 from mlscope_nb.views.besideview import BesideView
 from mlscope_nb.views.galleryview import CropView
@@ -46,7 +46,7 @@ class Workbench(BesideView, MapView, CropView, Labelling):
         colour: str | None,
         *,
         autosave: Autosave,
-        label: str,
+        label: str | None,
         keys: Iterable[str],
         sort: str,
         **options: Any,
@@ -56,6 +56,7 @@ class Workbench(BesideView, MapView, CropView, Labelling):
         self._similar = np.array([], int)
         self._n_seen = len(self.annotations)
         self._start, self._ready = 0, False
+        self._inked: tuple[pd.Series, dict[str, str]] | None = None
         super().__init__(cells, embedding, colour, **options)
         self._open_beside()
         self._remember_labels(keys)
@@ -101,7 +102,8 @@ class Workbench(BesideView, MapView, CropView, Labelling):
         if not 8 <= thumbnail_px <= 96:
             raise ValueError(f"thumbnail_px={thumbnail_px}, expected 8 to 96.")
         every = [c["value"] for c in self._column_choices]
-        wanted = list(columns) if columns is not None else self._first_columns()
+        named = [columns] if isinstance(columns, str) else columns
+        wanted = list(dict.fromkeys(named)) if named is not None else self._first_columns()
         given = [self._labels()] if self._labels().notna().any() and self.label not in wanted else []
         text = page_html(
             title or f"{count(len(self.cells), 'cell')}",
@@ -173,7 +175,9 @@ class Workbench(BesideView, MapView, CropView, Labelling):
 
     def _marks(self, rows: np.ndarray) -> list[str]:
         labels = self._labels()
-        palette = self._palette(labels) or {}
+        if self._inked is None or self._inked[0] is not labels:
+            self._inked = (labels, self._palette(labels) or {})
+        palette = self._inked[1]
         return [palette.get(str(v), "") if isinstance(v, str) or v == v else "" for v in labels.iloc[rows]]
 
     def _names(self, rows: np.ndarray) -> list[str]:
@@ -210,13 +214,13 @@ class Workbench(BesideView, MapView, CropView, Labelling):
     def _tell(self) -> None:
         if not self._ready:
             return
-        chosen = self.selected
-        plain = f"{len(chosen):,} of {count(len(self.cells), 'cell')} selected."
+        rows = self.selection.rows
+        plain = f"{len(rows):,} of {count(len(self.cells), 'cell')} selected."
         self._words = {
-            "title": f"{SHOWN.get(self._map, self._map)} map of {count(len(self.cells), 'cell')}",
+            "title": f"{shortened(SHOWN.get(self._map, self._map))} map of {count(len(self.cells), 'cell')}",
             "state": self._state,
             "busy": self._waiting is not None,
-            "summary": plain if self._blind else describe_selection(self.cells, chosen, self._labels()),
+            "summary": plain if self._blind else describe_selection(self.cells, rows, self._labels()),
             "note": " ".join(self._notes),
             "warning": self._warning,
             "can_undo": self.selection.can_undo,
@@ -265,13 +269,19 @@ class Workbench(BesideView, MapView, CropView, Labelling):
         self._say(f"{done} Run this cell again to see the labels.")
 
     def _blind_changed(self) -> None:
+        seen = (self._colour, self._sort, self._beside)
         if self._blind:
-            self.show(colour=self.label if self._colour == self.label else "")
             named = [RANDOM] if self.cells.features is None else [RANDOM, TYPICAL, ATYPICAL, CENTRE]
             self._sort_options = [{"value": n, "label": NAMED[n]} for n in named]
-            self.sort(RANDOM)
+            # What was said before can name a plate.
+            self._notes, self._warning = [], False
+            self._before_blind = seen
+            self.show(colour=self.label if self._colour == self.label else "").sort(RANDOM)
         else:
-            self._open_gallery(TABLE)
+            colour, sort, beside = self._before_blind
+            self._sort_options = self._every_order()
+            self.show(colour=colour).sort(sort)
+            self._beside = beside
         self.send({"kind": "forget"})
         self._colour_options = self._colour_choices()
         self._tell()
@@ -317,7 +327,8 @@ def explore(
     colour : str, optional
         Column of obs or features; the declared label or batch by default, "" for one colour.
     label : str, optional
-        Name of the column of the labels given here: "label", or "my_label" where the cells have a column "label".
+        Name of the column of the labels given here: "label", or "my_label" where the cells have a column "label"
+        that was not given here.
     colours : mapping, optional
         Category to "#rrggbb".
     channels, channel_colours, contrast
@@ -352,9 +363,7 @@ def explore(
     ['round', nan, 'round']
     """
     refuse_other_than_cells(cells)
-    if label is None:
-        label = "my_label" if "label" in cells.obs.columns else "label"
-    if not str(label).strip():
+    if label is not None and not str(label).strip():
         raise ValueError("The column of the labels has no name. Name it, for example label='phenotype'.")
     if not len(cells):
         raise ValueError("There are no cells to show: 0 rows.")

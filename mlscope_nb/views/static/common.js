@@ -72,6 +72,14 @@ function lost(root, model, signal) {
   look();
 }
 
+// The kernel keeps a view up to date while it is shown somewhere.
+let places = 0;
+function present(model, signal) {
+  const place = `${performance.timeOrigin}-${performance.now()}-${places++}`;
+  model.send({ kind: "opened", place });
+  signal.addEventListener("abort", () => { if (model.comm_live !== false) model.send({ kind: "shut", place }); });
+}
+
 function isDark(node) {
   const parts = getComputedStyle(node).getPropertyValue("color").match(/[\d.]+/g)?.map(Number) ?? [0, 0, 0];
   return parts[0] + parts[1] + parts[2] > 384;

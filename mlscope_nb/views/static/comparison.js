@@ -12,6 +12,7 @@ async function render({ model, el, signal: given }) {
     listen(part, signal, ["_frame"], once(say));
     say();
     makeMap(panel, part, signal);
+    present(part, signal);
   }
   const foot = make("div", "ms-row ms-foot", root), summary = make("div", "ms-summary ms-grow", foot);
   for (const [text, kind] of [["Invert", "invert"], ["Clear", "clear"], ["↶ Undo", "undo"], ["↷ Redo", "redo"]]) {

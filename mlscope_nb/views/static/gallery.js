@@ -62,7 +62,7 @@ function makeGallery(host, model, signal, source = sheetOf(model)) {
     which.hidden = !page.choices;
     if (page.choices) fillSelect(which, page.choices, page.show);
     const orders = model.get("_sort_options") ?? [];
-    order.hidden = orders.length < 2 || !page.total;
+    order.hidden = orders.length < 2 || !page.total || page.show === "similar";
     if (!order.hidden) fillSelect(order, orders, model.get("_sort"));
     more.hidden = !page.similar;
     more.title = "Show the cells that are most like the one you clicked, or like the selection";

@@ -9,6 +9,7 @@ function render({ model, el, signal: given }) {
   say();
   makeMap(make("div", "ms-panel ms-map-panel", root), model, ending.signal);
   lost(root, model, ending.signal);
+  present(model, ending.signal);
   return () => ending.abort();
 }
 

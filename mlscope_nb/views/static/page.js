@@ -35,12 +35,11 @@ class LocalModel {
   // --- columns ---
   column(about) {
     const codes = new Uint8Array(this.n);
-    if (about.legend.kind !== "scale") return { ...about, codes: bytesFrom(about.values), bins: bytesFrom(about.bins) };
-    const values = new Float32Array(bytesFrom(about.values).buffer), bins = new Uint8Array(this.n), { low, high } = about.legend;
-    const last = about.edges.length - 2;
+    const bins = bytesFrom(about.bins);
+    if (about.legend.kind !== "scale") return { ...about, codes: bytesFrom(about.values), bins };
+    const values = new Float32Array(bytesFrom(about.values).buffer), { low, high } = about.legend;
     values.forEach((v, i) => {
-      codes[i] = Number.isFinite(v) ? Math.max(0, Math.min(254, Math.floor(((v - low) / (high - low)) * 254 + 0.5))) : 255;
-      bins[i] = Number.isFinite(v) ? Math.max(0, Math.min(last, upTo(about.edges, v) - 1)) : 255;
+      codes[i] = bins[i] < 255 ? Math.max(0, Math.min(254, Math.floor(((v - low) / (high - low)) * 254 + 0.5))) : 255;
     });
     return { ...about, values, codes, bins };
   }
@@ -159,7 +158,7 @@ class LocalModel {
   on_redo() { if (this.undone.length) { this.done.push(this.bits); this.choose(this.undone.pop(), false); } }
   on_hover({ row }) {
     const column = this.columns.get(this.values._colour), lines = [this.data.ids[row]];
-    if (column) lines.push(`${column.name}: ${column.legend.kind === "scale" ? Number(column.values[row].toPrecision(4)) : column.legend.entries[column.codes[row]].name}`);
+    if (column) lines.push(`${column.name}: ${column.legend.kind === "scale" ? (column.bins[row] < 255 ? Number(column.values[row].toPrecision(4)) : "(none)") : column.legend.entries[column.codes[row]].name}`);
     const address = this.picture(row);
     for (const call of this.heard.get("msg:custom") ?? []) call({ kind: "hover", row, lines, address }, []);
   }
@@ -177,12 +176,6 @@ class LocalModel {
   async decode() {
     this.bitmaps = await Promise.all(this.data.thumbnails.map((text) => createImageBitmap(new Blob([bytesFrom(text)], { type: "image/webp" }))));
   }
-}
-
-function upTo(edges, value) {
-  let n = 0;
-  while (n < edges.length && edges[n] <= value) n++;
-  return n;
 }
 
 async function openPage() {

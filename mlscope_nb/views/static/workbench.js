@@ -23,6 +23,7 @@ function render({ model, el, signal: given }) {
   note.setAttribute("role", "status");
   makeBeside(make("div", "ms-below", root), model, signal);
   lost(root, model, signal);
+  present(model, signal);
 
   function choice(parent, text, changed) {
     const holder = make("label", "ms-choice", parent);
