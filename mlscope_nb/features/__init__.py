@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mlscope_nb.features.aggregation import aggregate
     from mlscope_nb.features.batches import BatchReport, batch_report
+    from mlscope_nb.features.encoder import Encoder, random_encoder
     from mlscope_nb.features.foregrounds import foreground
     from mlscope_nb.features.glossary import describe
     from mlscope_nb.features.measurements import families, measure
@@ -13,10 +14,12 @@ if TYPE_CHECKING:
     from mlscope_nb.features.pixels import PixelNormalizer, normalize_pixels
     from mlscope_nb.features.pretrained import embed_pretrained
     from mlscope_nb.features.selection import select
+    from mlscope_nb.features.selfsupervised import train_selfsupervised
 
 # name -> the module that holds it; loaded when it is asked for
 _NAMES = {
     "BatchReport": "batches",
+    "Encoder": "encoder",
     "Normalizer": "normalization",
     "PixelNormalizer": "pixels",
     "aggregate": "aggregation",
@@ -28,11 +31,14 @@ _NAMES = {
     "measure": "measurements",
     "normalize": "normalization",
     "normalize_pixels": "pixels",
+    "random_encoder": "encoder",
     "select": "selection",
+    "train_selfsupervised": "selfsupervised",
 }
 
 __all__ = [
     "BatchReport",
+    "Encoder",
     "Normalizer",
     "PixelNormalizer",
     "aggregate",
@@ -44,7 +50,9 @@ __all__ = [
     "measure",
     "normalize",
     "normalize_pixels",
+    "random_encoder",
     "select",
+    "train_selfsupervised",
 ]
 
 

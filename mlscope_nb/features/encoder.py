@@ -1,0 +1,233 @@
+"""Encoder: a small network that turns a crop into numbers, with all it takes to use it, save it and train it on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from mlscope_nb import _align
+from mlscope_nb._files import replacing
+from mlscope_nb._words import count, some
+from mlscope_nb.cells import Cells
+from mlscope_nb.features.pretrained import _threads, stretched
+
+FORMAT = "mlscope encoder 1"
+SMALLEST = 16
+State = dict[str, Any]
+
+
+class Network(nn.Module):
+    """Four convolutions, each followed by batch norm; the mean and the largest value of each channel come out.
+
+    Parameters
+    ----------
+    channels : int
+        Channels of the crops.
+    width : int
+        Channels after the first convolution; later ones have 2, 4 and 4 times as many.
+    """
+
+    def __init__(self, channels: int, width: int) -> None:
+        super().__init__()
+        sizes = [channels, width, 2 * width, 4 * width, 4 * width]
+        layers: list[nn.Module] = []
+        for k, (inside, out) in enumerate(pairwise(sizes)):
+            kernel, stride = (5, 2) if k == 0 else (3, 2 if k < 3 else 1)
+            layers += [nn.Conv2d(inside, out, kernel, stride, kernel // 2, bias=False), nn.BatchNorm2d(out)]
+            layers += [nn.ReLU(inplace=True)]
+        self.body = nn.Sequential(*layers).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.dimension = 8 * width
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return (N, 8 × width) for crops (N, C, Y, X) with values around -1 to 1."""
+        found = self.body(images.contiguous(memory_format=torch.channels_last))
+        return torch.cat([found.mean(dim=(2, 3)), found.amax(dim=(2, 3))], dim=1)
+
+
+@dataclass(eq=False)
+class Encoder:
+    """A trained network and what it was trained on.
+
+    Parameters
+    ----------
+    network : Network
+        The network.
+    channels : tuple of str
+        The channels that it expects, in this order.
+    settings : dict
+        How it was trained (method, epochs, seed, width, …).
+    units : tuple of str
+        The units whose cells it has seen.
+    losses : list of float
+        Mean loss of each finished epoch.
+    training : dict
+        What training needs to go on: head and optimiser.
+    interrupted : bool
+        True when training was stopped before all epochs; ``train_selfsupervised(…, resume=encoder)`` goes on.
+    """
+
+    network: Network
+    channels: tuple[str, ...]
+    settings: dict[str, Any]
+    units: tuple[str, ...] = ()
+    losses: list[float] = field(default_factory=list)
+    training: State = field(default_factory=dict, repr=False)
+    interrupted: bool = False
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs were finished."""
+        return len(self.losses)
+
+    def transform(self, cells: Cells, *, batch_size: int = 256) -> pd.DataFrame:
+        """Return the numbers of each cell, (N, P).
+
+        Raises
+        ------
+        ValueError
+            No images, or other channels than the encoder was trained on.
+        """
+        check_images(cells)
+        if cells.channels != self.channels:
+            raise ValueError(f"The channels are {cells.channels}, expected {self.channels}, in this order.")
+        device = next(self.network.parameters()).device
+        self.network.eval()
+        parts = []
+        with _threads(), torch.inference_mode():
+            for batch in cells.batches(batch_size):
+                parts.append(self.network(unpacked(torch.from_numpy(packed(batch.images)).to(device))).cpu().numpy())
+        values = np.concatenate(parts) if parts else np.empty((0, self.network.dimension), np.float32)
+        word = "SelfSupervised" if self.epochs else "RandomEncoder"
+        names = [f"Cells_{word}_all_{i:04d}" for i in range(values.shape[1])]
+        table = pd.DataFrame(values, index=cells.ids, columns=names)
+        seen = len(set(cells.units) & set(self.units)) if cells.design.unit else 0
+        table.attrs["history"] = [
+            _align.step("encode", **self.settings, epochs_done=self.epochs, n_units_seen_in_training=seen)
+        ]
+        return table
+
+    def unseen(self, cells: Cells) -> pd.Series:
+        """Return True for cells whose unit took no part in training."""
+        return ~cells.units.isin(self.units).rename("unseen")
+
+    def save(self, path: str | Path) -> Path:
+        """Write the encoder to one file (weights and plain values, nothing that runs), whole or not at all."""
+        content = {
+            "format": FORMAT,
+            "network": self.network.state_dict(),
+            "channels": list(self.channels),
+            "settings": self.settings,
+            "units": list(self.units),
+            "losses": self.losses,
+            "training": self.training,
+            "interrupted": self.interrupted,
+        }
+        with replacing(path) as part:
+            torch.save(content, part)
+        return Path(path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Encoder:
+        """Read an encoder written by `save`; nothing in the file is run.
+
+        Raises
+        ------
+        FileNotFoundError
+            There is no such file.
+        ValueError
+            It is damaged, or not an encoder.
+        """
+        file = Path(path)
+        if not file.is_file():
+            raise FileNotFoundError(f"There is no file '{file}'. Encoders are written with encoder.save('file.pt').")
+        try:
+            found = torch.load(file, map_location="cpu", weights_only=True)
+            if not isinstance(found, dict) or found.get("format") != FORMAT:
+                raise ValueError("it was not written by Encoder.save of this version")
+            network = Network(len(found["channels"]), int(found["settings"]["width"]))
+            network.load_state_dict(found["network"])
+        except (
+            RuntimeError,
+            ValueError,
+            EOFError,
+            OSError,
+            KeyError,
+            torch.serialization.pickle.UnpicklingError,
+        ) as error:
+            raise ValueError(f"'{file}' could not be read as an encoder: {error}") from error
+        names = ("settings", "losses", "training", "interrupted")
+        return cls(network, tuple(found["channels"]), units=tuple(found["units"]), **{k: found[k] for k in names})
+
+    def __str__(self) -> str:
+        state = f"{count(self.epochs, 'epoch')} of {self.settings.get('epochs', 0)}" if self.epochs else "not trained"
+        last = f", loss {self.losses[-1]:.3f}" if self.losses else ""
+        seen = f"cells of {count(len(self.units), 'unit')} seen" if self.units else "no unit seen"
+        return f"Encoder of {some(self.channels)}: {state}{last}, {seen}"
+
+
+def random_encoder(channels: Sequence[str], *, width: int = 32, seed: int = 0) -> Encoder:
+    """Return the same network before any training: the control for what training brings.
+
+    Examples
+    --------
+    >>> print(random_encoder(["DNA"]))
+    Encoder of 'DNA': not trained, no unit seen
+    """
+    return Encoder(new_network(len(channels), width, seed), tuple(channels), {"width": width, "seed": seed})
+
+
+def new_network(channels: int, width: int, seed: int) -> Network:
+    """Return a network with weights drawn from the seed (He et al. 2015), other random numbers left alone."""
+    with torch.random.fork_rng(devices=[]):
+        network = Network(channels, width)
+    made = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for layer in network.modules():
+            if isinstance(layer, nn.Conv2d):
+                fan = layer.in_channels * layer.kernel_size[0] * layer.kernel_size[1]
+                layer.weight.copy_(torch.randn(layer.weight.shape, generator=made) * math.sqrt(2 / fan))
+    return network
+
+
+def packed(pixels: NDArray[np.generic]) -> NDArray[np.uint8]:
+    """Return crops with each channel stretched to its own ends, in 8 bit: a quarter of the memory."""
+    return np.round((stretched(pixels) + 1) * 127.5).astype(np.uint8)
+
+
+def unpacked(images: Tensor) -> Tensor:
+    """Return 8-bit crops as floats from -1 to 1."""
+    return images.float().div_(127.5).sub_(1)
+
+
+def check_images(cells: Cells) -> None:
+    """Raise when there are no images, or they are too small for the network."""
+    if cells.images is None:
+        raise ValueError("These cells have no images, only tables. Read them with images to use this function.")
+    if min(cells.images.shape[2:]) < SMALLEST:
+        raise ValueError(
+            f"The crops are {cells.images.shape[2:]} pixels, expected at least {SMALLEST} along each side."
+        )
+
+
+def whole_units(cells: Cells, ids: Iterable[str]) -> Cells:
+    """Return the cells with these ids; a unit that would be cut in two is refused."""
+    chosen = cells.subset(list(ids))
+    inside = cells.ids.isin(chosen.ids)
+    units = cells.units.to_numpy()
+    cut = sorted(set(units[inside]) & set(units[~inside]))
+    if cut:
+        raise ValueError(
+            f"{count(len(cut), 'unit')} with some cells in training and some not: {some(cut)}. The network would have "
+            "seen the units that are held out. Split by units: ms.study.split(cells)."
+        )
+    return chosen
