@@ -27,8 +27,10 @@ class Hulls:
         self._present: NDArray[np.bool_] = np.asarray(mask.any(2))
         left = mask.argmax(2)
         right = mask.shape[2] - 1 - mask[:, :, ::-1].argmax(2)
-        self._right = _outer(right, self._present)
-        mirrored = _outer(-left, self._present)
+        both = _outer(np.concatenate([right, -left]), np.concatenate([self._present, self._present]))
+        self._right, mirrored = (
+            Chain(*(part[half] for part in both)) for half in (slice(len(mask)), slice(len(mask), None))
+        )
         self._left = Chain(mirrored.y, -mirrored.x, mirrored.n)
 
     def __len__(self) -> int:

@@ -50,8 +50,8 @@ def _moments(regions: Regions, value: Floats) -> dict[str, Floats]:
     mean = total / known
     variance = regions.total((value - mean[regions.cell]) ** 2) / known
     weight = _nonzero(total)
-    dy = regions.total(y * value) / weight - regions.total(y) / known
-    dx = regions.total(x * value) / weight - regions.total(x) / known
+    middle_y, middle_x = regions.middle
+    dy, dx = regions.total(y * value) / weight - middle_y, regions.total(x * value) / weight - middle_x
     return {
         "IntegratedIntensity": np.where(regions.size > 0, total, np.nan),
         "MeanIntensity": mean,

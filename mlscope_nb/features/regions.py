@@ -76,25 +76,23 @@ class Regions:
         return Hulls(self.mask)
 
     @cached_property
-    def to_background(self) -> Floats:
-        """Distance from each pixel to the nearest pixel outside its mask, within the crop if there is one."""
-        distance = np.sqrt(squared_to_outside(self.mask, self.pixels, border=False))
-        return self._with_border(distance, self.size == self.mask[0].size) if len(self) else distance
-
-    @cached_property
     def to_outside(self) -> Floats:
         """Distance from each pixel to the nearest pixel outside its mask, where beyond the crop is outside."""
-        edges = [self.mask[:, [0, -1]], self.mask[:, :, [0, -1]]]
-        return self._with_border(self.to_background, np.any([np.any(e, axis=(1, 2)) for e in edges], axis=0))
+        return np.sqrt(squared_to_outside(self.mask, self.pixels, border=True))
 
-    def _with_border(self, distance: Floats, cells: NDArray[np.bool_]) -> Floats:
-        """Return distances with those of some cells measured anew, where beyond the crop is outside."""
-        if not cells.any():
-            return distance
-        cut = self.mask[cells]
+    @cached_property
+    def to_background(self) -> Floats:
+        """Distance from each pixel to the nearest pixel outside its mask, within the crop if there is one."""
+        edges = [self.mask[:, [0, -1]], self.mask[:, :, [0, -1]]]
+        clipped = np.any([np.any(edge, axis=(1, 2)) for edge in edges], axis=0)
+        clipped &= self.size < self.mask[0].size
+        if not clipped.any():
+            return self.to_outside
+        # only where the mask meets the edge of the crop can the nearest pixel be beyond it
+        cut = self.mask[clipped]
         cell, y, x = np.nonzero(cut)
-        result = distance.copy()
-        result[cells[self.cell]] = np.sqrt(squared_to_outside(cut, (cell, y, x), border=True))
+        result = self.to_outside.copy()
+        result[clipped[self.cell]] = np.sqrt(squared_to_outside(cut, (cell, y, x), border=False))
         return result
 
     @cached_property
@@ -133,6 +131,16 @@ class Regions:
             result[full] = hits[np.searchsorted(hits, begin)]
         return result
 
-    def total(self, weights: NDArray[np.generic] | None = None) -> Floats:
+    def total(self, weights: NDArray[Any]) -> Floats:
         """Return the sum of a value per pixel in each cell."""
-        return np.bincount(self.cell, weights, len(self)).astype(np.float64)
+        result = np.zeros(len(self))
+        full = self.size > 0
+        if full.any():
+            result[full] = np.add.reduceat(weights.astype(np.float64, copy=False), self.start[full])
+        return result
+
+    @cached_property
+    def middle(self) -> tuple[Floats, Floats]:
+        """Row and column of the centre of each mask."""
+        _, y, x = self.pixels
+        return self.total(y) / self.known, self.total(x) / self.known

@@ -45,12 +45,12 @@ def shape(regions: Regions) -> dict[str, Floats]:
 def centres(regions: Regions) -> dict[str, Floats]:
     """Find centre and bounding box of each mask, in pixels from the crop's upper left corner."""
     mask, known = regions.mask, regions.known
-    _, y, x = regions.pixels
+    middle_y, middle_x = regions.middle
     rows, columns = np.asarray(mask.any(2)), np.asarray(mask.any(1))
     empty = known / known
     return {
-        "Center_X": regions.total(x) / known,
-        "Center_Y": regions.total(y) / known,
+        "Center_X": middle_x,
+        "Center_Y": middle_y,
         "BoundingBoxMinimum_X": columns.argmax(1) * empty,
         "BoundingBoxMaximum_X": (mask.shape[2] - columns[:, ::-1].argmax(1)) * empty,
         "BoundingBoxMinimum_Y": rows.argmax(1) * empty,
@@ -117,12 +117,13 @@ def _topology(regions: Regions) -> dict[str, Floats]:
     """
     padded = np.pad(regions.mask, ((0, 0), (1, 1), (1, 1))).view(np.uint8)
     kind = padded[:, 1:, 1:] + 4 * padded[:, 1:, :-1] + 2 * padded[:, :-1, 1:] + 8 * padded[:, :-1, :-1]
-    cell, y, x = np.nonzero(kind)
+    # windows of one kind alone, all outside or all inside, weigh nothing
+    cell, y, x = np.nonzero((kind != 0) & (kind != 15))
     windows = np.bincount(cell * 16 + kind[cell, y, x], minlength=16 * len(padded)).reshape(-1, 16)
     full = regions.size > 0
     return {
         "EulerNumber": np.where(full, windows @ _EULER, np.nan),
-        "FilledArea": np.where(full, _filled(padded), np.nan),
+        "FilledArea": np.where(full, _filled(regions.mask), np.nan),
         "PerimeterCrofton": np.where(full, (windows * _CROFTON).sum(1), np.nan),
     }
 
@@ -141,13 +142,23 @@ def _window_weights() -> tuple[Floats, Floats]:
 _EULER, _CROFTON = _window_weights()
 
 
-def _filled(padded: NDArray[np.uint8]) -> Floats:
+def _filled(mask: NDArray[np.bool_]) -> Floats:
     """Count the pixels from which no way through the background (8 neighbours) leads out of the crop."""
-    within_a_cell = np.zeros((3, 3, 3), bool)
-    within_a_cell[1] = True
-    background, found = ndimage.label(padded == 0, within_a_cell)
-    area = np.prod(padded.shape[1:]) - np.bincount(background.ravel(), minlength=found + 1)[background[:, 0, 0]]
-    return area.astype(np.float64)
+    area = mask.sum((1, 2)).astype(np.float64)
+    between = ~mask
+    for axis in (1, 2):
+        between &= np.logical_or.accumulate(mask, axis)
+        between &= np.flip(np.logical_or.accumulate(np.flip(mask, axis), axis), axis)
+    # only background with the mask on all four sides can be a hole
+    cells = np.flatnonzero(between.any((1, 2)))
+    if len(cells):
+        padded = np.pad(mask[cells], ((0, 0), (1, 1), (1, 1)))
+        within_a_cell = np.zeros((3, 3, 3), bool)
+        within_a_cell[1] = True
+        background, found = ndimage.label(~padded, within_a_cell)
+        outside = np.bincount(background.ravel(), minlength=found + 1)[background[:, 0, 0]]
+        area[cells] = np.prod(padded.shape[1:]) - outside
+    return area
 
 
 def _axes(yy: Floats, xx: Floats, yx: Floats) -> tuple[Floats, Floats]:
