@@ -14,6 +14,7 @@ from mlscope_nb.views.mapview import MapView
 
 Tab = Literal["distribution", "differences", "sources", ""]
 TABS = ("distribution", "differences", "sources", "")
+_MOST_LETTERS = 200
 
 
 class BesideView(MapView):
@@ -82,5 +83,5 @@ class BesideView(MapView):
         self.selection.select_rows(np.union1d(kept, rows))
         # Labels given here are no column of the cells yet; a condition cannot name them.
         query = "" if self._is_given_here(made.name) or content.get("add") else made.query(first, last)
-        if query:
+        if 0 < len(query) <= _MOST_LETTERS:
             self._say(f"The same in Python: w.select(cells.where({query!r}).ids)")

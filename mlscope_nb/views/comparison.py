@@ -122,7 +122,7 @@ def compare(
     _refuse_other_cells(a, other)
     shared = selection_of(a)
     first = colour if colour is not None else next(iter([*(a.design.batch or ()), *_label(a)]), "")
-    settled = dict(colours or {}) | _settled(a, first)
+    settled = _settled(a, first, colours or {})
     names = names or _titles(ways, b is None)
     left, right = (
         MapView(c, way, first, colours=settled, seed=seed, name=name, selection=shared, _map_height=340)
@@ -145,12 +145,10 @@ def _label(cells: Cells) -> tuple[str, ...]:
     return () if cells.design.label is None else (cells.design.label,)
 
 
-def _settled(cells: Cells, colour: str) -> dict[str, str]:
-    """Give categories one colour on both maps."""
-    if not colour:
-        return {}
-    column = column_of(cells, colour)
-    return {} if is_continuous(column) else category_colours(column)
+def _settled(cells: Cells, colour: str, given: Mapping[str, str]) -> dict[str, str]:
+    """Give categories one colour on both maps; those that were asked for first."""
+    column = column_of(cells, colour) if colour else None
+    return dict(given) if column is None or is_continuous(column) else {**category_colours(column, given), **given}
 
 
 def _titles(ways: list[Any], one_set: bool) -> tuple[str, str]:

@@ -10,6 +10,8 @@ function make(tag, name, parent, text) {
 // Keys pressed in a view are the view's: JupyterLab would otherwise cut (x) or delete (d d) the cell around it.
 function ownKeys(root) {
   root.dataset.lmSuppressShortcuts = "true";
+  // Notebook 7 sees a key before the view does and asks the element that has the focus first.
+  root.addEventListener("focusin", (event) => { event.target.dataset.lmSuppressShortcuts = "true"; });
   root.tabIndex = -1;
   root.addEventListener("keydown", (event) => event.stopPropagation());
   root.addEventListener("pointerdown", (event) => {
