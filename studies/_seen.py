@@ -62,20 +62,21 @@ class Seen:
     def background(self) -> Floats:
         """Grey values (N, C) far from all cells, above the offset of the camera."""
         far = np.where(self.away > 7, 1.0, np.nan)[:, None]
-        return np.nanmean(self.cells.images * far, (2, 3)) - OFFSET
+        return (np.nanmean(self.cells.images * far, (2, 3)) - OFFSET).astype(np.float32)
 
     @cached_property
     def light(self) -> Floats:
         """Grey values (N, C, Y, X) above the background."""
-        return self.cells.images - OFFSET - self.background[:, :, None, None]
+        return self.cells.images.astype(np.float32) - np.float32(OFFSET) - self.background[:, :, None, None]
 
     def mean(self, channel: int, where: Floats) -> Floats:
         return (self.light[:, channel] * where).sum((1, 2)) / np.maximum(where.sum((1, 2)), 1)
 
     @cached_property
     def dna(self) -> Floats:
-        """Light of the nucleus, the uneven illumination of each plate taken out with the help of the background."""
-        return self.mean(0, self.nucleus) / self.lit
+        """Light inside the nucleus, where the lens takes nothing away, the uneven illumination taken out."""
+        core = np.stack([ndimage.binary_erosion(mask, iterations=3) for mask in self.nucleus])
+        return np.where(core.any((1, 2)), self.mean(0, core), np.nan) / self.lit
 
     @cached_property
     def haze(self) -> Floats:
@@ -207,20 +208,28 @@ class Seen:
         """How much more alike than unrelated cells the best of the same well is, and the best of another well.
 
         In units of how much cells of other wells differ in likeness to the same cell, so that size, blur, brightness
-        and noise, which make all cells more alike or less, cancel. Copies elsewhere stand out from the next but one.
+        and noise, which make all cells more alike or less, cancel; within a well by the cells of its own plate, which
+        share its size. Copies elsewhere stand out from the next but one.
         """
-        well = self.cells.units.to_numpy()
-        same = well[:, None] == well[None, :]
-        others = np.sort(np.where(same, -np.inf, self.alike), 1)
-        n_same, n = same.sum(1), len(same)
+        well, plate = (np.asarray(k) for k in (self.cells.units, self.obs["plate"]))
+        same, near = well[:, None] == well[None, :], plate[:, None] == plate[None, :]
+        within = np.where(same & ~np.eye(len(same), dtype=bool), self.alike, -np.inf).max(1)
+        middle, spread, _ = _usual(self.alike, near & ~same)
+        _, far_spread, gap = _usual(self.alike, ~same)
+        return (within - middle) / spread, gap / far_spread
 
-        def at(share: float) -> Floats:
-            place = n_same + (share * (n - n_same - 1)).astype(int)
-            return np.take_along_axis(others, place[:, None], 1)[:, 0]
 
-        middle, spread = at(0.5), np.maximum(at(0.84) - at(0.5), 1e-9)
-        within = np.where(same & ~np.eye(n, dtype=bool), self.alike, -np.inf).max(1)
-        return (within - middle) / spread, (others[:, -1] - others[:, -3]) / spread
+def _usual(alike: Floats, among: Floats) -> tuple[Floats, Floats, Floats]:
+    """Median of each row among some columns, its distance to the 84th percentile, and the lead of the largest."""
+    ordered = np.sort(np.where(among, alike, -np.inf), 1)
+    n = among.sum(1)
+
+    def at(share: float) -> Floats:
+        place = len(alike) - n + (share * (n - 1)).astype(int)
+        return np.take_along_axis(ordered, place[:, None], 1)[:, 0]
+
+    middle = at(0.5)
+    return middle, np.maximum(at(0.84) - middle, 1e-9), ordered[:, -1] - ordered[:, -3]
 
 
 def _correlations(light: Floats, inside: Floats) -> Floats:
