@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -33,17 +34,14 @@ class Augmentation:
 
     def __call__(self, images: Tensor, made: torch.Generator) -> Tensor:
         """Return one view of each crop (N, C, Y, X), with random numbers from `made`."""
-        moved = _shifted(_turned(images, made), self.shift_px, made)
+        moved = _moved(images, self.shift_px, made)
         shape = (*moved.shape[:2], 1, 1)
         device = moved.device
-
-        def normal(size: tuple[int, ...]) -> Tensor:
-            return torch.randn(size, generator=made).to(device)
-
-        moved = moved * torch.exp(self.gain * normal(shape)) + self.offset * normal(shape)
-        moved = self._blurred(moved, made)
-        level = self.noise * torch.rand(shape, generator=made).to(device)
-        return moved + level * normal(tuple(moved.shape))
+        gain = torch.exp(self.gain * torch.randn(shape, generator=made)).to(device)
+        offset = (self.offset * torch.randn(shape, generator=made)).to(device)
+        moved = self._blurred(moved.mul_(gain).add_(offset), made)
+        level = (self.noise * torch.rand(shape, generator=made)).to(device)
+        return moved.addcmul_(level, _noise(tuple(moved.shape), made).to(device))
 
     def _blurred(self, images: Tensor, made: torch.Generator) -> Tensor:
         chosen = torch.rand(len(images), generator=made) < self.blur
@@ -57,34 +55,37 @@ class Augmentation:
         part = F.pad(images[chosen.to(images.device)], (1, 1, 1, 1), mode="replicate")
         part = F.conv2d(part, kernel.view(1, 1, 3, 1).expand(channels, 1, 3, 1), groups=channels)
         part = F.conv2d(part, kernel.view(1, 1, 1, 3).expand(channels, 1, 1, 3), groups=channels)
-        result = images.clone()
-        result[chosen.to(images.device)] = part
-        return result
-
-
-def _turned(images: Tensor, made: torch.Generator) -> Tensor:
-    """Return each crop turned by a multiple of 90° and perhaps mirrored."""
-    way = torch.randint(0, 8, (len(images),), generator=made)
-    if images.shape[-1] != images.shape[-2]:
-        way = way // 4 * 4 + way % 2 * 2
-    result = torch.empty_like(images)
-    for k in range(8):
-        rows = (way == k).to(images.device)
-        if not rows.any():
-            continue
-        part = torch.rot90(images[rows], k % 4, (2, 3))
-        result[rows] = part.flip(3) if k >= 4 else part
-    return result
-
-
-def _shifted(images: Tensor, most: int, made: torch.Generator) -> Tensor:
-    if most == 0:
+        images[chosen.to(images.device)] = part
         return images
+
+
+def _moved(images: Tensor, most: int, made: torch.Generator) -> Tensor:
+    """Return each crop turned by a multiple of 90°, perhaps mirrored, and shifted; the rim is mirrored."""
     n, channels, height, width = images.shape
-    padded = F.pad(images, (most, most, most, most), mode="reflect")
-    start = torch.randint(0, 2 * most + 1, (2, n), generator=made).to(images.device)
-    rows = start[0][:, None] + torch.arange(height, device=images.device)
-    columns = start[1][:, None] + torch.arange(width, device=images.device)
-    cells = torch.arange(n, device=images.device)[:, None, None, None]
-    layers = torch.arange(channels, device=images.device)[None, :, None, None]
-    return padded[cells, layers, rows[:, None, :, None], columns[:, None, None, :]]
+    device = images.device
+    rows, columns = (_places(n, size, most, made).to(device) for size in (height, width))
+    cells = torch.arange(n, device=device)[:, None, None, None]
+    layers = torch.arange(channels, device=device)[None, :, None, None]
+    moved = images[cells, layers, rows[:, None, :, None], columns[:, None, None, :]]
+    if height == width:
+        # Mirrored along either axis and, for half of them, along the diagonal: all eight ways to lay a square.
+        swapped = (torch.rand(n, generator=made) < 0.5).to(device)
+        moved[swapped] = moved[swapped].transpose(2, 3)
+    return moved
+
+
+def _places(n: int, size: int, most: int, made: torch.Generator) -> Tensor:
+    """Return which row (or column) each row of the view shows, (n, size): shifted, mirrored at the rim and in all."""
+    most = min(most, size - 1)
+    start = torch.randint(-most, most + 1, (n, 1), generator=made)
+    place = (start + torch.arange(size)).abs()
+    place = torch.where(place >= size, 2 * (size - 1) - place, place)
+    return torch.where(torch.rand((n, 1), generator=made) < 0.5, place.flip(1), place)
+
+
+def _noise(shape: tuple[int, ...], made: torch.Generator) -> Tensor:
+    """Return normal noise; crops share one long strip of it at places of their own, for it is slow to draw."""
+    size = math.prod(shape[1:])
+    strip = torch.randn(8 * size, generator=made)
+    start = torch.randint(0, 7 * size, (shape[0],), generator=made)
+    return torch.stack([strip[k : k + size] for k in start.tolist()]).view(shape)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -27,23 +26,24 @@ State = dict[str, Any]
 
 
 class Network(nn.Module):
-    """Four convolutions, each followed by batch norm; the mean and the largest value of each channel come out.
+    """Three convolutions, each followed by batch norm; the mean and the largest value of each channel come out.
+
+    The first one looks at 8 × 8 pixels in steps of 4, which costs a quarter of what small steps do.
 
     Parameters
     ----------
     channels : int
         Channels of the crops.
     width : int
-        Channels after the first convolution; later ones have 2, 4 and 4 times as many.
+        Half the channels after the first convolution; after the others they are twice as many.
     """
 
     def __init__(self, channels: int, width: int) -> None:
         super().__init__()
-        sizes = [channels, width, 2 * width, 4 * width, 4 * width]
+        shapes = [(channels, 2 * width, 8, 4, 2), (2 * width, 4 * width, 3, 2, 1), (4 * width, 4 * width, 3, 1, 1)]
         layers: list[nn.Module] = []
-        for k, (inside, out) in enumerate(pairwise(sizes)):
-            kernel, stride = (5, 2) if k == 0 else (3, 2 if k < 3 else 1)
-            layers += [nn.Conv2d(inside, out, kernel, stride, kernel // 2, bias=False), nn.BatchNorm2d(out)]
+        for inside, out, kernel, stride, rim in shapes:
+            layers += [nn.Conv2d(inside, out, kernel, stride, rim, bias=False), nn.BatchNorm2d(out)]
             layers += [nn.ReLU(inplace=True)]
         self.body = nn.Sequential(*layers).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.dimension = 8 * width

@@ -1,0 +1,84 @@
+"""What normalisation does to plate and biology on simulated plates, and whether embeddings add to classical features.
+
+Plate: balanced accuracy of the plate from control wells that took no part in fitting, minus its permuted null, before
+and after. Probe: a logistic regression leaving plates out, for classical, pretrained and both together.
+
+.venv/bin/python studies/features_batches.py [n_seeds] [wells_per_plate] [cells_per_well]
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from mlscope_nb import Cells  # noqa: E402
+from mlscope_nb.datasets import simulate  # noqa: E402
+from mlscope_nb.features import (  # noqa: E402
+    Normalizer,
+    batch_report,
+    embed_pretrained,
+    measure,
+    normalize,
+    select,
+)
+from mlscope_nb.features.batch_figures import LABEL, MIXING, PROBE, REPLICATES  # noqa: E402
+from mlscope_nb.study.intervals import t_interval  # noqa: E402
+from studies._features import probe  # noqa: E402
+from studies._record import record  # noqa: E402
+
+METHODS = ("standardize", "robust", "rank", "sphering", "tvn", "combat")
+N_PLATES = 6
+
+
+def of_seed(seed: int, wells: int, cells_per_well: int) -> dict[str, float]:
+    """Return all figures of one simulated study."""
+    cells, _ = simulate(N_PLATES, wells, cells_per_well, seed=seed)
+    classical = select(cells.with_features(measure(cells)))
+    deep, random = (embed_pretrained(cells, weights=w, cache=False) for w in ("pretrained", "random"))
+    row = reports(classical, seed)
+    both = pd.concat([classical.features, deep], axis=1)
+    tables = {"classical": classical.features, "pretrained": deep, "random twin": random, "both": both}
+    for name, table in tables.items():
+        row[f"probe {name}"] = probe(normalize(cells.with_features(table)))
+    row["gain of both"] = row["probe both"] - max(row["probe classical"], row["probe pretrained"])
+    return row
+
+
+def reports(classical: Cells, seed: int) -> dict[str, float]:
+    row: dict[str, float] = {}
+    for method in METHODS:
+        table = batch_report(classical, Normalizer(method), seed=seed).table
+        null = table.loc[PROBE, "null"]
+        row["plate before"] = table.loc[PROBE, "before"] - null
+        row[f"plate after {method}"] = table.loc[PROBE, "after"] - null
+        for name, figure in (("iLISI", MIXING), ("mAP", REPLICATES), ("label", LABEL)):
+            row[f"{name} before"] = table.loc[figure, "before"]
+            row[f"{name} after {method}"] = table.loc[figure, "after"]
+    return row
+
+
+def main(n_seeds: int = 10, wells: int = 16, cells_per_well: int = 40) -> None:
+    rows = []
+    for seed in range(n_seeds):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            rows.append(of_seed(seed, wells, cells_per_well))
+        print(seed, {k: round(v, 3) for k, v in rows[-1].items()}, flush=True)
+    what = f"{N_PLATES} plates × {wells} wells × {cells_per_well} cells, default doses, mean over seeds"
+    figures: dict[str, object] = {"what": what, "seeds": n_seeds}
+    for name, values in pd.DataFrame(rows).items():
+        interval = t_interval(np.asarray(values))
+        ends = [interval.low, interval.high] if interval.known else "too few seeds"
+        figures[str(name)] = {"mean": interval.estimate, "95 % interval": ends}
+    record("features_batches", figures)
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))
