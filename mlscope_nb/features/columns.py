@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from mlscope_nb.features.correlation import correlation
-from mlscope_nb.features.granularity import granularity
+from mlscope_nb.features.granularity import Openings, granularity
 from mlscope_nb.features.intensity import intensity, places
 from mlscope_nb.features.moments import moments
 from mlscope_nb.features.radial import radial
@@ -51,30 +48,30 @@ class Options(NamedTuple):
     full_scale: float
 
 
-def measure_region(images: NDArray[np.generic], regions: Regions, options: Options) -> Iterator[tuple[str, Floats]]:
+def measure_region(openings: Openings, regions: Regions, options: Options) -> Iterator[tuple[str, Floats]]:
     """Measure one part of each cell: names without the part's, and one value per cell."""
     for family in options.families:
         if family in OF_THE_MASK:
             yield from ((f"AreaShape_{name}", value) for name, value in OF_THE_MASK[family](regions).items())
         elif family == "correlation":
-            found = correlation(images, regions, options.channels)
+            found = correlation(openings.images, regions, options.channels)
             yield from ((f"Correlation_{name}", value) for name, value in found)
         elif family in CATEGORIES:
             if family == "location":
                 yield from ((f"AreaShape_{name}", value) for name, value in centres(regions).items())
-            per_channel = _per_channel(family, images, regions, options)
+            per_channel = _per_channel(family, openings, regions, options)
             for channel, values in zip(options.channels, per_channel, strict=True):
                 yield from ((_name(CATEGORIES[family], key, channel), value) for key, value in values.items())
 
 
-def _per_channel(
-    family: Family, images: NDArray[np.generic], regions: Regions, options: Options
-) -> Iterator[dict[str, Floats]]:
+def _per_channel(family: Family, openings: Openings, regions: Regions, options: Options) -> Iterator[dict[str, Floats]]:
+    images = openings.images
+    if family == "granularity":
+        return granularity(openings, regions)
     if family == "texture":
         return texture(images, regions, full_scale=options.full_scale, scales=options.texture_scales)
     simple = {
         "intensity": intensity,
-        "granularity": granularity,
         "radial": radial,
         "radial_zernike": radial_zernike,
         "location": places,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +16,31 @@ STEPS = 16
 SMALLER, RADIUS = 0.25, 10
 
 
-def granularity(images: NDArray[np.generic], regions: Regions) -> Iterator[dict[str, Floats]]:
+class Openings:
+    """The pictures of a batch with ever larger grains taken away, made once for all parts of the cells."""
+
+    def __init__(self, images: NDArray[np.generic]) -> None:
+        self.images = images
+        self.size = images.shape[2:]
+        self.small = tuple(int(side * SMALLER) for side in self.size)
+
+    @cached_property
+    def steps(self) -> list[list[Floats]]:
+        """For each channel the 16 opened pictures (N, Y, X), at a quarter of the size."""
+        return [list(_opened(self._picture(c))) for c in range(self.images.shape[1])]
+
+    def _picture(self, channel: int) -> Floats:
+        pixels = self.images[:, channel].astype(np.float64)
+        return _without_background(_shrunk(pixels, self.small), self.small)
+
+
+def granularity(openings: Openings, regions: Regions) -> Iterator[dict[str, Floats]]:
     """Measure for each channel what share of the brightness (percent) is lost in each of 16 steps.
 
     In each step bright grains one pixel (of the picture at a quarter of its size) larger are taken away. As in
     CellProfiler, the picture around the cell takes part; only the loss within the mask is counted.
     """
-    size = images.shape[2:]
-    small = tuple(int(side * SMALLER) for side in size)
+    images, size, small = openings.images, openings.size, openings.small
     if min(small) < 2:
         nothing = np.full(len(regions), np.nan)
         yield from ({f"{step}": nothing for step in range(1, STEPS + 1)} for _ in range(images.shape[1]))
@@ -30,24 +48,25 @@ def granularity(images: NDArray[np.generic], regions: Regions) -> Iterator[dict[
     rows, columns = (_between(full, few, (few - 1) / (full - 1)) for full, few in zip(size, small, strict=True))
     # what each pixel of the small picture weighs in the mean of the mask, once the picture is enlarged again
     weight = rows.T @ (regions.mask.astype(np.float64) @ columns) / regions.known[:, None, None]
-    for c in range(images.shape[1]):
-        pixels = images[:, c].astype(np.float64)
-        mean = np.where(regions.mask, pixels, 0).sum((1, 2)) / regions.known
-        yield _spectrum(_without_background(_shrunk(pixels, small), small), weight, mean)
+    cell, y, x = regions.pixels
+    for c, opened in enumerate(openings.steps):
+        mean = regions.total(images[cell, c, y, x]) / regions.known
+        yield _spectrum(opened, weight, mean)
 
 
-def _spectrum(picture: Floats, weight: Floats, mean: Floats) -> dict[str, Floats]:
+def _spectrum(opened: list[Floats], weight: Floats, mean: Floats) -> dict[str, Floats]:
     whole = np.where(mean > 0, mean, np.nan)
+    kept = [mean, *((picture * weight).sum((1, 2)) for picture in opened)]
+    return {f"{k + 1}": (kept[k] - kept[k + 1]) * 100 / whole for k in range(STEPS)}
+
+
+def _opened(picture: Floats) -> Iterator[Floats]:
     # cells last, so that a row of pixels of all cells is one run of memory
     limit = np.ascontiguousarray(picture.transpose(1, 2, 0))
-    eroded, before, found = limit, mean, {}
-    for step in range(1, STEPS + 1):
+    eroded = limit
+    for _ in range(STEPS):
         eroded = _eroded(eroded)
-        opened = np.ascontiguousarray(_rebuilt(eroded, limit).transpose(2, 0, 1))
-        now = (opened * weight).sum((1, 2))
-        found[f"{step}"] = (before - now) * 100 / whole
-        before = now
-    return found
+        yield np.ascontiguousarray(_rebuilt(eroded, limit).transpose(2, 0, 1))
 
 
 def _eroded(picture: Floats) -> Floats:

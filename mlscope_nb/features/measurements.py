@@ -12,6 +12,7 @@ from mlscope_nb._words import count, some
 from mlscope_nb.cells import Batch, Cells
 from mlscope_nb.features import neighbours
 from mlscope_nb.features.columns import Family, Options, measure_region
+from mlscope_nb.features.granularity import Openings
 from mlscope_nb.features.levels import full_scale_of
 from mlscope_nb.features.regions import Regions
 from mlscope_nb.features.workers import in_order
@@ -148,9 +149,10 @@ def _check(cells: Cells, objects: str) -> None:
 def _measure_batch(batch: Batch, options: Options, objects: str) -> tuple[pd.DataFrame, dict[str, list[str]]]:
     columns: dict[str, np.ndarray] = {}
     names: dict[str, list[str]] = {}
+    openings = Openings(batch.images)
     for k, (part, mask) in enumerate(_parts(batch, objects)):
         regions = Regions(mask)
-        for name, values in measure_region(batch.images, regions, options):
+        for name, values in measure_region(openings, regions, options):
             columns[f"{part}_{name}"] = values
         if k == 0:
             names = _odd(batch, regions)

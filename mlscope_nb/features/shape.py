@@ -147,8 +147,10 @@ def _filled(mask: NDArray[np.bool_]) -> Floats:
     area = mask.sum((1, 2)).astype(np.float64)
     between = ~mask
     for axis in (1, 2):
-        between &= np.logical_or.accumulate(mask, axis)
-        between &= np.flip(np.logical_or.accumulate(np.flip(mask, axis), axis), axis)
+        first = np.expand_dims(mask.argmax(axis), axis)
+        last = mask.shape[axis] - 1 - np.expand_dims(np.flip(mask, axis).argmax(axis), axis)
+        at = np.expand_dims(np.arange(mask.shape[axis]), (0, 3 - axis))
+        between &= (at > first) & (at < last)
     # only background with the mask on all four sides can be a hole
     cells = np.flatnonzero(between.any((1, 2)))
     if len(cells):
