@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from mlscope_nb.cells import Cells
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from mlscope_nb.study import Interval
 
 
 def cells_at_edge(cells: Cells) -> int:
@@ -30,3 +37,56 @@ def largest_share(values: Sequence[object]) -> float:
     import pandas as pd
 
     return float(pd.Series(list(values)).value_counts(normalize=True).max())
+
+
+def saturated_pixels(image: np.ndarray) -> int:
+    """How many pixels have the largest value that the type of the image can hold.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> saturated_pixels(np.array([[255, 3], [255, 254]], "uint8"))
+    2
+    """
+    import numpy as np
+
+    return int((image == np.iinfo(image.dtype).max).sum())
+
+
+def percent_change(pair: tuple[float, float]) -> float:
+    """By how many percent the second value differs from the first.
+
+    Examples
+    --------
+    >>> percent_change((200.0, 150.0))
+    -25.0
+    """
+    before, after = pair
+    return float(100 * (after - before) / before)
+
+
+def name_of_largest(values: pd.Series) -> str:
+    """Which row has the largest value: its name.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> name_of_largest(pd.Series({"a": 1.0, "b": 3.0}))
+    'b'
+    """
+    return str(values.index[values.to_numpy().argmax()])
+
+
+def times_as_wide(intervals: tuple[Interval, Interval]) -> float:
+    """How many times as wide the second interval is as the first.
+
+    Examples
+    --------
+    >>> from mlscope_nb.study import Interval
+    >>> one = Interval(1.0, 0.5, 1.5, 0.95, 9, "mean", "t")
+    >>> two = Interval(1.0, 0.0, 4.0, 0.95, 3, "mean", "t")
+    >>> times_as_wide((one, two))
+    4.0
+    """
+    first, second = intervals
+    return (second.high - second.low) / (first.high - first.low)

@@ -1,0 +1,493 @@
+# %% [markdown]
+# # 01 · From pixels to numbers: what happens before any result
+#
+# ## What you will be able to do
+#
+# - read an image as what it is, a table of numbers, and see where those numbers end;
+# - tell a change of the *display* from a change of the *data*;
+# - measure how much a result depends on where the outlines were drawn;
+# - follow one number back to the cells that made it;
+# - find out whether a number knows more about the plate than about the cell;
+# - say what counts as a repeat of your experiment, and what happens if you get it wrong.
+#
+# Run-all: 2 minutes · Learning: 60 minutes · Memory: 800 MB
+
+# %%
+import pandas as pd
+
+import mlscope_nb as ms
+
+# %% [markdown]
+# ## A pixel is a number
+#
+# Here are the fly cells of notebook 00 again. This time we look at one channel of one position, the nuclei:
+
+# %%
+fields = ms.datasets.load_fields("fly")
+dna = fields.images[0][0]  # position 0, channel 0: DNA
+dna.shape
+
+# %% [markdown]
+# 1006 rows of 1000 pixels. Now a small window of it, at the edge of a nucleus: 6 rows, 10 columns. Read it from left to
+# right. Where does the nucleus begin?
+
+# %%
+dna[319:325, 48:58]
+
+# %% [markdown]
+# That is all there is. No cell, no edge, no colour: brightness, pixel by pixel. Everything else is a decision that
+# somebody made later, and in this notebook you watch those decisions being made.
+#
+# How large can such a number get? That depends on how it was stored. **8 bit** means $2^8 = 256$ steps, from 0 to 255.
+# **16 bit** means 65,536 steps. What is it here?
+
+# %%
+print("type:", dna.dtype, " darkest:", dna.min(), " brightest:", dna.max())
+
+# %% [markdown]
+# `uint8`: 8 bit. What is brighter than 255 is written down as 255. Such a pixel is **saturated**: it says "255 or more",
+# and nobody can find out how much more.
+#
+# ## Exercise 1: count what was lost
+#
+# Below is the brightest channel of this set, `R`, at the last position. `red == 255` asks each pixel "are you 255?", and
+# the answer is `True` or `False`. **How many pixels are saturated?**
+
+# %%
+red = fields.images[2][2]  # position 2, channel 2: R
+red == 255
+
+# %% tags=["exercise"]
+saturated = ...  # change me
+
+# %% tags=["solution"]
+saturated = (red == 255).sum()
+
+# %%
+ms.lessons.check("01_from_pixels_to_numbers/saturated", saturated, of=red)
+
+# %%
+ms.lessons.hint("01_from_pixels_to_numbers/saturated")
+
+# %% [markdown]
+# For the second half of this notebook we need a larger study: four plates, with treatments and with untreated
+# **controls**. We let the computer make one up. The advantage: `truth` knows what was really done to each cell, and we
+# can look it up afterwards. We leave it alone for now.
+
+# %%
+study, truth = ms.datasets.simulate(
+    n_plates=4, cells_per_well=12, faults=0, batch=2
+)
+study
+
+# %% [markdown]
+# (`batch=2` makes the plates differ twice as much as this simulator does by default, so that you can see it well.)
+# These images have 16 bit. The brightest pixel, and a corner of the first picture, where there is no cell:
+
+# %%
+print("type:", study.images.dtype, " brightest:", study.images.max())
+study.images[0, 0, :3, :6]
+
+# %% [markdown]
+# Far from 65,535: nothing is saturated. But where there is no cell, the numbers are not 0. A camera adds a fixed amount
+# to each pixel, and some light is always astray. So **400 is not twice as much light as 200**. Subtract the background
+# before you say "twice as bright".
+
+# %% [markdown]
+# ## What you see is not what is measured
+#
+# The view below has contrast sliders. Make the nuclei so bright that they become white blobs. Then make them nearly
+# disappear.
+
+# %%
+view = ms.views.fields(fields, channels=["DNA"])
+view
+
+# %% [markdown]
+# Now the same in code. The mean brightness of the picture, before and after a very hard contrast. (Look up: the
+# picture above has changed.)
+
+# %%
+before = dna.mean()
+view.show(contrast={"DNA": (0, 25)})
+after = fields.images[0][0].mean()
+print(f"mean before: {before:.3f}   mean after: {after:.3f}")
+
+# %% [markdown]
+# Equal to the last digit. The slider tells the *screen* how to paint a number; the number stays.
+#
+# It is another matter when a program **saves** the picture as you see it ("apply", "auto contrast", a screenshot). Then
+# new numbers are written. This is what three times the brightness, stored as 8 bit, does to them:
+
+# %%
+exported = (dna * 3.0).clip(0, 255).astype("uint8")
+print(f"mean: {dna.mean():.2f} before, {exported.mean():.2f} after")
+lost = (exported == 255).sum()
+print("saturated:", (dna == 255).sum(), "before,", lost, "after")
+
+# %% [markdown]
+# The mean did not become three times as large, and thousands of pixels now say "255 or more". That cannot be undone.
+# **Measure the files that the microscope wrote, never an exported picture.**
+
+# %% [markdown]
+# ## Outlines decide every later number
+#
+# To measure a nucleus, somebody has to say where it ends. Look at the window above once more: brightness rises over
+# five pixels. There is no line in it. A **threshold** draws one.
+#
+# ## Predict first
+
+# %%
+ms.lessons.predict("01_from_pixels_to_numbers/threshold")
+
+# %% [markdown]
+# Now try it. Move the threshold and watch the outlines. Lower takes in more of the faint rim, higher less. Then the
+# second slider: how readily are touching nuclei cut apart?
+
+# %%
+tuner = ms.views.tune_segmentation(fields, "DNA")
+tuner
+
+# %% [markdown]
+# Your sliders are a line of code, so that others can do exactly the same:
+
+# %%
+tuner.code
+
+# %% [markdown]
+# How much does it matter? First all three positions with the automatic threshold, which is 1. Each nucleus is cut out
+# and its area measured, in pixels.
+
+# %%
+nuclei = ms.io.crop(ms.io.segment(fields, "DNA"))
+nuclei = nuclei.with_features(ms.features.measure(nuclei, objects="Nuclei"))
+area = nuclei.features["Nuclei_AreaShape_Area"]
+usual = area.groupby(nuclei.obs["position"]).agg(["count", "mean"])
+usual.round(1)
+
+# %% [markdown]
+# Now with *your* threshold. (If you did not move it, 0.8 is taken.)
+
+# %%
+mine = tuner.settings.get("threshold")
+name = "01_from_pixels_to_numbers/my_threshold"
+threshold = ms.lessons.checkpoint(name, mine, otherwise=0.8)
+
+# %%
+other = ms.io.crop(ms.io.segment(fields, "DNA", threshold=threshold))
+sizes = ms.features.measure(other, ["shape"], objects="Nuclei")
+area_2 = sizes["Nuclei_AreaShape_Area"]
+yours = area_2.groupby(other.obs["position"]).agg(["count", "mean"])
+yours.round(1)
+
+# %% [markdown]
+# The same cells, the same images. The change in percent, position by position, and over the three positions:
+
+# %%
+change = 100 * (yours / usual - 1)
+print("number of nuclei, %:", ms.study.t_interval(change["count"]))
+print("mean area, %:       ", ms.study.t_interval(change["mean"]))
+
+# %% [markdown]
+# Behind each number stands an **interval**: where the answer for very many such pictures may lie.
+#
+# Now imagine that the treated pictures were outlined by one person and the untreated ones by another. The difference
+# between the two people would look like an effect on the size of the nucleus. **One setting for all images, written
+# down, is what protects you.**
+
+# %%
+ms.lessons.check("01_from_pixels_to_numbers/threshold")
+
+# %% [markdown]
+# ## Exercise 2: the other direction
+#
+# Here are the nuclei of the *first* position with a threshold of 1.2. **By how many percent did their mean area
+# change?** Smaller gives a minus. (`usual_mean` is the mean area with the automatic threshold.)
+
+# %%
+first = fields.subset(fields.ids[:1])
+mask = ms.io.segment(first, "DNA", threshold=1.2).masks[0]
+tight_mean = (mask > 0).sum() / mask.max()  # pixels in all / nuclei
+usual_mean = usual["mean"].iloc[0]
+print(f"threshold 1: {usual_mean:.1f} px   1.2: {tight_mean:.1f} px")
+
+# %% tags=["exercise"]
+percent = ...  # change me
+
+# %% tags=["solution"]
+percent = 100 * (tight_mean / usual_mean - 1)
+
+# %%
+pair = (usual_mean, tight_mean)
+ms.lessons.check("01_from_pixels_to_numbers/percent", percent, of=pair)
+
+# %%
+ms.lessons.hint("01_from_pixels_to_numbers/percent")
+
+# %% [markdown]
+# ## Numbers have names
+#
+# A measured number is called a **feature**. They come in families; shape and brightness are quick, the others take
+# longer:
+
+# %%
+ms.features.families()
+
+# %% [markdown]
+# A name is read from left to right: **where** it was measured, **what kind**, **what**, and in which **channel**. And you
+# can always ask what a name means:
+
+# %%
+print(ms.features.describe("Nuclei_AreaShape_Solidity"))
+print(ms.features.describe("Nuclei_Intensity_MeanIntensity_DNA"))
+print(ms.features.describe("Nuclei_Texture_Contrast_DNA_3_00_256"))
+
+# %% [markdown]
+# ## One feature, back to its cells
+#
+# The map shows all nuclei, each point one. The colour is the area. The pictures beside it are sorted: **largest first**.
+
+# %%
+largest_first = "-Nuclei_AreaShape_Area"
+area_view = ms.views.explore(
+    nuclei, "pca", colour="Nuclei_AreaShape_Area", sort=largest_first
+)
+area_view
+
+# %% [markdown]
+# Look at the first two rows. Are these large nuclei? Some are; others are **several nuclei in one outline**, because the
+# computer did not cut them apart. The largest areas of this table are in part mistakes of the outlines.
+#
+# - Under the map is a histogram of the areas. **Drag over its right end**: the same cells light up on the map.
+# - In the list above the pictures choose `Nuclei_AreaShape_Solidity`. Low means dented. Who comes first now?
+#
+# And the other end, the smallest:
+
+# %%
+ms.views.gallery(nuclei, sort="Nuclei_AreaShape_Area", rows=2)
+
+# %% [markdown]
+# ## Exercise 3: name the cell
+#
+# Each cell has a name, such as `POS002-0001`. **What is the name of the cell with the largest nucleus?** Besides
+# `area.max()`, which gives the largest value, there is `area.idxmax()`.
+
+# %% tags=["exercise"]
+largest = ...  # change me
+
+# %% tags=["solution"]
+largest = area.idxmax()
+
+# %%
+ms.lessons.check("01_from_pixels_to_numbers/largest", largest, of=area)
+
+# %%
+ms.lessons.hint("01_from_pixels_to_numbers/largest")
+
+# %% [markdown]
+# ## Features that only know the plate
+#
+# Now the study with four plates. We measure brightness, and look at the **controls** alone. They were all treated alike
+# (with nothing but the solvent DMSO), so nothing should tell one plate from another.
+
+# %%
+brightness = ms.features.measure(study, ["intensity"])
+study = study.with_features(brightness)
+controls = study.subset(study.controls)
+len(controls)
+
+# %% [markdown]
+# Which features tell the controls of plate `P4` from those of the other plates? `effect` is the distance between the two
+# means, in units of how much cells differ anyway: above 1 is a lot. `low` to `high` is its interval, over the wells.
+
+# %%
+on_p4 = controls.obs["plate"] == "P4"
+found = ms.explore.distinguish(controls, on_p4)
+found[["effect", "low", "high"]].head(3).round(2)
+
+# %%
+feature = found.index[0]
+ms.features.describe(feature)
+
+# %% [markdown]
+# The amount of DNA in a cell! With such an effect one would write a paper about cells that doubled their DNA. But nothing
+# was done to these cells. Plate 4 was stained more strongly, and that is all that this number knows.
+#
+# (We took the feature with the largest effect out of many. Such a winner always looks a little better than it is.)
+#
+# ## On the scale of the controls
+#
+# The remedy uses what you have on every plate: controls. For each plate and each feature, take away the mean of the
+# plate's controls, and divide by how much they vary. Zero then means "like an untreated cell *of this plate*". That is
+# called **normalising**.
+
+# %%
+normalised = ms.features.normalize(study)
+
+# %% [markdown]
+# Both maps show the same cells, coloured by plate: before on the left, after on the right. Choose points on one side
+# and see where they are on the other.
+
+# %%
+ms.views.compare(
+    study, normalised, embedding="pca", colour="plate",
+    names=("before", "after"),
+)
+
+# %% [markdown]
+# It looks mixed. Is it? The same feature, plate P4 against the others, before and after. We ask the **treated** cells:
+# they took no part in the normalising. Asking the controls would be cheating, for their means were *set* to zero.
+
+# %%
+treated = study.subset(~study.controls)
+treated_after = normalised.subset(treated.ids)
+on_p4 = treated.obs["plate"] == "P4"
+raw = ms.explore.distinguish(treated, on_p4, columns=feature)
+after = ms.explore.distinguish(treated_after, on_p4, columns=feature)
+pd.concat([raw, after], keys=["before", "after"]).round(2).iloc[:, :4]
+
+# %% [markdown]
+# That was one feature. The next cell asks all of them together: can a computer guess the **plate** from control cells
+# that took no part in the normalising? And can it guess the **treatment** on a plate that it has never seen? The first
+# should fall to chance, the second should not fall. (20 seconds.)
+
+# %%
+report = ms.features.batch_report(study, normalised, n_permutations=20)
+columns = ["before", "after", "low", "high", "null"]
+table = report.table[columns].iloc[[0, 3]].astype(float).round(2)
+table.columns = ["before", "after", "change from", "to", "by chance"]
+table
+
+# %% [markdown]
+# Values are shares of right guesses, and the change has its interval. The plate is much harder to guess than before,
+# **but it is not gone**: the guess is still better than chance. Normalising with few control wells helps, it does not
+# make four plates into one.
+
+# %% [markdown]
+# ## What is a replicate here?
+#
+# A **replicate** is an independent repeat of the experiment. The cells of one well share their stain, their neighbours
+# and their day, so they are not repeats of each other. When data are loaded, mlscope wants to know what *is*
+# independent, the **unit**. In this study it is the well.
+#
+# ## Predict first
+
+# %%
+ms.lessons.predict("01_from_pixels_to_numbers/copies")
+
+# %% [markdown]
+# One feature, the controls, one mean. Three answers to "what is a repeat?": the cell, the well, the plate.
+
+# %%
+dna_sum = controls.features["Cells_Intensity_IntegratedIntensity_DNA"]
+wells = controls.units.rename("well")
+over_cells = ms.study.t_interval(dna_sum, controls.ids.to_series(name="cell"))
+over_wells = ms.study.t_interval(dna_sum, wells)
+over_plates = ms.study.t_interval(dna_sum, controls.obs["plate"])
+print(over_cells, over_wells, over_plates, sep="\n")
+
+# %% [markdown]
+# The same mean three times, and three very different promises. "Over cells" is much too sure of itself. Which of the
+# other two is right depends on your sentence: about more wells *of these plates*, the well; about **plates to come**,
+# the plate. And with four plates you then know as little as the last line says.
+#
+# Now all cells are copied, so that each is there twice:
+
+# %%
+twice = pd.concat([dna_sum, dna_sum])
+wells_twice = pd.concat([wells, wells])
+print("over cells:", over_cells, ms.study.t_interval(twice), sep="\n  ")
+print("over wells:", over_wells, sep="\n  ", end="\n  ")
+print(ms.study.t_interval(twice, wells_twice))
+
+# %%
+ms.lessons.check("01_from_pixels_to_numbers/copies")
+
+# %% [markdown]
+# ## Exercise 4: how much too sure?
+#
+# An interval has two ends, `over_plates.low` and `over_plates.high`; its width is the one minus the other. **How many
+# times as wide is the interval over plates as the one over cells?**
+
+# %% tags=["exercise"]
+times = ...  # change me
+
+# %% tags=["solution"]
+wide = over_plates.high - over_plates.low
+times = wide / (over_cells.high - over_cells.low)
+
+# %%
+both = (over_cells, over_plates)
+ms.lessons.check("01_from_pixels_to_numbers/times", times, of=both)
+
+# %%
+ms.lessons.hint("01_from_pixels_to_numbers/times")
+
+# %% [markdown]
+# ## What goes wrong here
+#
+# An effect is claimed that does not exist. Does the treatment `clustered` change the amount of actin? First with the
+# wells as units, as declared. Then somebody declares each cell to be a unit:
+
+# %%
+actin = "Cells_Intensity_IntegratedIntensity_actin"
+question = ("DMSO", "clustered")
+with_cell = study.with_obs(study.ids.to_series(name="cell"))
+wrong = with_cell.with_design(unit="cell")
+print("wells:", ms.study.difference_interval(actin, study, between=question))
+print("cells:", ms.study.difference_interval(actin, wrong, between=question))
+
+# %% [markdown]
+# The interval over cells leaves out 0: "a significant effect". The interval over wells does not. Who is right? Now we
+# ask the answer key: the same cells once more, drawn **without** what the treatment did. How many actin pixels change?
+
+# %%
+clustered = study.where("treatment == 'clustered'")
+without = truth.render(clustered.ids, without="cue")
+(without[:, 1] != clustered.images[:, 1]).sum()  # channel 1: actin
+
+# %% [markdown]
+# None. This treatment does not touch actin, and the effect was made up by counting cells. (We looked through several
+# treatments and features to find an example as clear as this one. That is a warning too: who looks through many finds
+# something, and intervals over wells are also wrong once in twenty times.)
+#
+# mlscope cannot know what is independent in *your* laboratory. But it says what you declared, and what it makes of it:
+
+# %%
+ms.study.describe(wrong).findings[-1]
+
+# %% [markdown]
+# What to take home:
+#
+# 1. **Pixels**: know your bit depth, count saturated pixels, subtract the background, measure original files.
+# 2. **Outlines**: one setting for all images, and know how much your result moves when it moves.
+# 3. **Features**: follow a surprising number back to its cells before you believe it.
+# 4. **Plates**: colour the map by plate; put controls on every plate, and more than you think you need.
+# 5. **Replicates**: count what is independent. A thousand cells of one well are one well.
+
+# %% [markdown]
+# ## The same on your own data
+#
+# ```python
+# fields = ms.io.read_fields("my_images", metadata="layout.csv",
+#                            channels=["DNA", "actin"], unit=("plate", "well"),
+#                            batch="plate", control={"treatment": "DMSO"})
+# ms.views.tune_segmentation(fields, "DNA")      # then copy its line of code
+# nuclei = ms.io.segment(fields, "DNA", threshold=1)
+# cells = ms.io.crop(ms.io.segment_cells(nuclei, "actin"))
+# cells = cells.with_features(ms.features.measure(cells))
+# normalised = ms.features.normalize(cells)
+# ms.features.batch_report(cells, normalised)
+# ```
+#
+# `fields.images[0].max()` tells you whether something is saturated: 255 in 8 bit, 65,535 in 16 bit, 4,095 from a camera
+# with 12 bit.
+
+# %% [markdown]
+# ## Where to go next
+#
+# Some of these cells should not be in the table at all: several nuclei in one outline, out of focus, copied, at the
+# edge. Finding them is what notebook `02_curate` will be about (it is coming). How far did you get today?
+
+# %%
+ms.lessons.progress("01_from_pixels_to_numbers")
