@@ -151,7 +151,7 @@ def differences(cells: Cells, ids: pd.Index) -> dict[str, Any]:
         for name, r in table.head(_LISTED).iterrows()
     ]
     unit = cells.design.unit
-    where = f"intervals over {count(int(table['n_units'].max()), ' · '.join(unit))}" if unit and len(table) else ""
+    where = f"intervals over {count(int(table['n_units'].max()), unit[-1])}" if unit and len(table) else ""
     words = ["difference of the means in standard deviations of cells", where, str(table.attrs.get("reason") or "")]
     return {"note": "; ".join(w for w in words if w), "rows": rows}
 

@@ -56,6 +56,7 @@ class Workbench(BesideView, MapView, CropView, Labelling):
         self._similar = np.array([], int)
         self._n_seen = len(self.annotations)
         self._start, self._ready = 0, False
+        self._building = self._toggling = False
         self._inked: tuple[pd.Series, dict[str, str]] | None = None
         super().__init__(cells, embedding, colour, **options)
         self._open_beside()
@@ -136,8 +137,9 @@ class Workbench(BesideView, MapView, CropView, Labelling):
         super()._selection_changed(selection)
         if not self._ready:
             return
-        if self._selected != before and self._show != "all":
-            self._start, self._show = 0, "selected"
+        # All cells stay in view while a selection is built from their crops, and where that was asked for.
+        if self._selected != before and (self._show != "all" or (self._building and not self._toggling)):
+            self._start, self._show, self._building = 0, "selected", False
         self._draw_page()
         self._soon("tell", self._follow)
 
@@ -236,13 +238,17 @@ class Workbench(BesideView, MapView, CropView, Labelling):
 
     def _on_toggle(self, content: dict[str, Any], buffers: list[Any]) -> None:
         # A selection is being built from images: they must not turn into the one cell just chosen.
-        if not len(self.selection):
-            self._show = "all"
-        super()._on_toggle(content, buffers)
+        if not len(self.selection) and self._show != "all":
+            self._show, self._building = "all", True
+        self._toggling = True
+        try:
+            super()._on_toggle(content, buffers)
+        finally:
+            self._toggling = False
 
     def _on_show(self, content: dict[str, Any], buffers: list[Any]) -> None:
         what = content["what"]
-        self._show, self._start = (what if what in ("all", "similar") else "selected"), 0
+        self._show, self._start, self._building = (what if what in ("all", "similar") else "selected"), 0, False
         self._draw_page()
 
     def _on_similar(self, content: dict[str, Any], buffers: list[Any]) -> None:

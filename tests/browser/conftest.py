@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import time
 import urllib.request
 
 import nbformat
+import numpy as np
 import pytest
 
 from mlscope_nb.doctor import find_chromium
@@ -29,6 +31,34 @@ ASK = """async (code) => {
   await future.done;
   return { text, error };
 }"""
+
+CELLS = """
+import numpy as np, pandas as pd, json
+import mlscope_nb as ms
+rng = np.random.default_rng(3)
+n = {n}
+ids = [f"cell-{{i}}" for i in rng.permutation(n)]
+radius = rng.uniform(5, 14, n)
+y, x = np.mgrid[:32, :32] - 16
+blob = np.exp(-(x**2 + y**2) / radius[:, None, None] ** 2)
+images = np.stack([blob * 3000, (1 - blob) * 1500], axis=1) + 100
+obs = pd.DataFrame({{"plate": rng.choice(["p1", "p2", "p3"], n), "radius": radius}}, index=ids)
+umap = pd.DataFrame(rng.normal(size=(n, 2)), ids, columns=["x", "y"])
+other = pd.DataFrame(rng.uniform(size=(n, 2)), ids, columns=["x", "y"])
+maps = {{"umap": umap, "other": other}}
+features = pd.DataFrame(rng.normal(size=(n, 3)), ids, columns=["size", "shape", "texture"])
+images = images.astype("uint16")
+cells = ms.Cells(obs, images, channels=["DNA", "actin"], features=features, embeddings=maps, batch="plate")
+"""
+OPEN = "w = ms.views.explore(cells)\nw"
+RESET = """
+w.blind(False)
+w.selection.clear()
+w.selection.find(None)
+w._show = "selected"
+w.show(embedding="umap", colour="plate", hide=[]).sort("table").beside("distribution", column="plate")
+w.channels("DNA", "actin", mode="set");
+"""
 
 
 class Lab:
@@ -109,9 +139,88 @@ class Notebook:
             "()=>[...window.jupyterapp.shell.currentWidget.content.model.cells].map(c=>c.sharedModel.getSource())"
         )
 
+    def drawn(self, name="umap"):
+        """Wait until the map and the crops are drawn."""
+        self.page.wait_for_selector(f".ms-map[data-drawn='{name}']")
+        self.page.wait_for_selector(".ms-crops[data-ready=true]")
+
+    def geometry(self, which=0):
+        """Return where the points of a map are on the screen, and which of them are drawn as selected."""
+        self.page.locator(".ms-map").nth(which).scroll_into_view_if_needed()
+        g = self.page.evaluate("i => document.querySelectorAll('.ms-map')[i].geometry(true)", which)
+        return g | {"x": np.array(g["x"], float), "y": np.array(g["y"], float)}
+
+    def drag(self, corners, key=None):
+        """Draw a line with the mouse button down, a modifier key held."""
+        if key:
+            self.page.keyboard.down(key)
+        self.page.mouse.move(*corners[0])
+        self.page.mouse.down()
+        for corner in corners[1:]:
+            self.page.mouse.move(*corner)
+            # Chromium joins moves that fall into one frame: each corner needs a frame of its own.
+            self.page.wait_for_timeout(40)
+        self.page.mouse.up()
+        if key:
+            self.page.keyboard.up(key)
+
+    def lasso(self, *, centre=(0.5, 0.5), radius=0.25, key=None, which=0):
+        """Draw a star with the mouse; returns row numbers of the points in it."""
+        g = self.geometry(which)
+        cx, cy = g["left"] + centre[0] * g["width"], g["top"] + centre[1] * g["height"]
+        line = []
+        for k in range(14):
+            r = radius * g["height"] * (1 if k % 2 else 0.55)
+            line.append((round(cx + r * math.cos(k * math.pi / 7)), round(cy + r * math.sin(k * math.pi / 7))))
+        self.drag(line, key)
+        return np.flatnonzero(inside(g["x"], g["y"], line))
+
+    def ids(self, rows):
+        """Return the ids of cells by position."""
+        every = self.python("import json; print(json.dumps(list(cells.ids)))")
+        return [every[r] for r in rows]
+
+    def gallery_ids(self, which=0):
+        """Return the ids of the crops that are shown."""
+        return json.loads(self.page.locator(".ms-crops").nth(which).get_attribute("data-ids"))
+
     def close(self):
         self.page.evaluate("async()=>{await window.jupyterapp.shell.currentWidget.sessionContext.shutdown()}")
         self.page.close()
+
+
+def inside(x, y, polygon):
+    """Which points lie in a polygon, by the crossing number."""
+    result = np.zeros(len(x), bool)
+    for (x1, y1), (x2, y2) in zip(polygon, [*polygon[1:], polygon[0]], strict=True):
+        if y1 == y2:
+            continue
+        crosses = (y1 > y) != (y2 > y)
+        result ^= crosses & (x < x1 + (y - y1) * (x2 - x1) / (y2 - y1))
+    return result
+
+
+@pytest.fixture(scope="session")
+def cells_source():
+    """Return a function that writes the cell of a notebook that makes `n` cells."""
+    return lambda n: CELLS.format(n=n)
+
+
+@pytest.fixture(scope="session")
+def bench(lab):
+    """A notebook with one workbench, shared by all tests that leave it as they found it."""
+    notebook = lab.open("workbench.ipynb", [CELLS.format(n=2000), OPEN, "# a cell that must stay as it is"])
+    notebook.drawn()
+    yield notebook
+    notebook.close()
+
+
+@pytest.fixture
+def nb(bench):
+    """The shared workbench with nothing selected, nothing hidden, in its first order."""
+    bench.python(RESET)
+    bench.page.wait_for_timeout(250)
+    return bench
 
 
 @pytest.fixture(scope="session")

@@ -1,53 +1,11 @@
 """The workbench in a real browser, driven with the mouse and the keyboard."""
 
 import json
-import math
 
 import numpy as np
 import pytest
 
 pytestmark = pytest.mark.browser
-
-CELLS = """
-import numpy as np, pandas as pd, json
-import mlscope_nb as ms
-rng = np.random.default_rng(3)
-n = {n}
-ids = [f"cell-{{i}}" for i in rng.permutation(n)]
-radius = rng.uniform(5, 14, n)
-y, x = np.mgrid[:32, :32] - 16
-blob = np.exp(-(x**2 + y**2) / radius[:, None, None] ** 2)
-images = np.stack([blob * 3000, (1 - blob) * 1500], axis=1) + 100
-obs = pd.DataFrame({{"plate": rng.choice(["p1", "p2", "p3"], n), "radius": radius}}, index=ids)
-umap = pd.DataFrame(rng.normal(size=(n, 2)), ids, columns=["x", "y"])
-other = pd.DataFrame(rng.uniform(size=(n, 2)), ids, columns=["x", "y"])
-maps = {{"umap": umap, "other": other}}
-cells = ms.Cells(obs, images.astype("uint16"), channels=["DNA", "actin"], embeddings=maps, batch="plate")
-"""
-OPEN = "w = ms.views.explore(cells)\nw"
-GEOMETRY = "(each) => [...document.querySelectorAll('.ms-map')].at(-1).geometry(each)"
-
-
-def inside(x, y, polygon):
-    """Which points lie in a polygon, by the crossing number."""
-    result = np.zeros(len(x), bool)
-    for (x1, y1), (x2, y2) in zip(polygon, [*polygon[1:], polygon[0]], strict=True):
-        if y1 == y2:
-            continue
-        crosses = (y1 > y) != (y2 > y)
-        result ^= crosses & (x < x1 + (y - y1) * (x2 - x1) / (y2 - y1))
-    return result
-
-
-def geometry(nb):
-    nb.page.locator(".ms-map").first.scroll_into_view_if_needed()
-    g = nb.page.evaluate(GEOMETRY, True)
-    return g | {"x": np.array(g["x"], float), "y": np.array(g["y"], float)}
-
-
-def drawn(nb, name="umap"):
-    nb.page.wait_for_selector(f".ms-map[data-drawn='{name}']")
-    nb.page.wait_for_selector(".ms-crops[data-ready=true]")
 
 
 def settle(nb):
@@ -55,62 +13,15 @@ def settle(nb):
     nb.page.wait_for_timeout(250)
 
 
-def lasso(nb, *, centre=(0.5, 0.5), radius=0.25, shift=False):
-    """Draw a star with the mouse; returns row numbers of the points in it."""
-    g = geometry(nb)
-    cx, cy = g["left"] + centre[0] * g["width"], g["top"] + centre[1] * g["height"]
-    polygon = []
-    for k in range(14):
-        r = radius * g["height"] * (1 if k % 2 else 0.55)
-        polygon.append((round(cx + r * math.cos(k * math.pi / 7)), round(cy + r * math.sin(k * math.pi / 7))))
-    mouse = nb.page.mouse
-    if shift:
-        nb.page.keyboard.down("Shift")
-    mouse.move(*polygon[0])
-    mouse.down()
-    for point in polygon[1:]:
-        mouse.move(*point)
-        # Chromium joins moves that fall into one frame: each corner needs a frame of its own.
-        nb.page.wait_for_timeout(40)
-    mouse.up()
-    if shift:
-        nb.page.keyboard.up("Shift")
-    return np.flatnonzero(inside(g["x"], g["y"], polygon))
-
-
-def ids_of(nb, rows):
-    every = nb.python("print(json.dumps(list(cells.ids)))")
-    return [every[r] for r in rows]
-
-
-def gallery_ids(nb):
-    return json.loads(nb.page.locator(".ms-crops").first.get_attribute("data-ids"))
-
-
-@pytest.fixture(scope="module")
-def nb(lab):
-    notebook = lab.open("workbench.ipynb", [CELLS.format(n=2000), OPEN, "# a cell that must stay as it is"])
-    drawn(notebook)
-    yield notebook
-    notebook.close()
-
-
-@pytest.fixture(autouse=True)
-def fresh(request):
-    if "nb" in request.fixturenames:
-        request.getfixturevalue("nb").python("w.selection.clear(); w.show(embedding='umap', colour='plate');")
-        settle(request.getfixturevalue("nb"))
-
-
 def test_a_lasso_reaches_python_exactly_and_shows_its_cells(nb):
-    rows = lasso(nb)
+    rows = nb.lasso()
     assert 100 < len(rows) < 1900
-    expected = ids_of(nb, rows)
+    expected = nb.ids(rows)
     nb.until("list(w.selected)", expected)
     nb.page.wait_for_function(
         "n => document.querySelector('.ms-side .ms-title').textContent.startsWith(n)", arg=f"{len(rows):,}"
     )
-    shown = gallery_ids(nb)
+    shown = nb.gallery_ids()
     assert shown == expected[: len(shown)] and len(shown) >= 12
     assert nb.python("print(json.dumps(list(w.shown)))") == shown
     colours = nb.page.evaluate(
@@ -123,34 +34,34 @@ def test_a_lasso_reaches_python_exactly_and_shows_its_cells(nb):
 
 
 def test_one_lasso_is_one_step_of_history(nb):
-    rows = lasso(nb)
+    rows = nb.lasso()
     nb.until("len(w.selected)", len(rows))
     nb.page.wait_for_timeout(300)
     nb.page.get_by_role("button", name="Undo").click()
     nb.until("len(w.selected)", 0)
     nb.page.get_by_role("button", name="Redo").click()
     nb.until("len(w.selected)", len(rows))
-    assert sorted(geometry(nb)["selected"]) == rows.tolist()
+    assert sorted(nb.geometry()["selected"]) == rows.tolist()
 
 
 def test_shift_adds(nb):
-    first = lasso(nb, centre=(0.4, 0.5), radius=0.15)
+    first = nb.lasso(centre=(0.4, 0.5), radius=0.15)
     nb.until("len(w.selected)", len(first))
-    second = lasso(nb, centre=(0.6, 0.5), radius=0.15, shift=True)
-    nb.until("list(w.selected)", ids_of(nb, np.union1d(first, second)))
+    second = nb.lasso(centre=(0.6, 0.5), radius=0.15, key="Shift")
+    nb.until("list(w.selected)", nb.ids(np.union1d(first, second)))
 
 
 def test_paging_and_clicking_crops(nb):
-    rows = lasso(nb)
+    rows = nb.lasso()
     nb.until("len(w.selected)", len(rows))
     nb.page.wait_for_timeout(300)
-    before = gallery_ids(nb)
+    before = nb.gallery_ids()
     nb.page.get_by_role("button", name="Next").click()
     nb.page.wait_for_function(
         "b => document.querySelector('.ms-crops').dataset.ids !== b", arg=json.dumps(before, separators=(",", ":"))
     )
-    after = gallery_ids(nb)
-    assert after == ids_of(nb, rows)[len(before) : len(before) + len(after)]
+    after = nb.gallery_ids()
+    assert after == nb.ids(rows)[len(before) : len(before) + len(after)]
     nb.page.locator(".ms-crops").click(position={"x": 100, "y": 20})
     nb.until("w.selection.found", after[1])
     nb.page.locator(".ms-crops").click(position={"x": 100, "y": 20}, modifiers=["Shift"])
@@ -159,51 +70,51 @@ def test_paging_and_clicking_crops(nb):
 
 
 def test_a_label_typed_reaches_python_and_the_disk(nb, lab):
-    rows = lasso(nb)
+    rows = nb.lasso()
     nb.until("len(w.selected)", len(rows))
     nb.page.get_by_label("Label for the selected cells").fill("rund <b>&</b> Ωmega")
     nb.page.get_by_role("button", name="Label selection").click()
     nb.until("int((w.labels == 'rund <b>&</b> Ωmega').sum())", len(rows))
-    expected = ids_of(nb, rows)
+    expected = nb.ids(rows)
     assert nb.python("print(json.dumps(list(cells.with_obs(w.labels).obs.query('label.notna()').index)))") == expected
-    (log,) = (lab.root / "mlscope_work").glob("*.jsonl")
+    log = lab.root / "mlscope_work" / f"{nb.python('print(json.dumps(cells.fingerprint))')}.jsonl"
     last = json.loads(log.read_text(encoding="utf-8").splitlines()[-1])
     assert last["cell_ids"] == expected and last["value"] == "rund <b>&</b> Ωmega"
     nb.page.wait_for_selector(".ms-note:has-text('rund <b>&</b> Ωmega')")
 
 
 def test_the_selection_survives_zoom_colour_and_map(nb):
-    rows = lasso(nb)
+    rows = nb.lasso()
     nb.until("len(w.selected)", len(rows))
-    before = geometry(nb)
+    before = nb.geometry()
     nb.page.mouse.move(before["left"] + 100, before["top"] + 100)
     nb.page.mouse.wheel(0, -300)
     nb.page.wait_for_timeout(300)
-    zoomed = geometry(nb)
+    zoomed = nb.geometry()
     assert zoomed["range"][1] - zoomed["range"][0] < 0.95 * (before["range"][1] - before["range"][0])
     nb.page.get_by_label("Colour by").select_option("radius")
     nb.until("w._colour", "radius")
     settle(nb)
-    recoloured = geometry(nb)
+    recoloured = nb.geometry()
     np.testing.assert_allclose(recoloured["range"], zoomed["range"])
     assert sorted(recoloured["selected"]) == rows.tolist()
     nb.page.get_by_label("Map", exact=True).select_option("other")
-    drawn(nb, "other")
-    assert sorted(geometry(nb)["selected"]) == rows.tolist()
+    nb.drawn("other")
+    assert sorted(nb.geometry()["selected"]) == rows.tolist()
     nb.until("len(w.selected)", len(rows))
     # A lasso on the zoomed, recoloured, other map is exact as well.
-    g = geometry(nb)
+    g = nb.geometry()
     nb.page.mouse.move(g["left"] + 100, g["top"] + 100)
     nb.page.mouse.wheel(0, -200)
     nb.page.wait_for_timeout(300)
-    again = lasso(nb, radius=0.2)
-    nb.until("list(w.selected)", ids_of(nb, again))
+    again = nb.lasso(radius=0.2)
+    nb.until("list(w.selected)", nb.ids(again))
 
 
 def test_python_selects_on_the_map(nb):
     nb.python("w.select(cells.ids[[5, 3, 1999]]);")
     nb.page.wait_for_timeout(300)
-    assert sorted(geometry(nb)["selected"]) == [3, 5, 1999]
+    assert sorted(nb.geometry()["selected"]) == [3, 5, 1999]
     nb.page.wait_for_function("JSON.parse(document.querySelector('.ms-crops').dataset.ids).length === 3")
 
 
@@ -214,18 +125,18 @@ def loneliest(g):
 
 
 def test_resting_on_a_point_shows_its_picture(nb):
-    g = geometry(nb)
+    g = nb.geometry()
     row = loneliest(g)
     nb.page.mouse.move(g["x"][row] - 1, g["y"][row])
     nb.page.mouse.move(g["x"][row], g["y"][row])
     nb.page.wait_for_selector(".ms-tip:visible img")
-    assert nb.page.locator(".ms-tip").inner_text().startswith(ids_of(nb, [row])[0])
+    assert nb.page.locator(".ms-tip").inner_text().startswith(nb.ids([row])[0])
 
 
 @pytest.mark.parametrize("where", ["map", "gallery", "button"])
 def test_keys_in_the_view_leave_the_notebook_alone(nb, where):
     before = nb.sources()
-    g = geometry(nb)
+    g = nb.geometry()
     if where == "map":
         nb.page.mouse.click(g["left"] + g["width"] / 2, g["top"] + g["height"] / 2)
     elif where == "gallery":
@@ -288,14 +199,14 @@ def test_nothing_left_the_machine_and_nothing_went_wrong(nb):
     assert nb.problems == []
 
 
-def test_five_thousand_cells_and_what_a_restart_brings_back(lab):
-    notebook = lab.open("five.ipynb", [CELLS.format(n=5000), OPEN])
+def test_five_thousand_cells_and_what_a_restart_brings_back(lab, cells_source):
+    notebook = lab.open("five.ipynb", [cells_source(5000), "w = ms.views.explore(cells)\nw"])
     try:
-        drawn(notebook)
-        rows = lasso(notebook, radius=0.2)
-        expected = ids_of(notebook, rows)
+        notebook.drawn()
+        rows = notebook.lasso(radius=0.2)
+        expected = notebook.ids(rows)
         notebook.until("list(w.selected)", expected)
-        shown = gallery_ids(notebook)
+        shown = notebook.gallery_ids()
         assert shown == expected[: len(shown)]
         notebook.python("w.assign('kept');")
         page = notebook.page
@@ -309,7 +220,7 @@ def test_five_thousand_cells_and_what_a_restart_brings_back(lab):
         assert "run this cell again" in page.locator(".mlscope-saved").inner_text()
         assert page.get_by_text("model not found").count() == 0 or not page.get_by_text("model not found").is_visible()
         notebook.run_all()
-        drawn(notebook)
+        notebook.drawn()
         assert page.locator(".mlscope-saved").is_hidden()
         assert notebook.python("print(json.dumps(w.labels.dropna().to_dict()))") == dict.fromkeys(expected, "kept")
         page.wait_for_selector(f".ms-note:has-text('Restored {len(rows):,} labels')")

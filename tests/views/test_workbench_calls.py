@@ -195,6 +195,20 @@ def test_cells_most_like_one(some_cells, send):
     assert w.shown.tolist() == ["cell3", "cell4"]
 
 
+def test_a_selection_built_from_crops_ends_with_the_next_lasso(some_cells, send):
+    w = ms.views.explore(some_cells())
+    w._room = 10
+    send(w, "page", by=2)
+    for row in (21, 25):
+        send(w, "toggle", row=row)
+    assert w.selected.tolist() == ["cell21", "cell25"] and w._page["start"] == 20 and w._page["total"] == 60
+    send(w, "selected", [bits(60, [3, 4, 5])])
+    assert w._page["ids"] == ["cell3", "cell4", "cell5"]
+    send(w, "show", what="all")
+    send(w, "selected", [bits(60, [7])])
+    assert w._page["total"] == 60  # asked for, so it stays
+
+
 def test_channels_and_contrast(some_cells, send):
     cells = some_cells()
     w = ms.views.explore(cells)

@@ -63,7 +63,7 @@ function drawBars(host, part, model, wanted) {
   const wide = Math.max(200, Math.min(host.clientWidth || 600, 300 * wanted)), high = 132, left = 52, right = 6, top = 6;
   const numbers = part.edges.length > 1, bottom = numbers ? 34 : 40, n = part.names.length, room = (wide - left - right) / n;
   const peak = Math.max(...part.all, ...part.chosen, 1e-9), base = high - bottom;
-  const svg = drawn("svg", host, { width: wide, height: high, class: "ms-bars", role: "img", tabindex: 0 });
+  const svg = drawn("svg", host, { width: wide, height: high, class: "ms-bars", role: "img", tabindex: 0, "data-lm-suppress-shortcuts": "true" });
   svg.setAttribute("aria-label", `Distribution of ${part.column}`);
   const y = (share) => base - (share / peak) * (base - top);
   for (const share of [0, peak / 2, peak]) {

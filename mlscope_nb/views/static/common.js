@@ -1,7 +1,11 @@
 // Small pieces shared by all views. Text from data only ever reaches the page through textContent.
+const TAKES_KEYS = new Set(["button", "canvas", "input", "select", "summary"]);
+
 function make(tag, name, parent, text) {
   const node = document.createElement(tag);
   if (name) node.className = name;
+  // Notebook 7 sees a key before the view does and asks the element that has the focus, not those around it.
+  if (TAKES_KEYS.has(tag)) node.dataset.lmSuppressShortcuts = "true";
   if (text !== undefined) node.textContent = text;
   if (parent) parent.append(node);
   return node;
@@ -10,8 +14,6 @@ function make(tag, name, parent, text) {
 // Keys pressed in a view are the view's: JupyterLab would otherwise cut (x) or delete (d d) the cell around it.
 function ownKeys(root) {
   root.dataset.lmSuppressShortcuts = "true";
-  // Notebook 7 sees a key before the view does and asks the element that has the focus first.
-  root.addEventListener("focusin", (event) => { event.target.dataset.lmSuppressShortcuts = "true"; });
   root.tabIndex = -1;
   root.addEventListener("keydown", (event) => event.stopPropagation());
   root.addEventListener("pointerdown", (event) => {

@@ -53,7 +53,7 @@ function makeGallery(host, model, signal, source = sheetOf(model)) {
   }
 
   function words(page) {
-    title.textContent = page.title ?? "";
+    title.textContent = title.title = page.title ?? "";
     canvas.setAttribute("aria-label", `${page.title ?? ""}. ${page.where ?? ""}`);
     where.textContent = page.where ?? "";
     back.disabled = !(page.start > 0);

@@ -106,11 +106,12 @@ class LocalModel {
     });
     return `${n.toLocaleString("en")} of ${all} selected${parts.length ? `: ${parts.join(" · ")}` : "."}`;
   }
-  choose(bits, remember = true) {
+  // All cells stay in view while a selection is built from their crops, and where that was asked for.
+  choose(bits, remember = true, toggled = false) {
     if (Bits.same(bits, this.bits)) return;
     if (remember) { this.done.push(this.bits); this.undone = []; }
     this.bits = bits;
-    this.start = 0;
+    if (this.what !== "all" || (this.building && !toggled)) { this.start = 0; this.what = "selected"; this.building = false; }
     this.set("_selected", bits);
     this.follow();
   }
@@ -121,8 +122,8 @@ class LocalModel {
   on_toggle({ row }) {
     const bits = this.bits.slice();
     bits[row >> 3] ^= 1 << (row & 7);
-    if (!Bits.count(this.bits)) this.what = "all";
-    this.choose(bits);
+    if (!Bits.count(this.bits) && this.what !== "all") { this.what = "all"; this.building = true; }
+    this.choose(bits, true, true);
   }
   on_page({ by }) {
     const last = Math.floor(Math.max(0, this.rows().length - 1) / this.values._room) * this.values._room;
@@ -137,7 +138,7 @@ class LocalModel {
     this.set("_found", rows[place]);
     this.turn();
   }
-  on_show({ what }) { this.what = what; this.start = 0; this.turn(); }
+  on_show({ what }) { this.what = what; this.start = 0; this.building = false; this.turn(); }
   on_sort({ by }) { this.values._sort = by; this.start = 0; this.turn(); }
   on_map({ name }) { this.showMap(name); }
   on_colour({ name }) { this.showColour(name); if (name) this.on_column({ name }); }
