@@ -57,7 +57,8 @@ def of_seed(seed: int, wells: int, cells_per_well: int) -> dict[str, float]:
         start = time.process_time()
         encoder = train_selfsupervised(cells, train_ids=part.train_ids, seed=seed)
         seconds.append(time.process_time() - start)
-        twin = random_encoder(cells.channels, width=int(encoder.settings["width"]), seed=seed)
+        same = {k: encoder.settings[k] for k in ("width", "masked")}
+        twin = random_encoder(cells.channels, seed=seed, **same)
         tables = {
             "self-supervised": encoder.transform(cells),
             "random twin": twin.transform(cells),

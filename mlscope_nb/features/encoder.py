@@ -17,11 +17,13 @@ from torch import Tensor, nn
 from mlscope_nb import _align
 from mlscope_nb._files import replacing
 from mlscope_nb._words import count, some
-from mlscope_nb.cells import Cells
+from mlscope_nb.cells import Batch, Cells
 from mlscope_nb.features.pretrained import _threads, stretched
 
 FORMAT = "mlscope encoder 1"
 SMALLEST = 16
+DARK = 0.02
+"""The share of a crop's pixels that are darker than its background."""
 State = dict[str, Any]
 
 
@@ -105,7 +107,8 @@ class Encoder:
         parts = []
         with _threads(), torch.inference_mode():
             for batch in cells.batches(batch_size):
-                parts.append(self.network(unpacked(torch.from_numpy(packed(batch.images)).to(device))).cpu().numpy())
+                images = torch.from_numpy(packed(batch, masked=bool(self.settings["masked"]))).to(device)
+                parts.append(self.network(unpacked(images)).cpu().numpy())
         values = np.concatenate(parts) if parts else np.empty((0, self.network.dimension), np.float32)
         word = "SelfSupervised" if self.epochs else "RandomEncoder"
         names = [f"Cells_{word}_all_{i:04d}" for i in range(values.shape[1])]
@@ -175,7 +178,7 @@ class Encoder:
         return f"Encoder of {some(self.channels)}: {state}{last}, {seen}"
 
 
-def random_encoder(channels: Sequence[str], *, width: int = 32, seed: int = 0) -> Encoder:
+def random_encoder(channels: Sequence[str], *, width: int = 16, masked: bool = True, seed: int = 0) -> Encoder:
     """Return the same network before any training: the control for what training brings.
 
     Examples
@@ -183,7 +186,9 @@ def random_encoder(channels: Sequence[str], *, width: int = 32, seed: int = 0) -
     >>> print(random_encoder(["DNA"]))
     Encoder of 'DNA': not trained, no unit seen
     """
-    return Encoder(new_network(len(channels), width, seed), tuple(channels), {"width": width, "seed": seed})
+    return Encoder(
+        new_network(len(channels), width, seed), tuple(channels), {"width": width, "masked": masked, "seed": seed}
+    )
 
 
 def new_network(channels: int, width: int, seed: int) -> Network:
@@ -199,8 +204,19 @@ def new_network(channels: int, width: int, seed: int) -> Network:
     return network
 
 
-def packed(pixels: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """Return crops with each channel stretched to its own ends, in 8 bit: a quarter of the memory."""
+def packed(batch: Batch, *, masked: bool) -> NDArray[np.uint8]:
+    """Return crops with each channel stretched to its own ends, in 8 bit: a quarter of the memory.
+
+    With `masked`, and where there are masks, all that is not this cell becomes as dark as its crop's background.
+    """
+    pixels = batch.images
+    if masked and batch.masks is not None:
+        flat = pixels.reshape(*pixels.shape[:2], -1)
+        place = round(DARK * (flat.shape[-1] - 1))
+        dark = np.partition(flat, place, axis=-1)[..., place][..., None, None]
+        # A cell without a mask keeps its picture: one of nothing would say nothing.
+        own = (batch.masks == 1) | ~(batch.masks == 1).any(axis=(1, 2), keepdims=True)
+        pixels = np.where(own[:, None], pixels, dark)
     return np.round((stretched(pixels) + 1) * 127.5).astype(np.uint8)
 
 

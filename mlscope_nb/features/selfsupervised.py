@@ -29,9 +29,10 @@ def train_selfsupervised(
     *,
     train_ids: Iterable[str] | None = None,
     method: Method = "simclr",
-    epochs: int = 12,
-    width: int = 32,
-    batch_size: int = 256,
+    masked: bool = True,
+    epochs: int = 8,
+    width: int = 16,
+    batch_size: int = 64,
     learning_rate: float = 2e-3,
     augmentation: Augmentation | None = None,
     resume: Encoder | None = None,
@@ -53,6 +54,8 @@ def train_selfsupervised(
         The cells to train on, in whole units; the network never sees the others. Default: all.
     method : {"simclr", "vicreg"}
         SimCLR contrasts each cell with the others of its batch; VICReg keeps the numbers varied and uncorrelated.
+    masked : bool
+        Where there are masks, darken what is not this cell: neighbours tell two crops apart too easily.
     epochs : int
         How often each cell is seen in all, what `resume` has seen included.
     width : int
@@ -100,7 +103,7 @@ def train_selfsupervised(
     chosen = cells if train_ids is None else whole_units(cells, train_ids)
     _check(chosen, method, epochs, batch_size)
     settings = {
-        "method": method, "epochs": epochs, "width": width, "batch_size": batch_size,
+        "method": method, "masked": masked, "epochs": epochs, "width": width, "batch_size": batch_size,
         "learning_rate": learning_rate, "seed": seed,
     }  # fmt: skip
     run = _Run(chosen, settings, augmentation or Augmentation(), resume, _device(device))
@@ -124,7 +127,9 @@ class _Run:
     ) -> None:
         self.settings, self.augmentation, self.device = settings, augmentation, device
         self.channels, self.units = cells.channels, tuple(sorted(set(cells.units)))
-        self.images = torch.from_numpy(np.concatenate([packed(b.images) for b in cells.batches(500)]))
+        self.images = torch.from_numpy(
+            np.concatenate([packed(b, masked=settings["masked"]) for b in cells.batches(500)])
+        )
         self.losses: list[float] = []
         network = new_network(len(cells.channels), settings["width"], settings["seed"])
         head = _head(network.dimension, settings["seed"])
@@ -183,7 +188,7 @@ class _Run:
                 f"resume has seen {count(len(resume.units), 'unit')}, and these are {count(len(self.units), 'unit')} "
                 "that are not the same: it could not be said what it has seen. Go on with the same cells."
             )
-        fixed = ("method", "width", "batch_size", "seed", "epochs", "learning_rate")
+        fixed = ("method", "masked", "width", "batch_size", "seed", "epochs", "learning_rate")
         other = [k for k in fixed if resume.settings.get(k) != self.settings[k]]
         if other or not resume.training:
             changed = ", ".join(f"{k}={resume.settings.get(k)!r}" for k in other) or "no state to go on from"

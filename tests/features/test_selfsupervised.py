@@ -95,6 +95,23 @@ def test_held_out_units_are_never_seen():
         train_selfsupervised(cells, train_ids=train[:-1], **FEW)
 
 
+def test_what_lies_outside_the_mask_is_not_seen_unless_asked_for():
+    cells = make()
+    masks = np.zeros((48, 16, 16), np.uint8)
+    masks[:, 4:12, 4:12] = 1
+    images = np.array(cells.images)
+    images[:, :, :, 13:] = 100
+    own = Cells(cells.obs, images, masks=masks, channels=cells.channels, unit="well")
+    neighbour = images.copy()
+    neighbour[:, :, :3, :3] = 4000
+    other = Cells(cells.obs, neighbour, masks=masks, channels=cells.channels, unit="well")
+    masked, whole = (random_encoder(cells.channels, width=4, masked=m) for m in (True, False))
+    np.testing.assert_array_equal(masked.transform(own), masked.transform(other))
+    assert not np.allclose(whole.transform(own), whole.transform(other))
+    empty = own.with_masks(np.zeros_like(masks))
+    np.testing.assert_array_equal(masked.transform(empty), whole.transform(empty))
+
+
 def test_saved_and_loaded_it_gives_the_same_numbers(tmp_path):
     cells = make()
     a = train_selfsupervised(cells, **FEW)
