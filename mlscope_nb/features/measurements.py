@@ -41,6 +41,7 @@ def measure(
     texture_scales: Sequence[int] = (3,),
     full_scale: float | None = None,
     near_px: float = 50.0,
+    device: Literal["auto", "cpu"] = "auto",
     batch_size: int = 250,
     workers: int | None = None,
     progress: bool = True,
@@ -64,6 +65,8 @@ def measure(
         hold (255, 65,535), 1 for fractions. For a 12-bit camera: 4095.
     near_px : float
         Within what distance other cells are counted, for "neighbours".
+    device : "auto" or "cpu"
+        Where to compute. There is no version for a graphics card yet, so both mean the processor.
     batch_size, workers : int
         Cells in memory at a time, and threads; the result depends on neither. Default: as many threads as cores, at
         most 4.
@@ -94,6 +97,8 @@ def measure(
     >>> float(measure(one).loc["a", "Cells_Intensity_MeanIntensity_DNA"])
     100.0
     """
+    if device not in ("auto", "cpu"):
+        raise ValueError(f"device is '{device}', but classical features run on the processor only: 'auto' or 'cpu'.")
     wanted = _wanted(cells, families)
     _check(cells, objects)
     scale = full_scale_of(cells.images, full_scale) if "texture" in wanted else 1.0

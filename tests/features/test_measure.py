@@ -139,6 +139,8 @@ def test_refuses_what_it_cannot_measure(cells):
         ms.features.measure(cells, ["neighbours"])
     with pytest.raises(ValueError, match="Give a list, such as \\['texture'\\]"):
         ms.features.measure(cells, "texture")
+    with pytest.raises(ValueError, match="run on the processor only"):
+        ms.features.measure(cells, device="cuda")
     with pytest.raises(ValueError, match="full_scale is 0"):
         ms.features.measure(cells, ["texture"], full_scale=0)
     with pytest.raises(ValueError, match="workers is 0"):
