@@ -131,7 +131,7 @@ def test_contrast_sliders_and_switches_change_the_crops(nb):
     nb.page.get_by_label("DNA: shown as full colour").evaluate(
         "node => { node.value = node.max; node.dispatchEvent(new Event('change')); }"
     )
-    nb.until("w._crops.limits[0][1] > w._crops._auto[0][1]", True)
+    nb.until("bool(w._crops.limits[0][1] > w._crops._auto[0][1])", True)
     nb.page.wait_for_selector(".ms-contrast-line:has-text('contrast as given')")
     darker = pixels(nb)
     assert darker.sum() < 0.95 * before.sum()

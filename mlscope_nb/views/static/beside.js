@@ -32,6 +32,7 @@ function makeBeside(host, model, signal, names = { distribution: "Distribution",
     mark();
     const panel = model.get("_panel"), open = panel.tab;
     host.hidden = Boolean(model.get("_blind"));
+    if (host.hidden) fillSelect(column, [], "");
     body.replaceChildren();
     body.hidden = !open;
     holder.hidden = open !== "distribution" || !panel.options;

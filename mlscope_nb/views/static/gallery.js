@@ -46,6 +46,7 @@ function makeGallery(host, model, signal, source = sheetOf(model)) {
     const page = source.page();
     if (!page) return;
     crops = paintCrops(canvas, page, { side: side(), found: model.get("_found"), tile: source.tile });
+    canvas.title = "";
     // What is shown can be checked, and read aloud, without looking at the pixels.
     canvas.dataset.ids = JSON.stringify(crops.map((crop) => crop.id));
     canvas.dataset.ready = "true";

@@ -2,7 +2,7 @@
 function makeLabelling(host, model, signal) {
   const foot = make("div", "ms-row ms-foot", host);
   const name = make("input", "ms-label", foot);
-  name.placeholder = "name these cells, for example: dividing";
+  name.placeholder = "name these cells, e.g. dividing";
   name.maxLength = 200;
   name.setAttribute("aria-label", "Label for the selected cells");
   const give = make("button", "ms-button ms-main", foot, "Label selection");

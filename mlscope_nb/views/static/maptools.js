@@ -143,6 +143,8 @@ function makeTip(host, box, model, signal) {
   function forget() {
     for (const { address } of known.values()) if (address.startsWith("blob:")) URL.revokeObjectURL(address);
     known.clear();
+    hide();
+    tip.replaceChildren();
   }
   model.on("msg:custom", received);
   listen(model, signal, ["_codes"], forget);
