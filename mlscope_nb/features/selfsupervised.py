@@ -30,7 +30,7 @@ def train_selfsupervised(
     train_ids: Iterable[str] | None = None,
     method: Method = "simclr",
     masked: bool = True,
-    epochs: int = 8,
+    epochs: int = 12,
     width: int = 16,
     batch_size: int = 64,
     learning_rate: float = 2e-3,
