@@ -59,7 +59,10 @@ def choices(cells: Cells, columns: list[dict[str, str]]) -> list[dict[str, Any]]
     """Return the orders that these cells allow, for a list to choose from."""
     named = [TABLE, RANDOM] if cells.features is None else list(NAMED)
     plain = [{"value": name, "label": NAMED[name]} for name in named]
-    return plain + [{**c, "value": c["value"], "label": f"{c['label']} ↑"} for c in columns]
+    ways = (("", "↑"), ("-", "↓"))
+    return plain + [
+        {**c, "value": sign + c["value"], "label": f"{c['label']} {w}"} for c in columns for sign, w in ways
+    ]
 
 
 def _numbers(values: pd.Series) -> np.ndarray:

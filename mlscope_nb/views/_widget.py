@@ -39,9 +39,12 @@ class View(anywidget.AnyWidget):
 
     _css = script("style.css")
     _bokeh = traitlets.Unicode().tag(sync=True)
+    # With its own name the browser side finds the model that knows whether the kernel is still there.
+    _own_id = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, **traits: Any) -> None:
         super().__init__(**traits)
+        self._own_id = self.model_id or ""
         self.on_msg(self._received)
 
     def _received(self, _: Any, content: dict[str, Any], buffers: list[Any]) -> None:

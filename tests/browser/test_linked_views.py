@@ -7,7 +7,7 @@ import pytest
 
 pytestmark = pytest.mark.browser
 
-AWAKE = "sum(not v.__self__._sleeps for v in w.selection._observers)"
+AWAKE = "sum(not getattr(v.__self__, '_sleeps', True) for v in w.selection._observers)"
 GONE = ".ms-workbench .ms-lost:has-text('run this cell again')"
 
 

@@ -66,11 +66,20 @@ function once(callback) {
   };
 }
 
+// anywidget hands over a part of the model only; this is all of it.
+async function wholeModel(model) {
+  const id = model.get("_own_id");
+  return id ? model.widget_manager.get_model(id) : null;
+}
+
 // A view whose kernel is gone shows its last state; it must not look as if it still worked.
-function lost(root, model, signal) {
+async function lost(root, model, signal) {
   const note = make("div", "ms-note ms-warning ms-lost", root, "The kernel was restarted or is gone: run this cell again.");
   note.setAttribute("role", "alert");
-  const look = () => { note.hidden = model.comm_live !== false; };
+  note.hidden = true;
+  const whole = await wholeModel(model);
+  if (!whole || signal.aborted) return;
+  const look = () => { note.hidden = whole.comm_live; };
   model.on("comm_live_update", look);
   signal.addEventListener("abort", () => model.off("comm_live_update", look));
   look();
@@ -81,7 +90,9 @@ let places = 0;
 function present(model, signal) {
   const place = `${performance.timeOrigin}-${performance.now()}-${places++}`;
   model.send({ kind: "opened", place });
-  signal.addEventListener("abort", () => { if (model.comm_live !== false) model.send({ kind: "shut", place }); });
+  signal.addEventListener("abort", async () => {
+    if ((await wholeModel(model))?.comm_live) model.send({ kind: "shut", place });
+  });
 }
 
 function isDark(node) {
