@@ -14,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from mlscope_nb import Cells
+from mlscope_nb.features.regions import Regions
 from mlscope_nb.features.shape import shape
 
 SHAPES = ("Area", "Eccentricity", "Extent", "FormFactor", "MajorAxisLength", "MinorAxisLength")
@@ -26,7 +27,7 @@ def features(cells: Cells) -> pd.DataFrame:
     columns = {}
     for part, masks in (("cell", cells.masks), ("nucleus", cells.compartments["nucleus"])):
         inside = np.asarray(masks) == 1
-        of_shape = shape(inside)
+        of_shape = shape(Regions(inside))
         columns.update({f"{part}_{name}": of_shape[name] for name in SHAPES})
         for c, channel in enumerate(cells.channels):
             columns.update(brightness(cells.images[:, c], inside, f"{part}_{channel}"))
