@@ -74,7 +74,7 @@ def name_of_largest(values: pd.Series) -> str:
     >>> name_of_largest(pd.Series({"a": 1.0, "b": 3.0}))
     'b'
     """
-    return str(values.index[values.to_numpy().argmax()])
+    return str(values.idxmax())
 
 
 def times_as_wide(intervals: tuple[Interval, Interval]) -> float:

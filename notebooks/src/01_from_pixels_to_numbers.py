@@ -20,7 +20,8 @@ import mlscope_nb as ms
 # %% [markdown]
 # ## A pixel is a number
 #
-# Here are the fly cells of notebook 00 again. This time we look at one channel of one position, the nuclei:
+# Here are the fly cells of notebook 00 again. This time we take one channel of one position, the nuclei. (Computers
+# count from 0: the first position has number 0, the first channel too.)
 
 # %%
 fields = ms.datasets.load_fields("fly")
@@ -36,10 +37,10 @@ dna[319:325, 48:58]
 
 # %% [markdown]
 # That is all there is. No cell, no edge, no colour: brightness, pixel by pixel. Everything else is a decision that
-# somebody made later, and in this notebook you watch those decisions being made.
+# somebody made later. In this notebook you watch those decisions being made.
 #
-# How large can such a number get? That depends on how it was stored. **8 bit** means $2^8 = 256$ steps, from 0 to 255.
-# **16 bit** means 65,536 steps. What is it here?
+# How large can such a number get? That depends on how it was stored, its **bit depth**. **8 bit** means 256 steps, from
+# 0 to 255. **16 bit** means 65,536 steps, from 0 to 65,535. What is it here?
 
 # %%
 print("type:", dna.dtype, " darkest:", dna.min(), " brightest:", dna.max())
@@ -50,7 +51,7 @@ print("type:", dna.dtype, " darkest:", dna.min(), " brightest:", dna.max())
 #
 # ## Exercise 1: count what was lost
 #
-# Below is the brightest channel of this set, `R`, at the last position. `red == 255` asks each pixel "are you 255?", and
+# Below is another channel, `R`, at the last position. `red == 255` asks each pixel "are you 255?", and
 # the answer is `True` or `False`. **How many pixels are saturated?**
 
 # %%
@@ -70,9 +71,11 @@ ms.lessons.check("01_from_pixels_to_numbers/saturated", saturated, of=red)
 ms.lessons.hint("01_from_pixels_to_numbers/saturated")
 
 # %% [markdown]
+# ## Images with 16 bit
+#
 # For the second half of this notebook we need a larger study: four plates, with treatments and with untreated
-# **controls**. We let the computer make one up. The advantage: `truth` knows what was really done to each cell, and we
-# can look it up afterwards. We leave it alone for now.
+# **controls**. We let the computer draw one, a **simulated** study. The advantage: `truth` knows what was really done to
+# each cell. It is the answer key; we leave it alone until the end.
 
 # %%
 study, truth = ms.datasets.simulate(
@@ -81,22 +84,22 @@ study, truth = ms.datasets.simulate(
 study
 
 # %% [markdown]
-# (`batch=2` makes the plates differ twice as much as this simulator does by default, so that you can see it well.)
-# These images have 16 bit. The brightest pixel, and a corner of the first picture, where there is no cell:
+# (`faults=0`: no spoilt cells. `batch=2`: the plates differ twice as much as they usually do here, so that you can see
+# it well.) The brightest pixel, and a corner of the first picture, where there is no cell:
 
 # %%
 print("type:", study.images.dtype, " brightest:", study.images.max())
 study.images[0, 0, :3, :6]
 
 # %% [markdown]
-# Far from 65,535: nothing is saturated. But where there is no cell, the numbers are not 0. A camera adds a fixed amount
-# to each pixel, and some light is always astray. So **400 is not twice as much light as 200**. Subtract the background
-# before you say "twice as bright".
+# The brightest is far below 65,535: nothing is saturated. But where there is no cell, the numbers are not 0. A camera
+# adds a fixed amount to each pixel, and some stray light is always there. So **600 is not twice as much light as 300**.
+# Subtract the background before you say "twice as bright".
 
 # %% [markdown]
 # ## What you see is not what is measured
 #
-# The view below has contrast sliders. Make the nuclei so bright that they become white blobs. Then make them nearly
+# The view below has contrast sliders. Make the nuclei so bright that they become flat blobs. Then make them nearly
 # disappear.
 
 # %%
@@ -132,8 +135,8 @@ print("saturated:", (dna == 255).sum(), "before,", lost, "after")
 # %% [markdown]
 # ## Outlines decide every later number
 #
-# To measure a nucleus, somebody has to say where it ends. Look at the window above once more: brightness rises over
-# five pixels. There is no line in it. A **threshold** draws one.
+# To measure a nucleus, somebody has to say where it ends. Look at the window of numbers once more: brightness
+# rises over many pixels. There is no line in it. A **threshold** draws one.
 #
 # ## Predict first
 
@@ -141,25 +144,21 @@ print("saturated:", (dna == 255).sum(), "before,", lost, "after")
 ms.lessons.predict("01_from_pixels_to_numbers/threshold")
 
 # %% [markdown]
-# Now try it. Move the threshold and watch the outlines. Lower takes in more of the faint rim, higher less. Then the
-# second slider: how readily are touching nuclei cut apart?
+# Now try it. Enlarge the picture with the mouse wheel, move the **threshold** and watch the outlines. Lower takes in more
+# of the faint rim, higher less. Then **split**: how readily are touching nuclei cut apart? Below the picture your sliders
+# are written as a line of code, so that others can do exactly the same.
 
 # %%
 tuner = ms.views.tune_segmentation(fields, "DNA")
 tuner
 
 # %% [markdown]
-# Your sliders are a line of code, so that others can do exactly the same:
-
-# %%
-tuner.code
-
-# %% [markdown]
 # How much does it matter? First all three positions with the automatic threshold, which is 1. Each nucleus is cut out
-# and its area measured, in pixels.
+# and its area measured, in pixels. The table shows how many there are and their mean area.
 
 # %%
-nuclei = ms.io.crop(ms.io.segment(fields, "DNA"))
+outlined = ms.io.segment(fields, "DNA")
+nuclei = ms.io.crop(outlined)
 nuclei = nuclei.with_features(ms.features.measure(nuclei, objects="Nuclei"))
 area = nuclei.features["Nuclei_AreaShape_Area"]
 usual = area.groupby(nuclei.obs["position"]).agg(["count", "mean"])
@@ -181,7 +180,8 @@ yours = area_2.groupby(other.obs["position"]).agg(["count", "mean"])
 yours.round(1)
 
 # %% [markdown]
-# The same cells, the same images. The change in percent, position by position, and over the three positions:
+# The same cells, the same images. The mean change over the three positions, in percent (100 would be twice as many,
+# or twice as large):
 
 # %%
 change = 100 * (yours / usual - 1)
@@ -189,7 +189,8 @@ print("number of nuclei, %:", ms.study.t_interval(change["count"]))
 print("mean area, %:       ", ms.study.t_interval(change["mean"]))
 
 # %% [markdown]
-# Behind each number stands an **interval**: where the answer for very many such pictures may lie.
+# Behind each number stands its **interval**: where the mean change over very many such pictures may lie. (The three
+# `units` are the three positions. What a unit is comes at the end.)
 #
 # Now imagine that the treated pictures were outlined by one person and the untreated ones by another. The difference
 # between the two people would look like an effect on the size of the nucleus. **One setting for all images, written
@@ -215,7 +216,7 @@ print(f"threshold 1: {usual_mean:.1f} px   1.2: {tight_mean:.1f} px")
 percent = ...  # change me
 
 # %% tags=["solution"]
-percent = 100 * (tight_mean / usual_mean - 1)
+percent = round(100 * (tight_mean / usual_mean - 1), 1)
 
 # %%
 pair = (usual_mean, tight_mean)
@@ -227,8 +228,8 @@ ms.lessons.hint("01_from_pixels_to_numbers/percent")
 # %% [markdown]
 # ## Numbers have names
 #
-# A measured number is called a **feature**. They come in families; shape and brightness are quick, the others take
-# longer:
+# A measured number is called a **feature**. Features come in families. Without further wishes `measure` takes `shape`
+# and `intensity` (brightness), which are quick:
 
 # %%
 ms.features.families()
@@ -245,26 +246,45 @@ print(ms.features.describe("Nuclei_Texture_Contrast_DNA_3_00_256"))
 # %% [markdown]
 # ## One feature, back to its cells
 #
-# The map shows all nuclei, each point one. The colour is the area. The pictures beside it are sorted: **largest first**.
+# On the map each point is a nucleus; its colour is the area. The pictures beside it are sorted: **largest first**.
 
 # %%
 largest_first = "-Nuclei_AreaShape_Area"
 area_view = ms.views.explore(
-    nuclei, "pca", colour="Nuclei_AreaShape_Area", sort=largest_first
+    nuclei, "pca", colour="Nuclei_AreaShape_Area",
+    channels=["DNA"], sort=largest_first,
 )
 area_view
 
 # %% [markdown]
-# Look at the first two rows. Are these large nuclei? Some are; others are **several nuclei in one outline**, because the
-# computer did not cut them apart. The largest areas of this table are in part mistakes of the outlines.
-#
-# - Under the map is a histogram of the areas. **Drag over its right end**: the same cells light up on the map.
-# - In the list above the pictures choose `Nuclei_AreaShape_Solidity`. Low means dented. Who comes first now?
-#
-# And the other end, the smallest:
+# Under the map you see how the areas are distributed. **Drag over the right end of that plot**: the same nuclei are
+# now selected everywhere. (If you select nothing, the next cell goes on with the 20 largest.) Are these large nuclei?
 
 # %%
-ms.views.gallery(nuclei, sort="Nuclei_AreaShape_Area", rows=2)
+if len(area_view.selected) == 0:
+    area_view.select(area.nlargest(20).index)
+ms.views.fields(outlined, "POS076", cells=nuclei, channels=["DNA"])
+
+# %% [markdown]
+# Here they are in the whole picture, outlined in orange: your selection is shared by all views of these cells. Enlarge
+# the picture and look. Some are large nuclei. Others are **several nuclei in one outline**, because the computer did not
+# cut them apart. The top of this table is partly a mistake of the outlines, and the mean area contains it.
+#
+# And the other end, the smallest? In the list above the pictures the arrow ↑ stands for "smallest first".
+
+# %%
+ms.views.gallery(
+    nuclei, sort="Nuclei_AreaShape_Area", channels=["DNA"], rows=2
+)
+
+# %%
+smallest = area.nsmallest(50).index
+at_edge = nuclei.obs["at_edge"]
+print(f"cut by the edge, all:         {100 * at_edge.mean():.0f} %")
+print(f"cut by the edge, 50 smallest: {100 * at_edge[smallest].mean():.0f} %")
+
+# %% [markdown]
+# The edge of the picture cut off pieces of nuclei, and they gather among the smallest. Small is not always small.
 
 # %% [markdown]
 # ## Exercise 3: name the cell
@@ -297,21 +317,23 @@ controls = study.subset(study.controls)
 len(controls)
 
 # %% [markdown]
-# Which features tell the controls of plate `P4` from those of the other plates? `effect` is the distance between the two
-# means, in units of how much cells differ anyway: above 1 is a lot. `low` to `high` is its interval, over the wells.
+# Which features tell the controls of plate `P4` from those of the other plates? `effect` is the difference of the two
+# means, compared with how much single cells differ anyway (their standard deviation): above 1 is a lot. `low` to `high`
+# is its interval, over the wells. Then the two means themselves.
 
 # %%
 on_p4 = controls.obs["plate"] == "P4"
 found = ms.explore.distinguish(controls, on_p4)
-found[["effect", "low", "high"]].head(3).round(2)
+found.drop(columns="n_units").head(3).round(2)
 
 # %%
 feature = found.index[0]
 ms.features.describe(feature)
 
 # %% [markdown]
-# The amount of DNA in a cell! With such an effect one would write a paper about cells that doubled their DNA. But nothing
-# was done to these cells. Plate 4 was stained more strongly, and that is all that this number knows.
+# The amount of DNA in a cell, about three quarters more! It would be easy to believe in cells that doubled their DNA. But
+# nothing was done to these cells: they are controls like all others, on another plate. On plate 4 the stain and the
+# size of cells are different, as they are on any plate, and that is all that this number knows.
 #
 # (We took the feature with the largest effect out of many. Such a winner always looks a little better than it is.)
 #
@@ -325,8 +347,8 @@ ms.features.describe(feature)
 normalised = ms.features.normalize(study)
 
 # %% [markdown]
-# Both maps show the same cells, coloured by plate: before on the left, after on the right. Choose points on one side
-# and see where they are on the other.
+# Both maps show all cells of the study, coloured by plate: before on the left, after on the right. Draw around points
+# on one side and see where they are on the other.
 
 # %%
 ms.views.compare(
@@ -336,7 +358,8 @@ ms.views.compare(
 
 # %% [markdown]
 # It looks mixed. Is it? The same feature, plate P4 against the others, before and after. We ask the **treated** cells:
-# they took no part in the normalising. Asking the controls would be cheating, for their means were *set* to zero.
+# they took no part in the normalising. (Each plate got the same treatments.) Asking the controls would be cheating, for
+# their mean was *set* to zero on each plate.
 
 # %%
 treated = study.subset(~study.controls)
@@ -347,28 +370,32 @@ after = ms.explore.distinguish(treated_after, on_p4, columns=feature)
 pd.concat([raw, after], keys=["before", "after"]).round(2).iloc[:, :4]
 
 # %% [markdown]
-# That was one feature. The next cell asks all of them together: can a computer guess the **plate** from control cells
-# that took no part in the normalising? And can it guess the **treatment** on a plate that it has never seen? The first
-# should fall to chance, the second should not fall. (20 seconds.)
+# Before, the interval is far from 0; after, 0 lies inside it. But that was one feature. The next cell asks all of them
+# together: can a computer guess the **plate** of control cells that took no part in the normalising? And can it guess the
+# **treatment** on a plate that it has never seen? The first should fall to chance, the second should not fall.
 
 # %%
 report = ms.features.batch_report(study, normalised, n_permutations=20)
 columns = ["before", "after", "low", "high", "null"]
 table = report.table[columns].iloc[[0, 3]].astype(float).round(2)
 table.columns = ["before", "after", "change from", "to", "by chance"]
+table.index = ["plate guessed right", "treatment guessed right"]
 table
 
+# %%
+print("plate guessed right, after:", report.figures[0].after)
+
 # %% [markdown]
-# Values are shares of right guesses, and the change has its interval. The plate is much harder to guess than before,
-# **but it is not gone**: the guess is still better than chance. Normalising with few control wells helps, it does not
-# make four plates into one.
+# A value of 1 means that all guesses are right. The treatment is guessed no worse than before: 0 lies in the interval of
+# its change. The plate is much harder to guess than before, **but it is not gone**: its interval lies above chance. To keep cells apart for this test, only half of the control wells could be used
+# for normalising, two on each plate. Controls help, few controls help a little.
 
 # %% [markdown]
 # ## What is a replicate here?
 #
-# A **replicate** is an independent repeat of the experiment. The cells of one well share their stain, their neighbours
-# and their day, so they are not repeats of each other. When data are loaded, mlscope wants to know what *is*
-# independent, the **unit**. In this study it is the well.
+# A **replicate** is an independent repeat of the experiment. The cells of one well share their medium, their stain and
+# their place on the plate, so they are not repeats of each other. When data are loaded, mlscope wants to know what *is*
+# independent: the **unit**. In this study it is the well, and the wells of all plates count.
 #
 # ## Predict first
 
@@ -388,10 +415,10 @@ print(over_cells, over_wells, over_plates, sep="\n")
 
 # %% [markdown]
 # The same mean three times, and three very different promises. "Over cells" is much too sure of itself. Which of the
-# other two is right depends on your sentence: about more wells *of these plates*, the well; about **plates to come**,
-# the plate. And with four plates you then know as little as the last line says.
+# other two is right depends on what you want to say: about more wells *of these four plates*, the well; about **plates to
+# come**, the plate. And with four plates you then know as little as the last line says.
 #
-# Now all cells are copied, so that each is there twice:
+# Now all cells are copied, so that each is there twice. Above the original, below the copies:
 
 # %%
 twice = pd.concat([dna_sum, dna_sum])
@@ -414,7 +441,7 @@ times = ...  # change me
 
 # %% tags=["solution"]
 wide = over_plates.high - over_plates.low
-times = wide / (over_cells.high - over_cells.low)
+times = round(wide / (over_cells.high - over_cells.low), 1)
 
 # %%
 both = (over_cells, over_plates)
@@ -438,20 +465,23 @@ print("wells:", ms.study.difference_interval(actin, study, between=question))
 print("cells:", ms.study.difference_interval(actin, wrong, between=question))
 
 # %% [markdown]
-# The interval over cells leaves out 0: "a significant effect". The interval over wells does not. Who is right? Now we
-# ask the answer key: the same cells once more, drawn **without** what the treatment did. How many actin pixels change?
+# The difference is the same. But the interval over cells leaves out 0, "a significant effect", and the interval over
+# wells (the `units`) does not. Who is right? Now we ask the answer key for the same cells, drawn once more **without**
+# what the treatment did. How many actin pixels are different?
 
 # %%
 clustered = study.where("treatment == 'clustered'")
 without = truth.render(clustered.ids, without="cue")
-(without[:, 1] != clustered.images[:, 1]).sum()  # channel 1: actin
+different = without[:, 1] != clustered.images[:, 1]  # channel 1: actin
+print(different.sum(), "of", different.size, "pixels")
 
 # %% [markdown]
-# None. This treatment does not touch actin, and the effect was made up by counting cells. (We looked through several
-# treatments and features to find an example as clear as this one. That is a warning too: who looks through many finds
-# something, and intervals over wells are also wrong once in twenty times.)
+# None. This treatment does not touch actin; the effect came from counting cells as if each were an experiment of its
+# own. (We looked through several treatments and features for an example as clear as this one. That is a warning too:
+# who looks through many finds something, and even a correct interval misses the truth once in twenty times.)
 #
-# mlscope cannot know what is independent in *your* laboratory. But it says what you declared, and what it makes of it:
+# mlscope cannot know what is independent in *your* laboratory. But it tells you what you declared, and what is odd
+# about it:
 
 # %%
 ms.study.describe(wrong).findings[-1]
@@ -486,8 +516,9 @@ ms.study.describe(wrong).findings[-1]
 # %% [markdown]
 # ## Where to go next
 #
-# Some of these cells should not be in the table at all: several nuclei in one outline, out of focus, copied, at the
-# edge. Finding them is what notebook `02_curate` will be about (it is coming). How far did you get today?
+# You have seen cells that should not be in the table at all: several nuclei in one outline, pieces at the edge. To find
+# them, and the blurred and the copied ones, is what notebook `02_curate` is about; it is coming. How far did you get
+# today?
 
 # %%
 ms.lessons.progress("01_from_pixels_to_numbers")

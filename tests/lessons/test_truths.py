@@ -1,5 +1,6 @@
 """Truths computed from the learner's data, by the function that the question names."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -23,6 +24,30 @@ def test_shares_and_the_known_mistake():
     positions = pd.Series(["a", "a", "b"])
     assert ms.lessons.check("00_start_here/share", 0.667, of=positions).right is True
     assert "only one row" in str(ms.lessons.check("00_start_here/share", 1, of=positions))
+
+
+@pytest.mark.parametrize(
+    ("question", "data", "right", "wrong"),
+    [
+        ("saturated", np.array([[255, 3], [255, 254]], "uint8"), 2, 255),
+        ("saturated", np.array([[65535, 255]], "uint16"), 1, 0),
+        ("percent", (200.0, 150.0), -25.04, 25.0),
+        ("largest", pd.Series({"b": 1.0, "a": 3.0, "c": float("nan")}), "a", 3.0),
+    ],
+)
+def test_pixels_outlines_and_names(question, data, right, wrong):
+    name = f"01_from_pixels_to_numbers/{question}"
+    assert ms.lessons.check(name, right, of=data).right is True
+    assert ms.lessons.check(name, wrong, of=data).right is False
+    assert ms.lessons.check(name, ..., of=data).right is None
+
+
+def test_how_many_times_as_wide():
+    values = np.array([1.0, 2.0, 4.0, 8.0])
+    narrow = ms.study.t_interval(values)
+    wide = ms.study.t_interval(3 * values)
+    assert ms.lessons.check("01_from_pixels_to_numbers/times", 3.05, of=(narrow, wide)).right is True
+    assert ms.lessons.check("01_from_pixels_to_numbers/times", 0.33, of=(narrow, wide)).right is False
 
 
 def test_without_data_the_message_says_what_to_pass():
