@@ -158,8 +158,10 @@ class AnnotationLog:
     def column(self, name: str, ids: Iterable[str]) -> pd.Series:
         """Return the present value for each of `ids` in order; None where there is none."""
         # The index of cells is taken as it is: it knows already where each id stands.
-        known = isinstance(ids, pd.Index) and ids.inferred_type == "string"
-        index = ids.rename("cell_id") if known else pd.Index([str(i) for i in ids], dtype=object, name="cell_id")
+        if isinstance(ids, pd.Index) and ids.inferred_type == "string":
+            index = ids.rename("cell_id")
+        else:
+            index = pd.Index([str(i) for i in ids], dtype=object, name="cell_id")
         values = np.full(len(index), None, dtype=object)
         for entry in self._standing()[0]:
             if entry.column == name:

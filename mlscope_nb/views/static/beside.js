@@ -88,8 +88,7 @@ function drawBars(host, part, model, wanted) {
 }
 
 function label(svg, name, x, y, room, n) {
-  const most = Math.max(2, Math.floor(room / 7)), cut = name.length > most ? `${name.slice(0, most - 1)}…` : name;
-  const node = drawn("text", svg, { x, y, class: "ms-tick", "text-anchor": "middle" }, cut);
+  const node = drawn("text", svg, { x, y, class: "ms-tick", "text-anchor": "middle" }, fitMiddle(name, room - 5));
   drawn("title", node, {}, name);
 }
 

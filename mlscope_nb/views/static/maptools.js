@@ -10,6 +10,21 @@ function fitText(pen, text, room) {
   return `${text.slice(0, n)}…`;
 }
 
+// Names that begin alike differ at their ends: a name too long for its room loses its middle.
+const ruler = document.createElement("canvas").getContext("2d");
+function fitMiddle(text, room) {
+  ruler.font = `13px ${FONT}`;
+  const fits = (t) => ruler.measureText(t).width <= room;
+  // Nobody reads a name of thousands of letters here; measuring it would take long.
+  const name = text.length > 80 ? `${text.slice(0, 40)}…${text.slice(-39)}` : text;
+  if (fits(name)) return name;
+  for (let n = name.length - 1; n > 1; n--) {
+    const cut = `${name.slice(0, Math.floor(n / 2))}…${name.slice(name.length - Math.ceil(n / 2))}`;
+    if (fits(cut)) return cut;
+  }
+  return "…";
+}
+
 function makeTools(host) {
   const row = make("div", "ms-row ms-tools", host);
   row.setAttribute("role", "toolbar");
@@ -78,7 +93,7 @@ function makeLegend(host, model, signal) {
       node.setAttribute("aria-pressed", String(!off.has(entry.name)));
       node.title = `${entry.name}: ${entry.count.toLocaleString("en")} cells. Click to hide or show, double click for only these`;
       make("i", "", node).style.background = entry.colour;
-      make("span", "", node, entry.name);
+      make("span", "", node, fitMiddle(entry.name, 110));
       node.addEventListener("click", () => toggle(entry.name));
       node.addEventListener("dblclick", () => put(entries.map((e) => e.name).filter((n) => n !== entry.name)));
     }
