@@ -177,7 +177,8 @@ REPORT = """() => { const root = document.querySelector('.ms-workbench'), box = 
 const leaves = [];
 for (const node of [root, ...root.querySelectorAll('*')]) {
   const b = node.getBoundingClientRect(), style = getComputedStyle(node);
-  if (!b.width || !b.height || node.tagName === 'OPTION' || node.tagName === 'OPTGROUP') continue;
+  // What a closed <details> holds keeps its place in the layout, but is not seen.
+  if (!b.width || !b.height || !node.checkVisibility() || /^OPT(ION|GROUP)$/.test(node.tagName)) continue;
   const name = (node.className.baseVal ?? node.className) || node.tagName;
   if (b.right > box.right + 1 || b.left < box.left - 1 || b.bottom > box.bottom + 1) bad.push('out ' + name);
   if (/auto|scroll/.test(style.overflowX + style.overflowY)) bad.push('scroll ' + name);
