@@ -46,13 +46,13 @@ dna[319:325, 48:58]
 print("type:", dna.dtype, " darkest:", dna.min(), " brightest:", dna.max())
 
 # %% [markdown]
-# `uint8`: 8 bit. What is brighter than 255 is written down as 255. Such a pixel is **saturated**: it says "255 or more",
-# and nobody can find out how much more.
+# `uint8`: 8 bit. What is brighter than 255 is written down as 255. Such a pixel is **saturated**: it says "255 or
+# more", and nobody can find out how much more.
 #
 # ## Exercise 1: count what was lost
 #
-# Below is another channel, `R`, at the last position. `red == 255` asks each pixel "are you 255?", and
-# the answer is `True` or `False`. **How many pixels are saturated?**
+# Below is another channel, `R`, at the last position. `red == 255` asks each pixel "are you 255?", and the answer is
+# `True` or `False`. **How many pixels are saturated?**
 
 # %%
 red = fields.images[2][2]  # position 2, channel 2: R
@@ -74,8 +74,8 @@ ms.lessons.hint("01_from_pixels_to_numbers/saturated")
 # ## Images with 16 bit
 #
 # For the second half of this notebook we need a larger study: four plates, with treatments and with untreated
-# **controls**. We let the computer draw one, a **simulated** study. The advantage: `truth` knows what was really done to
-# each cell. It is the answer key; we leave it alone until the end.
+# **controls**. We let the computer draw one, a **simulated** study. The advantage: `truth` knows what was really done
+# to each cell. It is the answer key; we leave it alone until the end.
 
 # %%
 study, truth = ms.datasets.simulate(
@@ -107,8 +107,8 @@ view = ms.views.fields(fields, channels=["DNA"])
 view
 
 # %% [markdown]
-# Now the same in code. The mean brightness of the picture, before and after a very hard contrast. (Look up: the
-# picture above has changed.)
+# Now the same in code. The mean brightness of the picture, before and after a very hard contrast. (Look up: the picture
+# above has changed.)
 
 # %%
 before = dna.mean()
@@ -135,8 +135,8 @@ print("saturated:", (dna == 255).sum(), "before,", lost, "after")
 # %% [markdown]
 # ## Outlines decide every later number
 #
-# To measure a nucleus, somebody has to say where it ends. Look at the window of numbers once more: brightness
-# rises over many pixels. There is no line in it. A **threshold** draws one.
+# To measure a nucleus, somebody has to say where it ends. Look at the window of numbers once more: brightness rises
+# over many pixels. There is no line in it. A **threshold** draws one.
 #
 # ## Predict first
 
@@ -144,9 +144,9 @@ print("saturated:", (dna == 255).sum(), "before,", lost, "after")
 ms.lessons.predict("01_from_pixels_to_numbers/threshold")
 
 # %% [markdown]
-# Now try it. Enlarge the picture with the mouse wheel, move the **threshold** and watch the outlines. Lower takes in more
-# of the faint rim, higher less. Then **split**: how readily are touching nuclei cut apart? Below the picture your sliders
-# are written as a line of code, so that others can do exactly the same.
+# Now try it. Enlarge the picture with the mouse wheel, move the **threshold** and watch the outlines. Lower takes in
+# more of the faint rim, higher less. Then **split**: how readily are touching nuclei cut apart? Below the picture your
+# sliders are written as a line of code, so that others can do exactly the same.
 
 # %%
 tuner = ms.views.tune_segmentation(fields, "DNA")
@@ -180,8 +180,8 @@ yours = area_2.groupby(other.obs["position"]).agg(["count", "mean"])
 yours.round(1)
 
 # %% [markdown]
-# The same cells, the same images. The mean change over the three positions, in percent (100 would be twice as many,
-# or twice as large):
+# The same cells, the same images. The mean change over the three positions, in percent (100 would be twice as many, or
+# twice as large):
 
 # %%
 change = 100 * (yours / usual - 1)
@@ -235,8 +235,8 @@ ms.lessons.hint("01_from_pixels_to_numbers/percent")
 ms.features.families()
 
 # %% [markdown]
-# A name is read from left to right: **where** it was measured, **what kind**, **what**, and in which **channel**. And you
-# can always ask what a name means:
+# A name is read from left to right: **where** it was measured, **what kind**, **what**, and in which **channel**. And
+# you can always ask what a name means:
 
 # %%
 print(ms.features.describe("Nuclei_AreaShape_Solidity"))
@@ -257,8 +257,8 @@ area_view = ms.views.explore(
 area_view
 
 # %% [markdown]
-# Under the map you see how the areas are distributed. **Drag over the right end of that plot**: the same nuclei are
-# now selected everywhere. (If you select nothing, the next cell goes on with the 20 largest.) Are these large nuclei?
+# Under the map you see how the areas are distributed. **Drag over the right end of that plot**: the same nuclei are now
+# selected everywhere. (If you select nothing, the next cell goes on with the 20 largest.) Are these large nuclei?
 
 # %%
 if len(area_view.selected) == 0:
@@ -267,8 +267,8 @@ ms.views.fields(outlined, "POS076", cells=nuclei, channels=["DNA"])
 
 # %% [markdown]
 # Here they are in the whole picture, outlined in orange: your selection is shared by all views of these cells. Enlarge
-# the picture and look. Some are large nuclei. Others are **several nuclei in one outline**, because the computer did not
-# cut them apart. The top of this table is partly a mistake of the outlines, and the mean area contains it.
+# the picture and look. Some are large nuclei. Others are **several nuclei in one outline**, because the computer did
+# not cut them apart. The top of this table is partly a mistake of the outlines, and the mean area contains it.
 #
 # And the other end, the smallest? In the list above the pictures the arrow ↑ stands for "smallest first".
 
@@ -284,7 +284,7 @@ print(f"cut by the edge, all:         {100 * at_edge.mean():.0f} %")
 print(f"cut by the edge, 50 smallest: {100 * at_edge[smallest].mean():.0f} %")
 
 # %% [markdown]
-# The edge of the picture cut off pieces of nuclei, and they gather among the smallest. Small is not always small.
+# Nuclei that the edge of the picture cut in two gather among the smallest. They are not small, they are not whole.
 
 # %% [markdown]
 # ## Exercise 3: name the cell
@@ -319,7 +319,7 @@ len(controls)
 # %% [markdown]
 # Which features tell the controls of plate `P4` from those of the other plates? `effect` is the difference of the two
 # means, compared with how much single cells differ anyway (their standard deviation): above 1 is a lot. `low` to `high`
-# is its interval, over the wells. Then the two means themselves.
+# is its interval, over the wells. Then the two means: `mean_selected` is that of plate P4.
 
 # %%
 on_p4 = controls.obs["plate"] == "P4"
@@ -331,8 +331,8 @@ feature = found.index[0]
 ms.features.describe(feature)
 
 # %% [markdown]
-# The amount of DNA in a cell, about three quarters more! It would be easy to believe in cells that doubled their DNA. But
-# nothing was done to these cells: they are controls like all others, on another plate. On plate 4 the stain and the
+# The amount of DNA in a cell, about three quarters more! It would be easy to believe in cells that doubled their DNA.
+# But nothing was done to these cells: they are controls like all others, on another plate. On plate 4 the stain and the
 # size of cells are different, as they are on any plate, and that is all that this number knows.
 #
 # (We took the feature with the largest effect out of many. Such a winner always looks a little better than it is.)
@@ -367,12 +367,12 @@ treated_after = normalised.subset(treated.ids)
 on_p4 = treated.obs["plate"] == "P4"
 raw = ms.explore.distinguish(treated, on_p4, columns=feature)
 after = ms.explore.distinguish(treated_after, on_p4, columns=feature)
-pd.concat([raw, after], keys=["before", "after"]).round(2).iloc[:, :4]
+pd.concat([raw, after], keys=["before", "after"]).iloc[:, :3].round(2)
 
 # %% [markdown]
 # Before, the interval is far from 0; after, 0 lies inside it. But that was one feature. The next cell asks all of them
-# together: can a computer guess the **plate** of control cells that took no part in the normalising? And can it guess the
-# **treatment** on a plate that it has never seen? The first should fall to chance, the second should not fall.
+# together: can a computer guess the **plate** of control cells that took no part in the normalising? And can it guess
+# the **treatment** on a plate that it has never seen? The first should fall to chance, the second should not fall.
 
 # %%
 report = ms.features.batch_report(study, normalised, n_permutations=20)
@@ -386,9 +386,10 @@ table
 print("plate guessed right, after:", report.figures[0].after)
 
 # %% [markdown]
-# A value of 1 means that all guesses are right. The treatment is guessed no worse than before: 0 lies in the interval of
-# its change. The plate is much harder to guess than before, **but it is not gone**: its interval lies above chance. To keep cells apart for this test, only half of the control wells could be used
-# for normalising, two on each plate. Controls help, few controls help a little.
+# A value of 1 means that all guesses are right. There is no sign that the treatment is guessed worse than before: 0
+# lies in the interval of its change. The plate is much harder to guess than before, **but it is not gone**: its
+# interval lies above chance. To keep cells apart for this test, only half of the control wells could be used for
+# normalising, two on each plate. Controls help, few controls help a little.
 
 # %% [markdown]
 # ## What is a replicate here?
@@ -414,18 +415,19 @@ over_plates = ms.study.t_interval(dna_sum, controls.obs["plate"])
 print(over_cells, over_wells, over_plates, sep="\n")
 
 # %% [markdown]
-# The same mean three times, and three very different promises. "Over cells" is much too sure of itself. Which of the
-# other two is right depends on what you want to say: about more wells *of these four plates*, the well; about **plates to
-# come**, the plate. And with four plates you then know as little as the last line says.
+# The same mean three times, and three very different promises. "Over cells" is much too sure of itself. Between the
+# other two it depends on what you want to speak about. About *these four plates*? Then the well is the repeat. About
+# **plates to come**? Then the plate is, there are four, and you know as little as the last line says.
 #
-# Now all cells are copied, so that each is there twice. Above the original, below the copies:
+# Now all cells are copied, so that each is there twice:
 
 # %%
 twice = pd.concat([dna_sum, dna_sum])
 wells_twice = pd.concat([wells, wells])
-print("over cells:", over_cells, ms.study.t_interval(twice), sep="\n  ")
-print("over wells:", over_wells, sep="\n  ", end="\n  ")
-print(ms.study.t_interval(twice, wells_twice))
+print("cells:        ", over_cells)
+print("cells, copied:", ms.study.t_interval(twice))
+print("wells:        ", over_wells)
+print("wells, copied:", ms.study.t_interval(twice, wells_twice))
 
 # %%
 ms.lessons.check("01_from_pixels_to_numbers/copies")
@@ -480,8 +482,8 @@ print(different.sum(), "of", different.size, "pixels")
 # own. (We looked through several treatments and features for an example as clear as this one. That is a warning too:
 # who looks through many finds something, and even a correct interval misses the truth once in twenty times.)
 #
-# mlscope cannot know what is independent in *your* laboratory. But it tells you what you declared, and what is odd
-# about it:
+# mlscope cannot know what is independent in *your* laboratory. But it tells you what is odd about what you declared (a
+# *profile* is a row that stands for a whole well):
 
 # %%
 ms.study.describe(wrong).findings[-1]
