@@ -120,6 +120,7 @@ def test_orders_of_numbers_and_what_is_missing_comes_last(some_cells):
     assert len(missing) >= 2
     assert w.sort("area").shown.tolist() == [*known.sort_values(kind="stable").index, *missing]
     assert w.sort("-area").shown.tolist() == [*known.sort_values(ascending=False, kind="stable").index, *missing]
+    assert [o["value"] for o in w._sort_options if o["label"] in ("area ↑", "area ↓")] == ["area", "-area"]
     assert w.sort("odd").shown.tolist() == cells.obs.sort_values("odd", kind="stable").index.tolist()
     assert w.sort("a").shown.tolist() == cells.features["a"].sort_values(kind="stable").index.tolist()
     assert w.sort("table").shown.tolist() == cells.ids.tolist()
