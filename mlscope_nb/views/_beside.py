@@ -151,9 +151,10 @@ def differences(cells: Cells, ids: pd.Index) -> dict[str, Any]:
         for name, r in table.head(_LISTED).iterrows()
     ]
     unit = cells.design.unit
-    where = f"intervals over {count(int(table['n_units'].max()), unit[-1])}" if unit and len(table) else ""
-    words = ["difference of the means in standard deviations of cells", where, str(table.attrs.get("reason") or "")]
-    return {"note": "; ".join(w for w in words if w), "rows": rows}
+    over = any(row["low"] is not None for row in rows)
+    where = f", intervals over {count(int(table['n_units'].max()), unit[-1])}" if unit and over else ""
+    note = f"Difference of the means in standard deviations of cells{where}. {table.attrs.get('reason') or ''}"
+    return {"note": note.strip(), "rows": rows}
 
 
 def _finite(value: Any) -> float:
