@@ -255,8 +255,8 @@ map_view.select(no_body.ids)
 # ## Where to go next
 #
 # The solutions of the exercises are in the folder `solutions`. Notebook `01_from_pixels_to_numbers` goes on from here:
-# what happens to a picture before it is a number. And take your own images (above): nothing teaches as much as a picture
-# that you took yourself. How far did you get today?
+# what happens to a picture before it is a number. And take your own images (above): nothing teaches as much as a
+# picture that you took yourself. How far did you get today?
 
 # %%
 ms.lessons.progress("00_start_here")

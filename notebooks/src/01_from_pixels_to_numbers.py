@@ -78,9 +78,8 @@ ms.lessons.hint("01_from_pixels_to_numbers/saturated")
 # to each cell. It is the answer key; we leave it alone until the end.
 
 # %%
-study, truth = ms.datasets.simulate(
-    n_plates=4, cells_per_well=12, faults=0, batch=2
-)
+small = {"n_plates": 4, "cells_per_well": 12}
+study, truth = ms.datasets.simulate(**small, faults=0, batch=2)
 study
 
 # %% [markdown]
@@ -249,11 +248,9 @@ print(ms.features.describe("Nuclei_Texture_Contrast_DNA_3_00_256"))
 # On the map each point is a nucleus; its colour is the area. The pictures beside it are sorted: **largest first**.
 
 # %%
-largest_first = "-Nuclei_AreaShape_Area"
-area_view = ms.views.explore(
-    nuclei, "pca", colour="Nuclei_AreaShape_Area",
-    channels=["DNA"], sort=largest_first,
-)
+size = "Nuclei_AreaShape_Area"
+area_view = ms.views.explore(nuclei, "pca", colour=size)
+area_view.channels("DNA").sort("-" + size)
 area_view
 
 # %% [markdown]
@@ -273,9 +270,7 @@ ms.views.fields(outlined, "POS076", cells=nuclei, channels=["DNA"])
 # And the other end, the smallest? In the list above the pictures the arrow ↑ stands for "smallest first".
 
 # %%
-ms.views.gallery(
-    nuclei, sort="Nuclei_AreaShape_Area", channels=["DNA"], rows=2
-)
+ms.views.gallery(nuclei, sort=size, channels="DNA", rows=2)
 
 # %%
 smallest = area.nsmallest(50).index
@@ -351,10 +346,8 @@ normalised = ms.features.normalize(study)
 # on one side and see where they are on the other.
 
 # %%
-ms.views.compare(
-    study, normalised, embedding="pca", colour="plate",
-    names=("before", "after"),
-)
+names = ("before", "after")
+ms.views.compare(study, normalised, embedding="pca", names=names)
 
 # %% [markdown]
 # It looks mixed. Is it? The same feature, plate P4 against the others, before and after. We ask the **treated** cells:
