@@ -2,7 +2,6 @@
 
 import ast
 import io
-import time
 
 import numpy as np
 import pandas as pd
@@ -95,15 +94,6 @@ def test_a_slider_in_the_browser_is_computed(tuner):
     tuner.set_state({"_tuning": {**tuner._tuning, "max_area_px": 300}})
     assert tuner._report["tuning"] == tuner._tuning and tuner.settings == {"channel": "DNA", "max_area_px": 300}
     assert 0 < shown(tuner).max() < before.max()
-
-
-def test_a_field_of_250_000_pixels_is_redrawn_within_a_second_of_computing():
-    image = np.tile(make_fields(1).images[0], (1, 5, 4))[:, :500, :500]
-    tuner = ms.views.tune_segmentation(ms.Fields(pd.DataFrame(index=["f"]), [image]))
-    began = time.process_time()
-    tuner.set(threshold=1.3)
-    # Measured on one core at 0.4 s; the time of the processor, because other work shares the machine.
-    assert time.process_time() - began < 1.0
 
 
 def test_what_cannot_be_computed_is_said_and_the_picture_stays(tuner):
