@@ -9,30 +9,26 @@ the cells. Then all cells are run in another fresh kernel for the time and peak 
 
 from __future__ import annotations
 
-import os
 import shutil
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
 import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import psutil
 from playwright.sync_api import Page, sync_playwright
 
-from mlscope_nb.doctor import find_chromium
-from studies._record import record
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
 
-NOTEBOOK = Path(__file__).resolve().parents[1] / "notebooks" / "00_start_here.ipynb"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-IDLE = "()=>window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.status=='idle'"
+from benchmarks._browser import FLAGS, lab, open_notebook, run_all  # noqa: E402
+from mlscope_nb.doctor import find_chromium  # noqa: E402
+from studies._record import record  # noqa: E402
+
+NOTEBOOK = ROOT / "notebooks" / "00_start_here.ipynb"
 UP_TO_THE_MAP = """async ()=>{const panel=window.jupyterapp.shell.currentWidget, notebook=panel.content;
   const last=[...notebook.model.cells].findIndex(c=>c.sharedModel.getSource().includes('views.explore('));
   notebook.activeCellIndex=last; await notebook.scrollToItem(last, 'start');
@@ -46,36 +42,6 @@ CHOSEN = """async ()=>{const kernel=window.jupyterapp.shell.currentWidget.sessio
 SCROLL = """async ()=>{const n=window.jupyterapp.shell.currentWidget.content;
   const at=[...n.model.cells].findIndex(c=>c.sharedModel.getSource().includes('views.explore('));
   await n.scrollToItem(at, 'start'); document.querySelector('.ms-map')?.scrollIntoView({block: 'center'})}"""
-FAILED = """()=>[...window.jupyterapp.shell.currentWidget.content.model.cells].flatMap(c=>{const o=c.outputs, e=[];
-  for(let i=0;o && i<o.length;i++) if(o.get(i).type==='error') e.push(JSON.stringify(o.get(i).toJSON()).slice(0,500));
-  if(c.type==='code' && !c.executionCount) e.push('not run: '+c.sharedModel.getSource().slice(0,60)); return e})"""
-
-
-@contextmanager
-def lab(root: Path) -> Iterator[tuple[int, int]]:
-    """JupyterLab on one core; gives its port and process id."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
-    scratch = Path(tempfile.mkdtemp())
-    environment = dict(os.environ, JUPYTER_CONFIG_DIR=str(scratch), JUPYTERLAB_WORKSPACES_DIR=str(scratch / "ws"))
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"]
-    command += ["--IdentityProvider.token=t", f"--ServerApp.root_dir={root}", "--LabApp.expose_app_in_browser=True"]
-    command += ["--LabApp.news_url=None"]
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    psutil.Process(process.pid).cpu_affinity([0])
-    for _ in range(300):
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/api?token=t", timeout=2).close()
-            break
-        except OSError:
-            time.sleep(0.2)
-    try:
-        yield port, process.pid
-    finally:
-        process.terminate()
-        process.wait(20)
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def kernel_memory(server: int) -> float:
@@ -88,13 +54,6 @@ def kernel_memory(server: int) -> float:
         except psutil.Error:
             continue  # it has just ended
     return total / 2**20
-
-
-def open_notebook(page: Page, port: int) -> None:
-    """Open notebook 00 with a fresh kernel."""
-    page.set_default_timeout(300_000)
-    page.goto(f"http://127.0.0.1:{port}/lab/tree/{NOTEBOOK.name}?reset&token=t", wait_until="domcontentloaded")
-    page.wait_for_function(IDLE)
 
 
 def seconds_to_a_lasso(page: Page) -> float:
@@ -116,7 +75,7 @@ def seconds_to_a_lasso(page: Page) -> float:
         page.wait_for_timeout(100)
 
 
-def run_all(page: Page, server: int) -> tuple[float, float]:
+def run_all_cells(page: Page, server: int) -> tuple[float, float]:
     """Run all cells; seconds until the kernel is idle, and its peak MB."""
     peak, stop = [0.0], threading.Event()
 
@@ -127,12 +86,8 @@ def run_all(page: Page, server: int) -> tuple[float, float]:
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
     began = time.monotonic()
-    page.evaluate("()=>window.jupyterapp.commands.execute('notebook:run-all-cells').then(()=>1)")
-    page.wait_for_function(IDLE)
+    run_all(page)
     seconds = time.monotonic() - began
-    failed = page.evaluate(FAILED)
-    if failed:
-        raise SystemExit(f"Not every cell ran: {failed}")
     page.wait_for_timeout(14_000)  # UMAP goes on in the background; its memory counts
     stop.set()
     watcher.join()
@@ -144,17 +99,17 @@ def measure(runs: int) -> dict[str, Any]:
     root = Path(tempfile.mkdtemp())
     shutil.copy(NOTEBOOK, root)
     firsts, alls, peaks = [], [], []
-    with lab(root) as (port, server), sync_playwright() as playwright:
+    with lab(root, cores=[0]) as (port, server), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
         for _ in range(runs):
             for first in (True, False):
                 shutil.rmtree(root / "mlscope_work", ignore_errors=True)
                 page = browser.new_page(viewport={"width": 1366, "height": 768})
-                open_notebook(page, port)
+                open_notebook(page, port, NOTEBOOK.name)
                 if first:
                     firsts.append(seconds_to_a_lasso(page))
                 else:
-                    seconds, peak = run_all(page, server)
+                    seconds, peak = run_all_cells(page, server)
                     alls.append(seconds)
                     peaks.append(peak)
                 page.evaluate("async()=>{await window.jupyterapp.shell.currentWidget.sessionContext.shutdown()}")

@@ -11,7 +11,8 @@ from typing import Any
 
 from zarr.storage import ZipStore
 
-# All that zipfile raises for bytes that are not what was written: checksums, lengths, flags, methods.
+# All that zipfile raises for bytes that are not what was written: checksums, lengths, flags (an unknown one is a
+# NotImplementedError of its own, an encrypted piece a RuntimeError). Each is turned into words by whoever reads.
 DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError, NotImplementedError)
 
 

@@ -91,10 +91,11 @@ class CropView(LinkedView):
 
     def _shown(self) -> np.ndarray:
         """Return positions of all cells that the gallery pages through, not yet in order."""
-        raise NotImplementedError
+        return np.arange(len(self.cells))
 
     def _title(self, n: int) -> dict[str, Any]:
-        raise NotImplementedError
+        """Return what stands above `n` crops, and whether chosen ones among them get a ring."""
+        return {"title": count(n, "cell"), "rings": True}
 
     def _marks(self, rows: np.ndarray) -> list[str]:
         """Return a colour for each crop, or "" for none."""

@@ -201,14 +201,13 @@ class Labelling(LinkedView):
     def _on_blind(self, content: dict[str, Any], buffers: list[Any]) -> None:
         self.blind(bool(content["on"]))
 
+    # What a view has to do in its own way; one without gallery or words has nothing to do.
+
     def _blind_changed(self) -> None:
         """Show or hide what could sway the one who labels."""
-        raise NotImplementedError
 
     def _move(self, by: int) -> None:
         """Point at another cell of the gallery."""
-        raise NotImplementedError
 
     def _say(self, text: str, *, warning: bool = False) -> None:
         """Show a sentence to the user."""
-        raise NotImplementedError

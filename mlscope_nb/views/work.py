@@ -165,6 +165,7 @@ def restore_bytes(data: bytes, folder: str | Path | None = None) -> Restored:
             entries = _checked(archive)
             work, _ = writable_folder(Path.cwd() if folder is None else Path(folder).expanduser(), FOLDER)
             return _restore(archive, entries, work.parent)
+    # zipfile's NotImplementedError is an unknown method of packing, its RuntimeError a password.
     except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise ValueError(
             f"The file cannot be read as a zip file: {error}. It may be damaged, or not be of mlscope: take the one "
