@@ -23,6 +23,8 @@ def skips_are_failures() -> bool:
 
 
 def pytest_collection_modifyitems(items):
+    # Last: Playwright keeps an event loop running in this thread, and views behave otherwise when there is one.
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
     if find_chromium() is None:
         for item in items:
             if item.get_closest_marker("browser"):

@@ -47,6 +47,14 @@ def test_browser_tests_run_with_chromium(rules, monkeypatch, tmp_path):
     rules.runpytest_inprocess().assert_outcomes(passed=2)
 
 
+def test_browser_tests_run_last(rules, monkeypatch, tmp_path):
+    (tmp_path / "browser").touch()
+    monkeypatch.setenv("MLSCOPE_CHROMIUM", str(tmp_path / "browser"))
+    rules.makepyfile(BROWSER_TEST)
+    result = rules.runpytest_inprocess("-v")
+    result.stdout.fnmatch_lines(["*test_plain PASSED*", "*test_page PASSED*"])
+
+
 def test_no_skip_turns_a_missing_browser_into_a_failure(rules, without_chromium, monkeypatch):
     monkeypatch.setenv("MLSCOPE_NO_SKIP", "1")
     rules.makepyfile(BROWSER_TEST)
