@@ -1,0 +1,31 @@
+from .colours import category_colours
+from .comparison import Comparison, compare
+from .distributions import histogram
+from .fieldview import FieldView, fields
+from .galleryview import Gallery, gallery
+from .map import scatter
+from .selection import Selection, selection_of
+from .tuning import SegmentationTuner, tune_segmentation
+from .work import Restored, restore_work, save_work
+from .workbench import Workbench, explore
+
+__all__ = [
+    "Comparison",
+    "FieldView",
+    "Gallery",
+    "Restored",
+    "SegmentationTuner",
+    "Selection",
+    "Workbench",
+    "category_colours",
+    "compare",
+    "explore",
+    "fields",
+    "gallery",
+    "histogram",
+    "restore_work",
+    "save_work",
+    "scatter",
+    "selection_of",
+    "tune_segmentation",
+]
