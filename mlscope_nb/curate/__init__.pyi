@@ -1,1 +1,7 @@
-__all__: list[str] = []
+from .decisions import Decisions
+from .effect import filter_effect
+
+__all__ = [
+    "Decisions",
+    "filter_effect",
+]
