@@ -11,10 +11,10 @@ import pytest
 
 import mlscope_nb as ms
 from mlscope_nb.datasets import Truth, doses, phenotypes, simulate
-from mlscope_nb.datasets.simulator.bodies import Draws, make_body, natural_traits
+from mlscope_nb.datasets.simulator.bodies import Draws, make_bodies, natural_traits
 from mlscope_nb.datasets.simulator.layout import CLASSES
 from mlscope_nb.datasets.simulator.phenotypes import changed
-from mlscope_nb.datasets.simulator.streams import stream
+from mlscope_nb.datasets.simulator.streams import stream, streams
 
 # Everything at once: faults, copies, labels, marks and ties.
 RICH = {
@@ -101,6 +101,16 @@ def test_any_few_cells_are_rendered_as_in_the_study(study):
     np.testing.assert_array_equal(truth.subset(ids).render(ids[:1]), cells.subset(ids[:1]).images)
 
 
+@pytest.mark.parametrize("seed", [0, 5, 2**31, 2**32, 2**64 + 3, 2**127, 2**128, 2**200 + 17])
+def test_many_streams_at_once_are_those_of_numpy(seed):
+    """The seeds of many streams are worked out here, by numpy's own recipe: a wrong word would be another study."""
+    addresses = [(0, 0, 0), (1, 15, 39), (7, 2**32 - 1, 3), (2**31, 4, 0)]
+    for address, fast in zip(addresses, streams(seed, "noise", addresses), strict=True):
+        slow = stream(seed, "noise", *address)
+        np.testing.assert_array_equal(fast.bit_generator.random_raw(5), slow.bit_generator.random_raw(5))
+    assert streams(seed, "noise", []) == []
+
+
 def test_the_size_of_the_crop_can_be_chosen():
     cells, truth = simulate(1, 2, 2, size=96)
     assert cells.images.shape == (4, 3, 96, 96) and truth.cues.shape == (4, 96, 96)
@@ -150,9 +160,9 @@ def test_brightness_does_not_give_a_small_place_away(strength):
     for index in range(20):
         draws = Draws.of(stream(0, "body", 0, 0, index))
         traits = natural_traits(draws, 1.0, 1.0)
-        plain = make_body(traits, draws)
+        (plain,) = make_bodies([traits], [draws])
         for phenotype, part in (("micronucleus", "blobs"), ("clustered", "spots")):
-            body = make_body(changed(traits, phenotype, strength), draws)
+            (body,) = make_bodies([changed(traits, phenotype, strength)], [draws])
             light, before = getattr(body, part), getattr(plain, part)
             column = 3 if part == "blobs" else 2
             assert len(light) > len(before)

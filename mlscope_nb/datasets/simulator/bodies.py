@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from mlscope_nb.datasets.simulator.texture import FIBRES, WAVELENGTH
 
 Floats = np.ndarray
+Nucleus = tuple[float, float, Floats]  # y, x, outline
 N_ANGLES = 256
 CELL_RADIUS = 16.0  # pixels
 NUCLEUS_SHARE = 0.60  # of the radius of the cell
@@ -25,7 +27,7 @@ class Body:
     """What is drawn for one cell; lengths in pixels from its centre, light in photons."""
 
     outline: Floats  # (N_ANGLES,) radius
-    nuclei: tuple[tuple[float, float, Floats], ...]  # y, x, outline of each
+    nuclei: tuple[Nucleus, ...]
     dna: float
     actin: float
     haze: float
@@ -93,11 +95,18 @@ def natural_traits(draws: Draws, scale: float, distractors: float) -> Traits:
     )
 
 
-def make_body(traits: Traits, draws: Draws) -> Body:
-    """Return the body of a cell with these traits."""
-    z, u = draws.normal, draws.uniform
-    outline = _outline(traits.radius, traits.elongation, traits.angle, 0.03 * z[10:15])
-    nuclei = _nuclei(traits, z, u)
+def make_bodies(traits: Sequence[Traits], draws: Sequence[Draws]) -> list[Body]:
+    """Return the bodies of cells with these traits."""
+    pairs = list(zip(traits, draws, strict=True))
+    outlines = _outlines([_Shape(t.radius, t.elongation, t.angle, 0.03 * d.normal[10:15]) for t, d in pairs])
+    nuclei = _nuclei(traits, draws)
+    spots = _spots(traits, draws, outlines)
+    rows = zip(traits, draws, outlines, nuclei, spots, strict=True)
+    return [_body(t, d, outline, parts, points) for t, d, outline, parts, points in rows]
+
+
+def _body(traits: Traits, draws: Draws, outline: Floats, nuclei: tuple[Nucleus, ...], spots: Floats) -> Body:
+    z = draws.normal
     return Body(
         outline=outline,
         nuclei=nuclei,
@@ -106,18 +115,23 @@ def make_body(traits: Traits, draws: Draws) -> Body:
         haze=42 * math.exp(0.15 * z[9]),
         grain_contrast=0.26 * math.exp(0.10 * z[30]),
         fibre_contrast=0.34 * math.exp(0.10 * z[31]),
-        spots=_spots(traits, draws, outline),
+        spots=spots,
         blobs=_blobs(traits, draws, nuclei[0]),
     )
 
 
-def radius_at(table: Floats, y: Floats, x: Floats) -> Floats:
-    """Look up the radius of an outline in the direction of (y, x), without an arctangent."""
+def radius_at(tables: Floats, y: Floats, x: Floats) -> Floats:
+    """Look up the radius of outlines (N, N_ANGLES) in the directions (N, y, x), without an arctangent.
+
+    Directions (1, y, x) serve all outlines.
+    """
     turn = y / np.maximum(np.abs(x) + np.abs(y), np.float32(1e-6))
     # from -1 to 1 on the right side of the centre, and on to 3 on its left
     turn = np.where(x < 0, np.float32(2) - turn, turn) + np.float32(1)
     index = (turn * np.float32(N_ANGLES / 4)).astype(np.intp)
-    return table.take(index, mode="clip")
+    np.minimum(index, N_ANGLES - 1, out=index)
+    first = np.arange(0, tables.size, N_ANGLES)
+    return tables.ravel().take(index + first[:, None, None], mode="clip")
 
 
 def _angles() -> Floats:
@@ -144,45 +158,90 @@ def _dna_content(phase: float, progress: float) -> float:
     return 1.0 + progress if phase < 0.78 else 2.0
 
 
-def _outline(
-    radius: float, elongation: float, angle: float, rough: Floats, lobes: float = 0.0, turn: float = 0.0
-) -> Floats:
-    """Return an ellipse with waves on it, of the area of a circle of this radius."""
-    even, odd = math.cosh(elongation), -math.sinh(elongation)
-    r = (even + odd * (math.cos(2 * angle) * _COS[2] + math.sin(2 * angle) * _SIN[2])) ** -0.5
-    r *= 1 + rough[_PAIRS] @ _ROUGH
-    if lobes:
-        r *= 1 + lobes * (math.cos(3 * turn) * _COS[3] + math.sin(3 * turn) * _SIN[3])
-    area = float((r * r) @ _WEIGHT) / (2 * math.pi)
-    return (radius / math.sqrt(area) * r).astype(np.float32)
+@dataclass(slots=True)
+class _Shape:
+    """What an outline is made from."""
+
+    radius: float
+    elongation: float
+    angle: float
+    rough: Floats
+    lobes: float = 0.0
+    turn: float = 0.0
 
 
-def _nuclei(traits: Traits, z: Floats, u: Floats) -> tuple[tuple[float, float, Floats], ...]:
-    """Return one nucleus near the centre, or two of half the area side by side."""
+def _outlines(shapes: Sequence[_Shape]) -> Floats:
+    """Return (N, N_ANGLES) ellipses with waves on them, of the area of a circle of this radius."""
+
+    def numbers(values: Iterable[float]) -> Floats:
+        return np.array(list(values))[:, None]
+
+    even, odd = numbers(math.cosh(s.elongation) for s in shapes), numbers(-math.sinh(s.elongation) for s in shapes)
+    r = numbers(math.cos(2 * s.angle) for s in shapes) * _COS[2]
+    r += numbers(math.sin(2 * s.angle) for s in shapes) * _SIN[2]
+    r *= odd
+    r += even
+    r **= -0.5
+    # one vector at a time, as a product of matrices would round otherwise for more of them
+    r *= 1 + (np.array([s.rough for s in shapes])[:, None, _PAIRS] @ _ROUGH)[:, 0]
+    lobed = numbers(math.cos(3 * s.turn) for s in shapes) * _COS[3]
+    lobed += numbers(math.sin(3 * s.turn) for s in shapes) * _SIN[3]
+    lobed *= numbers(s.lobes for s in shapes)
+    lobed += 1
+    r *= lobed
+    area = np.vecdot(r * r, _WEIGHT) / (2 * math.pi)
+    r *= (np.array([s.radius for s in shapes]) / np.sqrt(area))[:, None]
+    return r.astype(np.float32)
+
+
+def _nuclei(traits: Sequence[Traits], draws: Sequence[Draws]) -> list[tuple[Nucleus, ...]]:
+    """Return for each cell one nucleus near the centre, or two of half the area side by side."""
+    shapes = [_nucleus(t, d.normal, d.uniform) for t, d in zip(traits, draws, strict=True)]
+    found = zip(traits, draws, shapes, _outlines(shapes), strict=True)
+    return [_placed(t, d.normal, shape, table) for t, d, shape, table in found]
+
+
+def _nucleus(traits: Traits, z: Floats, u: Floats) -> _Shape:
+    """Return the shape of the nucleus of a cell, or of each of its two."""
+    two = traits.nuclei_apart
+    return _Shape(
+        radius=traits.nucleus_radius / math.sqrt(2) if two else traits.nucleus_radius,
+        elongation=0.05 if two else 0.6 * traits.elongation,
+        angle=traits.angle + 0.2 * z[6],
+        rough=0.018 * z[17:22],
+        lobes=traits.lobes,
+        turn=2 * math.pi * u[6],
+    )
+
+
+def _placed(traits: Traits, z: Floats, shape: _Shape, table: Floats) -> tuple[Nucleus, ...]:
     y, x = 0.07 * traits.radius * z[15:17]
-    rough, turn = 0.018 * z[17:22], 2 * math.pi * u[6]
-    angle = traits.angle + 0.2 * z[6]
     if not traits.nuclei_apart:
-        return ((y, x, _outline(traits.nucleus_radius, 0.6 * traits.elongation, angle, rough, traits.lobes, turn)),)
-    each = traits.nucleus_radius / math.sqrt(2)
-    apart = traits.nuclei_apart * each
-    dy, dx = apart * math.sin(turn), apart * math.cos(turn)
-    table = _outline(each, 0.05, angle, rough, traits.lobes, turn)
+        return ((y, x, table),)
+    apart = traits.nuclei_apart * shape.radius
+    dy, dx = apart * math.sin(shape.turn), apart * math.cos(shape.turn)
     return ((y + dy, x + dx, table), (y - dy, x - dx, table[::-1].copy()))
 
 
-def _spots(traits: Traits, draws: Draws, outline: Floats) -> Floats:
-    """Return scattered vesicles, the distractors among them, and what is gathered in a cluster."""
+def _spots(traits: Sequence[Traits], draws: Sequence[Draws], outlines: Floats) -> list[Floats]:
+    """Return for each cell scattered vesicles, the distractors among them, and what is gathered in a cluster."""
+    uniform, normal = np.array([d.spot_uniform for d in draws]), np.array([d.spot_normal for d in draws])
+    turn = (uniform[..., 0] * N_ANGLES).astype(int)
+    reach = np.sqrt(0.2 + 0.65 * uniform[..., 1]) * np.take_along_axis(outlines, turn, 1)
+    light = 420 * np.exp(0.35 * normal[..., 2])
+    spots = np.stack([reach * _SIN[1][turn], reach * _COS[1][turn], light], 2)
+    return [_shown(*each) for each in zip(spots, traits, draws, outlines, strict=True)]
+
+
+def _shown(spots: Floats, traits: Traits, draws: Draws, outline: Floats) -> Floats:
+    """Return those of its spots that a cell has, some of them as bright as a cue, some of those in a cluster."""
     u = draws.uniform
     n_base = 10 + int(10 * u[7])
     n = min(n_base + UNIT * traits.n_units, N_SPOTS - UNIT)
-    turn = (draws.spot_uniform[:n, 0] * N_ANGLES).astype(int)
-    reach = np.sqrt(0.2 + 0.65 * draws.spot_uniform[:n, 1]) * outline[turn]
-    light = 420 * np.exp(0.35 * draws.spot_normal[:n, 2])
-    light[n_base:] = UNIT_LIGHT
+    spots = spots[:n]
+    spots[n_base:, 2] = UNIT_LIGHT
     if traits.gathered and traits.n_units:
-        light[n - UNIT :] *= max(0.0, 1 - traits.gathered)
-    spots = np.stack([reach * _SIN[1][turn], reach * _COS[1][turn], light], 1)
+        spots[n - UNIT :, 2] *= max(0.0, 1 - traits.gathered)
     if not traits.gathered or traits.cue_hidden:
         return spots
     place = int(u[8] * N_ANGLES)
@@ -193,7 +252,7 @@ def _spots(traits: Traits, draws: Draws, outline: Floats) -> Floats:
     return np.concatenate([spots, cluster])
 
 
-def _blobs(traits: Traits, draws: Draws, nucleus: tuple[float, float, Floats]) -> Floats:
+def _blobs(traits: Traits, draws: Draws, nucleus: Nucleus) -> Floats:
     """Return bright chromocentres inside the nucleus, and a micronucleus outside of it."""
     u, z = draws.uniform, draws.normal
     y, x, table = nucleus

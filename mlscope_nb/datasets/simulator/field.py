@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,11 +17,12 @@ from mlscope_nb.datasets.simulator.plan import CellPlan, Plan
 from mlscope_nb.datasets.simulator.render import CUE_CHANGE, Without, mark, microscope, widened
 from mlscope_nb.datasets.simulator.scene import Layer, Scene, compose, moved
 from mlscope_nb.datasets.simulator.streams import stream
-from mlscope_nb.datasets.simulator.subject import PAD, own_layer
+from mlscope_nb.datasets.simulator.subject import PAD, own_layers
 
 Floats = np.ndarray
 FIELD_FAULTS = ("defocus", "saturation", "debris", "empty")
 _CANVAS = 96  # pixels around one cell; wider than any of them
+_AT_ONCE = 20  # cells drawn together
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,18 +158,26 @@ def _places(rng: np.random.Generator, n: int, size: int, low: float) -> tuple[tu
 def _scene(plan: Plan, field: FieldPlan, size: int, *, with_cue: bool = True) -> Scene:
     """Draw all cells of a field on a canvas `PAD` pixels wider on each side; object k is the k-th cell."""
     edge = size + 2 * PAD
-    layers = [_placed(plan, c, p, edge, with_cue) for c, p in zip(field.cells, field.places, strict=True)]
+    layers = []
+    for first in range(0, len(field.cells), _AT_ONCE):
+        some = slice(first, first + _AT_ONCE)
+        layers += _placed(plan, field.cells[some], field.places[some], edge, with_cue)
     return compose(layers, edge, edge)
 
 
-def _placed(plan: Plan, cell: CellPlan, place: tuple[float, float], edge: int, with_cue: bool) -> Layer:
-    """Draw one cell on a small canvas and move it to its place, as much of it as lies in sight."""
-    whole = (math.floor(place[0]) + PAD - _CANVAS // 2, math.floor(place[1]) + PAD - _CANVAS // 2)
-    centre = (_CANVAS / 2 + place[0] % 1, _CANVAS / 2 + place[1] % 1)
-    layer = moved(own_layer(plan, cell, centre, _CANVAS, with_cue=with_cue), *whole, edge)
-    if layer is None:
-        raise ValueError(f"A cell at {place} does not lie in its field.")
-    return layer
+def _placed(
+    plan: Plan, cells: Sequence[CellPlan], places: Sequence[tuple[float, float]], edge: int, with_cue: bool
+) -> list[Layer]:
+    """Draw cells on small canvases and move them to their places, as much of them as lies in sight."""
+    centres = np.array([[_CANVAS / 2 + p % 1 for p in place] for place in places])
+    layers = []
+    for layer, place in zip(own_layers(plan, cells, centres, _CANVAS, with_cue=with_cue), places, strict=True):
+        whole = [math.floor(p) + PAD - _CANVAS // 2 for p in place]
+        seen = moved(layer, whole[0], whole[1], edge)
+        if seen is None:
+            raise ValueError(f"A cell at {place} does not lie in its field.")
+        layers.append(seen)
+    return layers
 
 
 def _seen(plan: Plan, field: FieldPlan, light: Floats, sigma: tuple[float, ...], fault: Fault) -> Floats:

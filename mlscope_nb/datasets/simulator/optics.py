@@ -58,31 +58,50 @@ def illumination(optics: Optics, y: Floats, x: Floats) -> Floats:
 
 
 def exposed(light: Floats, optics: Optics, lit: Floats) -> Floats:
-    """Return the expected number of photo-electrons from blurred light (C, Y, X)."""
-    gain = (optics.gain * optics.exposure).astype(np.float32)[:, None, None]
-    background = (optics.background * optics.exposure).astype(np.float32)[:, None, None]
-    electrons: Floats = (np.maximum(light, 0) * gain + background) * lit
-    return electrons
+    """Turn blurred light (C, Y, X) into the expected number of photo-electrons, in place."""
+    np.maximum(light, 0, out=light)
+    light *= (optics.gain * optics.exposure).astype(np.float32)[:, None, None]
+    light += (optics.background * optics.exposure).astype(np.float32)[:, None, None]
+    light *= lit
+    return light
 
 
 def photographed(electrons: Floats, noise: float, rng: np.random.Generator) -> Floats:
     """Return 16-bit grey values; the same stream gives the same noise wherever the light is the same."""
     if noise:
         photons, read = nearly_normal(rng, electrons.shape)
-        counted = _poisson(electrons, photons) + np.float32(READ_NOISE) * read
-        electrons = electrons + np.float32(noise) * (counted - electrons)
+        counted = _poisson(electrons, photons)
+        read *= np.float32(READ_NOISE)
+        counted += read
+        counted -= electrons
+        counted *= np.float32(noise)
+        counted += electrons
+        electrons = counted
     return grey(electrons)
 
 
 def grey(electrons: Floats) -> Floats:
     """Return the grey values of the converter: offset, gain, and an end at 65535."""
-    values = np.rint(np.float32(OFFSET) + np.float32(GREY_PER_ELECTRON) * electrons)
-    return values.clip(0, HIGHEST).astype(np.uint16)
+    values = np.float32(GREY_PER_ELECTRON) * electrons
+    values += np.float32(OFFSET)
+    np.rint(values, out=values)
+    return np.clip(values, 0, HIGHEST, out=values).astype(np.uint16)
 
 
 def _poisson(mean: Floats, z: Floats) -> Floats:
     """Turn normal into Poisson numbers: the Cornish-Fisher expansion of the quantile, rounded (Giles 2016)."""
     root = np.sqrt(mean)
     z2 = z * z
-    third = (z * (np.float32(1) - z2)) / (np.float32(72) * np.maximum(root, np.float32(0.5)))
-    return np.maximum(np.floor(mean + root * z + (z2 + np.float32(2)) / np.float32(6) + third), 0)
+    third = np.float32(1) - z2
+    third *= z
+    wide = np.maximum(root, np.float32(0.5))
+    wide *= np.float32(72)
+    third /= wide
+    z2 += np.float32(2)
+    z2 /= np.float32(6)
+    root *= z
+    root += mean
+    root += z2
+    root += third
+    np.floor(root, out=root)
+    return np.maximum(root, 0, out=root)

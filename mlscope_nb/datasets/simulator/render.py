@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy import ndimage
 
 from mlscope_nb.datasets.simulator.doses import Doses
 from mlscope_nb.datasets.simulator.faults import NONE, Fault, fault_of
@@ -23,12 +23,13 @@ from mlscope_nb.datasets.simulator.optics import (
     photographed,
 )
 from mlscope_nb.datasets.simulator.plan import FIELD_SIZE, CellPlan, Plan
-from mlscope_nb.datasets.simulator.streams import stream
-from mlscope_nb.datasets.simulator.subject import PAD, scene
+from mlscope_nb.datasets.simulator.streams import stream, streams
+from mlscope_nb.datasets.simulator.subject import PAD, scenes
 
 Without = Literal["cue", "shortcut", "fault"]
 Floats = np.ndarray
 CUE_CHANGE = 0.1  # a pixel is cue where its light changes by this share of the largest change
+_AT_ONCE = 20  # cells; what is drawn of so many fits into the memory next to a processor
 MARK_LIGHT = 26.0  # photons of the shortcut's mark
 
 
@@ -43,24 +44,31 @@ class Rendered:
     at_edge: bool  # of the field
 
 
-def render(plan: Plan, cell: CellPlan, without: Without | None = None) -> Rendered:
-    """Render one cell; without its cue, its mark or its fault the noise stays the same."""
-    fault = NONE if without == "fault" else cell_fault(plan, cell)
-    optics = cell_optics(plan, cell, fault)
-    made = scene(plan, cell, fault)
-    light = _seen(cell, made.light, optics)
-    if without == "cue" and cell.phenotype != "none":
-        bare = scene(plan, cell, fault, with_cue=False).light
-        near = _framed(widened(bare - made.light, optics.sigma), cell)
-        light = np.where(near, _seen(cell, bare, optics), light)
-    if cell.shortcut and without != "shortcut":
-        light[1] += mark(plan.study.size)
-    electrons = exposed(light, optics, _lit(plan, cell, fault, optics))
-    noise = stream(plan.study.seed, "noise", cell.plate, cell.well, cell.index)
-    image = photographed(electrons, plan.study.doses.noise, noise)
-    labels, nuclei = _framed(made.labels, cell), _framed(made.nuclei, cell)
-    at_edge = fault.cut_at > 0 and _cut(fault, image, labels, nuclei, fill=grey(optics.background * optics.exposure))
-    return Rendered(image, labels, nuclei, np.where(nuclei > 0, 0, labels), at_edge)
+def render(plan: Plan, cells: Sequence[CellPlan], without: Without | None = None) -> Iterator[Rendered]:
+    """Render cells; without their cue, their mark or their fault the noise stays the same."""
+    for first in range(0, len(cells), _AT_ONCE):
+        yield from _rendered(plan, cells[first : first + _AT_ONCE], without)
+
+
+def _rendered(plan: Plan, cells: Sequence[CellPlan], without: Without | None) -> Iterator[Rendered]:
+    """Render some cells, which are drawn together and photographed one by one."""
+    faults = [NONE if without == "fault" else cell_fault(plan, cell) for cell in cells]
+    noises = streams(plan.study.seed, "noise", [(cell.plate, cell.well, cell.index) for cell in cells])
+    for cell, fault, made, noise in zip(cells, faults, scenes(plan, cells, faults), noises, strict=True):
+        optics = cell_optics(plan, cell, fault)
+        light = _seen(cell, made.light, optics)
+        if without == "cue" and cell.phenotype != "none":
+            (bare,) = scenes(plan, [cell], [fault], with_cue=False)
+            near = _framed(widened(bare.light - made.light, optics.sigma), cell)
+            light = np.where(near, _seen(cell, bare.light, optics), light)
+        if cell.shortcut and without != "shortcut":
+            light[1] += mark(plan.study.size)
+        electrons = exposed(light, optics, _lit(plan, cell, fault, optics))
+        image = photographed(electrons, plan.study.doses.noise, noise)
+        labels, nuclei = _framed(made.labels, cell), _framed(made.nuclei, cell)
+        fill = grey(optics.background * optics.exposure)
+        at_edge = fault.cut_at > 0 and _cut(fault, image, labels, nuclei, fill=fill)
+        yield Rendered(image, labels, nuclei, labels * (nuclei == 0), at_edge)
 
 
 def cue(plan: Plan, cell: CellPlan) -> Floats:
@@ -127,10 +135,12 @@ def cell_optics(plan: Plan, cell: CellPlan, fault: Fault) -> Optics:
 def _change(plan: Plan, cell: CellPlan) -> Floats:
     """Return how the light (C, Y, X) on the canvas changes when the phenotype is taken away."""
     fault = cell_fault(plan, cell)
-    change: Floats = scene(plan, cell, fault).light
+    (made,) = scenes(plan, [cell], [fault])
     if cell.phenotype == "none":
-        return np.zeros_like(change)
-    return scene(plan, cell, fault, with_cue=False).light - change
+        return np.zeros_like(made.light)
+    (bare,) = scenes(plan, [cell], [fault], with_cue=False)
+    change: Floats = bare.light - made.light
+    return change
 
 
 def widened(change: Floats, sigma: tuple[float, ...]) -> Floats:
@@ -139,6 +149,8 @@ def widened(change: Floats, sigma: tuple[float, ...]) -> Floats:
     reach = math.ceil(4 * max(sigma)) if max(sigma) else 0
     if not found.any() or not reach:
         return found
+    from scipy import ndimage  # only who asks for a cue waits for it
+
     return np.asarray(ndimage.distance_transform_edt(~found) <= reach + 1)
 
 

@@ -85,8 +85,8 @@ def simulate(
     images = np.empty((n, len(CHANNELS), size, size), np.uint16)
     masks, nuclei, cytoplasm = (np.empty((n, size, size), np.uint8) for _ in range(3))
     at_edge = np.zeros(n, bool)
-    for i, cell in enumerate(tqdm(plan.cells, desc="Drawing cells", unit="cell", delay=2, leave=False)):
-        made = render(plan, cell)
+    drawn = tqdm(render(plan, plan.cells), desc="Drawing cells", total=n, unit="cell", delay=2, leave=False)
+    for i, made in enumerate(drawn):
         at_edge[i] = made.at_edge
         images[i], masks[i], nuclei[i], cytoplasm[i] = made.image, made.mask, made.nucleus, made.cytoplasm
     ids = pd.Index([plan.cell_id((c.plate, c.well, c.index)) for c in plan.cells], dtype=object, name="cell_id")

@@ -44,7 +44,8 @@ class CropPictures:
 
     def image(self, row: int, without: Without | None) -> np.ndarray:
         """Return one image (C, Y, X)."""
-        return render(self._plan, self._plan.cells[self._rows[row]], without).image
+        (made,) = render(self._plan, [self._plan.cells[self._rows[row]]], without)
+        return made.image
 
     def cue(self, row: int) -> np.ndarray:
         """Return the pixels (Y, X) of the cue."""
