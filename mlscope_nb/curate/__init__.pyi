@@ -1,7 +1,24 @@
 from .decisions import Decisions
+from .duplicates import find_duplicates, group_duplicates
 from .effect import filter_effect
+from .filter_bias import FilterBias, filter_bias
+from .flags import flag_quality, quality_thresholds
+from .label_errors import find_label_errors
+from .outliers import find_outliers
+from .quality import score_quality
+from .swaps import suspected_swaps
 
 __all__ = [
-    "Decisions",
+    "filter_bias",
     "filter_effect",
+    "find_duplicates",
+    "find_label_errors",
+    "find_outliers",
+    "flag_quality",
+    "group_duplicates",
+    "quality_thresholds",
+    "score_quality",
+    "suspected_swaps",
+    "Decisions",
+    "FilterBias",
 ]

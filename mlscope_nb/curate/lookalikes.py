@@ -1,0 +1,85 @@
+"""How alike different cells of these data are, and from where on two pictures must show the same one."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.special import ndtri
+
+from mlscope_nb.curate.alignment import Pairs
+from mlscope_nb.curate.differences import Differences
+from mlscope_nb.curate.spectra import Ints
+
+REIMAGED = 0.01  # share of its structure that a copy may lose by being taken again (focus, interpolation, compression)
+PROVEN = 0.1  # share of its structure that noise may leave in doubt; beyond, a copy cannot be told from another cell
+FALSE_PAIRS = 0.05  # pairs of different cells expected among the nearest of all cells
+EXAMPLES = 400  # cells whose nearest others show how alike different cells are
+FEWEST = 20  # examples that a limit can rest on
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When two pictures show the same cell.
+
+    Parameters
+    ----------
+    largest : float
+        Unexplained share of the structure, at most.
+    max_gain : float
+        How many times brighter or darker, at most.
+    """
+
+    largest: float
+    max_gain: float
+
+    def hold(self, found: Differences) -> np.ndarray:
+        """Return True for pairs that are copies of each other."""
+        return self._alike(found) & ~self._hidden(found)
+
+    def undecided(self, found: Differences) -> np.ndarray:
+        """Return True for pairs that may be copies, but are too noisy to tell."""
+        return self._alike(found) & self._hidden(found)
+
+    def _alike(self, found: Differences) -> np.ndarray:
+        within = np.abs(np.log(found.brighter)) <= np.log(self.max_gain)
+        return within & consistent(found) & (found.unexplained <= self.largest)
+
+    def _hidden(self, found: Differences) -> np.ndarray:
+        return found.unexplained + found.uncertain > PROVEN
+
+
+def consistent(found: Differences) -> np.ndarray:
+    """Return True for pairs whose difference noise and taking the picture again explain."""
+    return found.unexplained <= REIMAGED + found.uncertain
+
+
+def example_pairs(pairs: Pairs, ids: pd.Index) -> Ints:
+    """Return positions of the most alike pairs of some cells, chosen by their names."""
+    cell = np.concatenate([pairs.first, pairs.second])
+    at = np.tile(np.arange(len(pairs)), 2)
+    there = np.unique(cell)
+    drawn = np.array([zlib.crc32(name.encode()) for name in ids[there]], np.uint32)
+    chosen = np.zeros(len(ids), bool)
+    chosen[there[np.argsort(drawn, kind="stable")[:EXAMPLES]]] = True
+    kept = chosen[cell]
+    ranked = pd.DataFrame({"cell": cell[kept], "at": at[kept], "alike": pairs.alike[at[kept]]})
+    best = ranked.sort_values("alike", ascending=False, kind="stable").groupby("cell").head(2)
+    return np.unique(best["at"].to_numpy(np.intp))
+
+
+def limits(examples: Differences, n_cells: int, max_gain: float) -> Limits:
+    """Return the limits for data of which some nearest pairs are known.
+
+    What is left between different cells is taken as log-normal. Its lower side gives the difference that so many cells
+    would reach by chance `FALSE_PAIRS` times. With too few examples it is a quarter of `REIMAGED`.
+    """
+    different = examples.unexplained[~consistent(examples)]
+    if len(different) < FEWEST:
+        return Limits(REIMAGED / 4, max_gain)
+    logs = np.log(different)
+    middle = np.median(logs)
+    spread = (middle - np.quantile(logs, 0.05)) / -ndtri(0.05)
+    return Limits(float(np.exp(middle + spread * ndtri(FALSE_PAIRS / max(n_cells, 1)))), max_gain)
