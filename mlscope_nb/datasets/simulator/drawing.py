@@ -134,27 +134,31 @@ def _fill_dna(
     """Make the light of nuclei from their stain, with chromocentres and micronuclei in it, in photons."""
     light[:] = 0
     light[:, *near] = stain
-    for k in range(max(len(body.blobs) for body in bodies)):
-        owner = np.array([n for n, body in enumerate(bodies) if len(body.blobs) > k])
-        _add_blobs(light, owner, np.array([bodies[n].blobs[k] for n in owner]), places)
+    owner = np.repeat(np.arange(len(bodies)), [len(body.blobs) for body in bodies])
+    if len(owner):
+        _add_blobs(light, owner, np.concatenate([body.blobs for body in bodies]), places)
     light *= column([body.dna for body in bodies])
 
 
 def _add_blobs(light: Floats, owner: Floats, blobs: Floats, places: tuple[Floats, Floats]) -> None:
-    """Add one round blob to each of some canvases."""
-    at, away, seen = [], [], []
-    for axis, place in zip(places, blobs.T, strict=False):
-        axis = np.broadcast_to(axis, (len(light), axis.shape[1]))[owner]
-        index = np.floor(place - axis[:, 0]).astype(int)[:, None] + _BLOB_PATCH
-        seen.append((index >= 0) & (index < axis.shape[1]))
-        at.append(index)
-        kept = np.take_along_axis(axis, index.clip(0, axis.shape[1] - 1), 1)
-        away.append(kept - place[:, None].astype(np.float32))
-    radius, bright = (blobs[:, k, None, None] for k in (2, 3))
-    distance = np.hypot(away[0][:, :, None], away[1][:, None, :])
-    share = bright.astype(np.float32) * ((radius + 0.5).astype(np.float32) - distance).clip(0, 1)
-    n, row, col = np.nonzero((share > 0) & seen[0][:, :, None] & seen[1][:, None, :])
-    light[owner[n], at[0][n, row], at[1][n, col]] += share[n, row, col]
+    """Add round blobs to the canvases that they belong to."""
+    (rows, dy, in_rows), (columns, dx, in_columns) = (
+        _patch(np.broadcast_to(axis, (len(light), axis.shape[1]))[owner], blobs[:, k]) for k, axis in enumerate(places)
+    )
+    distance = np.hypot(dy[:, :, None], dx[:, None, :])
+    share = ((blobs[:, 2] + 0.5).astype(np.float32)[:, None, None] - distance).clip(0, 1)
+    share *= column(blobs[:, 3])
+    blob, row, col = np.nonzero((share > 0) & in_rows[:, :, None] & in_columns[:, None, :])
+    # one after the other where blobs lie on top of each other
+    np.add.at(light, (owner[blob], rows[blob, row], columns[blob, col]), share[blob, row, col])
+
+
+def _patch(axis: Floats, middle: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return the pixels (N, 8) around a middle on an axis (N, y), how far away they are, and which of them exist."""
+    index = np.floor(middle - axis[:, 0]).astype(int)[:, None] + _BLOB_PATCH
+    last = axis.shape[1] - 1
+    away = np.take_along_axis(axis, index.clip(0, last), 1) - middle[:, None].astype(np.float32)
+    return index, away, (index >= 0) & (index <= last)
 
 
 def _cortex(reach: Floats, thick: Floats, left: Floats, near: Window) -> Floats:

@@ -110,8 +110,8 @@ def photograph(plan: Plan, field: FieldPlan, made: Scene, without: Without | Non
         light = np.where(near, _seen(plan, field, bare.light, optics.sigma, fault), light)
     if field.shortcut and without != "shortcut":
         light[1] += mark(size)
-    along = np.linspace(-1, 1, size)
-    electrons = exposed(light, optics, illumination(optics, along, along))
+    along = np.linspace(-1, 1, size)[None, :]
+    electrons = exposed(light, optics, illumination([optics], along, along)[0])
     noise = stream(plan.study.seed, "field", field.well.plate, field.well.well, field.number, 1)
     return photographed(electrons, plan.study.doses.noise, noise)
 

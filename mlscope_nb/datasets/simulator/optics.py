@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -41,20 +42,21 @@ def blurred(light: Floats, sigma: tuple[float, ...], margin: int, shift: tuple[f
 @lru_cache(maxsize=64)
 def _lens(sigma: tuple[float, ...], edge: int, margin: int, shift: float) -> Floats:
     """Return (C, inner, edge) how much of the light of each row falls on each row of the camera."""
-    away = np.arange(margin, edge - margin)[:, None] - np.arange(edge)[None, :] - shift
-    width = np.maximum(np.asarray(sigma), 1e-6)[:, None, None] * math.sqrt(2)
+    steps = np.arange(margin, edge - margin)[:, None] - np.arange(edge)[None, :]
+    away = np.arange(steps.min(), steps.max() + 1) - shift
+    width = np.maximum(np.asarray(sigma), 1e-6)[:, None] * math.sqrt(2)
     # the light of a pixel is spread evenly over it, so the shares add up to 1 however sharp the lens is
-    shares: Floats = (erf((away + 0.5) / width) - erf((away - 0.5) / width)) / 2
-    return shares.astype(np.float32)
+    shares = (erf((away + 0.5) / width) - erf((away - 0.5) / width)) / 2
+    return shares.astype(np.float32)[:, steps - steps.min()]
 
 
-def illumination(optics: Optics, y: Floats, x: Floats) -> Floats:
-    """Return the relative brightness at positions in the field, from -1 to 1 along y and x."""
-    dy, dx = y - optics.centre[0], x - optics.centre[1]
-    along_y = -optics.vignette * dy**2 + optics.tilt[0] * y
-    along_x = -optics.vignette * dx**2 + optics.tilt[1] * x
-    field: Floats = (1.0 + along_y[:, None] + along_x[None, :]).astype(np.float32)
-    return np.maximum(field, np.float32(0.2))
+def illumination(optics: Sequence[Optics], y: Floats, x: Floats) -> Floats:
+    """Return the relative brightness (N, Y, X) at positions (N, Y), (N, X) in the field, from -1 to 1."""
+    vignette = np.array([o.vignette for o in optics])[:, None]
+    centre, tilt = (np.array([getattr(o, name) for o in optics])[:, :, None] for name in ("centre", "tilt"))
+    along_y, along_x = (-vignette * (p - centre[:, k]) ** 2 + tilt[:, k] * p for k, p in enumerate((y, x)))
+    field = ((1.0 + along_y)[:, :, None] + along_x[:, None, :]).astype(np.float32)
+    return np.maximum(field, np.float32(0.2), out=field)
 
 
 def exposed(light: Floats, optics: Optics, lit: Floats) -> Floats:

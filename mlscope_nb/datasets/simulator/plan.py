@@ -10,7 +10,7 @@ from scipy.special import ndtri
 
 from mlscope_nb.datasets.simulator.doses import GROUPS, Doses
 from mlscope_nb.datasets.simulator.layout import CLASSES, CONCENTRATIONS, Plate, Well, plate, wells
-from mlscope_nb.datasets.simulator.streams import stream
+from mlscope_nb.datasets.simulator.streams import stream, streams
 
 FAULTS = GROUPS["faults"]
 RARE = "binucleate"
@@ -93,7 +93,7 @@ def make_plan(study: Study) -> Plan:
     """Return the plan of a whole study; nothing is drawn yet."""
     plates = tuple(plate(study.seed, p, study.doses) for p in range(study.n_plates))
     layout = tuple(wells(study.seed, study.n_plates, study.wells_per_plate, study.doses, study.tied_to))
-    planned = [[_first(study, well, i) for i in range(study.cells_per_well)] for well in layout]
+    planned = [_firsts(study, well) for well in layout]
     firsts = [[cell for cell, _ in of_well] for of_well in planned]
     kinds = [[kind for _, kind in of_well] for of_well in planned]
     copied = _copies(study, layout, firsts, kinds)
@@ -105,9 +105,15 @@ _RESPONDS, _STRENGTH, _FAULT, _RARE, _MISLABEL, _WRONG, _SHORTCUT, _Y, _X, _CROW
 _N_QUESTIONS = 16
 
 
-def _first(study: Study, well: Well, index: int) -> tuple[CellPlan, str]:
+def _firsts(study: Study, well: Well) -> list[tuple[CellPlan, str]]:
+    """Return the plan of each cell of a well as if there were no copies, and which kind of copy it is to be."""
+    addresses = [(well.plate, well.well, index) for index in range(study.cells_per_well)]
+    answers = [rng.random(_N_QUESTIONS) for rng in streams(study.seed, "plan", addresses)]
+    return [_first(study, well, index, u) for index, u in enumerate(answers)]
+
+
+def _first(study: Study, well: Well, index: int, u: np.ndarray) -> tuple[CellPlan, str]:
     """Return the plan of a cell as if it were no copy, and which kind of copy it is to be ("" for none)."""
-    u = stream(study.seed, "plan", well.plate, well.well, index).random(_N_QUESTIONS)
     doses = study.doses
     treated = well.concentration > 0 and doses.strength > 0
     responder = bool(treated and u[_RESPONDS] < well.penetrance)

@@ -23,6 +23,7 @@ from mlscope_nb.datasets.simulator.optics import (
     photographed,
 )
 from mlscope_nb.datasets.simulator.plan import FIELD_SIZE, CellPlan, Plan
+from mlscope_nb.datasets.simulator.scene import Scene
 from mlscope_nb.datasets.simulator.streams import stream, streams
 from mlscope_nb.datasets.simulator.subject import PAD, scenes
 
@@ -53,22 +54,28 @@ def render(plan: Plan, cells: Sequence[CellPlan], without: Without | None = None
 def _rendered(plan: Plan, cells: Sequence[CellPlan], without: Without | None) -> Iterator[Rendered]:
     """Render some cells, which are drawn together and photographed one by one."""
     faults = [NONE if without == "fault" else cell_fault(plan, cell) for cell in cells]
+    optics = [cell_optics(plan, cell, fault) for cell, fault in zip(cells, faults, strict=True)]
+    lit = _lit(plan, cells, faults, optics)
     noises = streams(plan.study.seed, "noise", [(cell.plate, cell.well, cell.index) for cell in cells])
-    for cell, fault, made, noise in zip(cells, faults, scenes(plan, cells, faults), noises, strict=True):
-        optics = cell_optics(plan, cell, fault)
-        light = _seen(cell, made.light, optics)
-        if without == "cue" and cell.phenotype != "none":
-            (bare,) = scenes(plan, [cell], [fault], with_cue=False)
-            near = _framed(widened(bare.light - made.light, optics.sigma), cell)
-            light = np.where(near, _seen(cell, bare.light, optics), light)
-        if cell.shortcut and without != "shortcut":
-            light[1] += mark(plan.study.size)
-        electrons = exposed(light, optics, _lit(plan, cell, fault, optics))
-        image = photographed(electrons, plan.study.doses.noise, noise)
+    for each in zip(cells, faults, optics, lit, noises, scenes(plan, cells, faults), strict=True):
+        cell, fault, lens, field, noise, made = each
+        light = _light(plan, cell, fault, lens, made, without)
+        image = photographed(exposed(light, lens, field), plan.study.doses.noise, noise)
         labels, nuclei = _framed(made.labels, cell), _framed(made.nuclei, cell)
-        fill = grey(optics.background * optics.exposure)
-        at_edge = fault.cut_at > 0 and _cut(fault, image, labels, nuclei, fill=fill)
+        at_edge = fault.cut_at > 0 and _cut(fault, lens, image, labels, nuclei)
         yield Rendered(image, labels, nuclei, labels * (nuclei == 0), at_edge)
+
+
+def _light(plan: Plan, cell: CellPlan, fault: Fault, optics: Optics, made: Scene, without: Without | None) -> Floats:
+    """Return the light (C, Y, X) that reaches the camera, with or without a cue and a mark."""
+    light = _seen(cell, made.light, optics)
+    if without == "cue" and cell.phenotype != "none":
+        (bare,) = scenes(plan, [cell], [fault], with_cue=False)
+        near = _framed(widened(bare.light - made.light, optics.sigma), cell)
+        light = np.where(near, _seen(cell, bare.light, optics), light)
+    if cell.shortcut and without != "shortcut":
+        light[1] += mark(plan.study.size)
+    return light
 
 
 def cue(plan: Plan, cell: CellPlan) -> Floats:
@@ -160,21 +167,22 @@ def _seen(cell: CellPlan, light: Floats, optics: Optics) -> Floats:
     return _flipped(blurred(light, optics.sigma, PAD, shift), cell)
 
 
-def _lit(plan: Plan, cell: CellPlan, fault: Fault, optics: Optics) -> Floats:
-    """Return the illumination (Y, X) where the crop lies in its field."""
+def _lit(plan: Plan, cells: Sequence[CellPlan], faults: Sequence[Fault], optics: Sequence[Optics]) -> Floats:
+    """Return the illumination (N, Y, X) where the crops lie in their fields."""
     size = plan.study.size
-    y, x = ((p - size / 2 + np.arange(size)) / FIELD_SIZE * 2 - 1 for p in place(plan, cell, fault))
+    middles = np.array([place(plan, cell, fault) for cell, fault in zip(cells, faults, strict=True)])
+    y, x = ((p[:, None] - size / 2 + np.arange(size)) / FIELD_SIZE * 2 - 1 for p in middles.T)
     return illumination(optics, y, x)
 
 
-def _cut(fault: Fault, image: Floats, *masks: Floats, fill: Floats) -> bool:
+def _cut(fault: Fault, optics: Optics, image: Floats, *masks: Floats) -> bool:
     """Take away what lies beyond the field, in place, as `crop` leaves it; return whether the cell was touched."""
     n = fault.cut_at
     first, last, everything = slice(None, n), slice(-n, None), slice(None)
     sides = ((first, everything), (last, everything), (everything, first), (everything, last))
     rows, columns = sides[fault.cut_side]
     touched = bool((masks[0][rows, columns] == 1).any())
-    image[:, rows, columns] = fill[:, None, None]
+    image[:, rows, columns] = grey(optics.background * optics.exposure)[:, None, None]
     for mask in masks:
         mask[rows, columns] = 0
     return touched

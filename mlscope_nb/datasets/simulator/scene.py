@@ -27,8 +27,8 @@ class Scene:
     """Several bodies on a canvas."""
 
     light: Floats  # (C, Y, X) photons
-    labels: Floats  # (Y, X) int32; 1 is the first body
-    nuclei: Floats  # (Y, X) int32, numbered as the cells
+    labels: Floats  # (Y, X) whole numbers; 1 is the first body
+    nuclei: Floats  # (Y, X), numbered as the cells
 
 
 def moved(layer: Layer, down: int, right: int, edge: int) -> Layer | None:
@@ -64,18 +64,19 @@ def turned(layer: Layer, way: int, edge: int) -> Layer:
 
 def compose(layers: Sequence[Layer], height: int, width: int) -> Scene:
     """Lay bodies side by side: a pixel belongs to the one whose centre is nearest in units of its own outline."""
+    numbers = np.uint8 if len(layers) < np.iinfo(np.uint8).max else np.int32
     nearest = np.full((height, width), np.inf, np.float32)
-    owner = np.zeros((height, width), np.int32)
+    owner, nuclei = np.zeros((2, height, width), numbers)
     for k, layer in enumerate(layers, start=1):
-        near = nearest[layer.window]
-        np.copyto(owner[layer.window], k, where=layer.reach < near)
+        near, of = nearest[layer.window], owner[layer.window]
+        # later numbers are larger, so the larger one is the later one
+        np.maximum(of, (layer.reach < near) * numbers(k), out=of)
         np.minimum(near, layer.reach, out=near)
     light = np.zeros((N_CHANNELS, height, width), np.float32)
-    nuclei = np.zeros((height, width), np.int32)
     for k, layer in enumerate(layers, start=1):
         mine = owner[layer.window] == k
         light[:, *layer.window] += layer.light * np.maximum(mine.astype(np.float32), _THINNED)
-        mine &= layer.nucleus
-        np.copyto(nuclei[layer.window], k, where=mine)
+        inner = nuclei[layer.window]
+        inner += (mine & layer.nucleus) * numbers(k)
     owner *= nearest <= 1
     return Scene(light, owner, nuclei)

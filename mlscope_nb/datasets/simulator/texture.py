@@ -86,7 +86,7 @@ def stained(waves: Floats, contrasts: Sequence[float]) -> Floats:
     return np.exp(waves, out=waves)
 
 
-def column(numbers: Sequence[float]) -> Floats:
+def column(numbers: Sequence[float] | Floats) -> Floats:
     """Return one number for each canvas (N, 1, 1)."""
     return np.array(numbers, dtype=np.float32)[:, None, None]
 
