@@ -1,0 +1,155 @@
+"""Quality of whole fields: the same questions as of cells, asked of the picture as a whole."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import ndimage
+from tqdm.auto import tqdm
+
+from mlscope_nb.curate.exposure import CEILINGS, PLATEAU
+from mlscope_nb.curate.focus import bands, fine_share, noise_gains, pooled_focus
+from mlscope_nb.curate.thresholds import plates_of
+from mlscope_nb.fields import Fields
+
+Floats = NDArray[np.floating]
+TILE = 32
+SMALLEST = 16
+
+
+def score_fields(fields: Fields, *, progress: bool = True) -> pd.DataFrame:
+    """Return quality scores of each field, read one at a time; see `score_quality`."""
+    small = [f"{i} {s[1:]}" for i, s in zip(fields.ids, fields.images.shapes, strict=True) if min(s[1:]) < SMALLEST]
+    if small:
+        raise ValueError(
+            f"Fields smaller than {SMALLEST} × {SMALLEST} pixels cannot be scored: {', '.join(small[:5])}."
+        )
+    rows = []
+    bar = tqdm(range(len(fields)), desc="Scoring fields", delay=2, leave=False, disable=not progress)
+    for row in bar:
+        image = np.asarray(fields.images[row])
+        if not np.isfinite(image).all():
+            raise ValueError(
+                f"Field '{fields.ids[row]}' has NaN or infinite pixels. Use numpy.nan_to_num or leave it out."
+            )
+        mask = None if fields.masks is None else np.asarray(fields.masks[row])
+        rows.append(_one(image, mask))
+    return _combined(pd.DataFrame(rows, index=fields.ids), fields)
+
+
+def _one(image: NDArray[np.generic], mask: NDArray[np.integer] | None) -> dict[str, float]:
+    pixels = image.astype(np.float32)
+    found = [_channel(plane, raw) for plane, raw in zip(pixels, image, strict=True)]
+    out = {f"{name}_{c}": value for c, one in enumerate(found) for name, value in one.items()}
+    if mask is not None:
+        numbers = np.unique(mask)
+        out["objects"] = float((numbers > 0).sum())
+    return out
+
+
+def _channel(plane: Floats, raw: NDArray[np.generic]) -> dict[str, float]:
+    seen = bands(plane)
+    fine, noise = _tiles(seen.fine, TILE), _tiles(seen.noise, TILE)
+    coarse = _tiles(seen.coarse, TILE // 2)
+    level, spread = _background(plane)
+    local = _tiles(plane, TILE)
+    bright = np.quantile(_tiles(plane, 4), 0.999)
+    sd = max(float(np.sqrt(np.median(noise))), spread, 1 / np.sqrt(12))
+    top = float(raw.max())
+    return {
+        "focus": tile_focus(fine, coarse, noise),
+        "at_end": _at_end(raw, top),
+        "snr": max(float(bright) - level, 0.0) / sd,
+        "level": level,
+        "rise": _rise(local) / sd,
+        "spot": float(_tiles(plane, 2).max() - level),
+        "usual_spot": float(np.quantile(_tiles(plane, 2), 0.995) - level),
+    }
+
+
+def tile_focus(fine: Floats, coarse: Floats, noise: Floats) -> float:
+    """Return the focus of one picture from gradient energies of its tiles (same shape); NaN where nothing is seen.
+
+    Each tile with structure counts by the square root of its energy, that is by its contrast: bright dirt and the
+    brightest cell say no more than others, and empty places say nothing, however many there are.
+    """
+    gain_fine, gain_coarse = noise_gains()
+    _, significance = fine_share(fine, coarse, noise, np.asarray(TILE * TILE))
+    use = significance > 8
+    if not use.any():
+        whole, _ = fine_share(fine.mean(), coarse.mean(), noise.mean(), np.asarray(fine.size * TILE * TILE))
+        return float(whole)
+    signal = (fine - gain_fine * noise)[use]
+    weight = 1 / np.sqrt(signal)
+    smooth = (coarse - gain_coarse * noise)[use]
+    return float(np.clip(1 - (weight * smooth).sum() / (weight * signal).sum(), 0, 1))
+
+
+def _combined(raw: pd.DataFrame, fields: Fields) -> pd.DataFrame:
+    channels = range(len(fields.channels))
+
+    def of(name: str) -> Floats:
+        return raw[[f"{name}_{c}" for c in channels]].to_numpy(float)
+
+    plates = plates_of(fields)
+    level = raw[[f"level_{c}" for c in channels]]
+    usual = level.groupby(plates.to_numpy()).transform("median").to_numpy()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        background = np.where(usual != 0, level.to_numpy() / usual, 1.0).mean(1)
+    focus = of("focus")
+    signal = of("snr").max(1)
+    out = pd.DataFrame({"focus": pooled_focus(focus)}, index=raw.index)
+    out["saturation"] = of("at_end").max(1)
+    out["signal_to_noise"] = signal
+    out["background"] = background
+    out["background_gradient"] = of("rise").max(1)
+    out["empty"] = 1 / (1 + signal)
+    out["debris"] = _odd_spots(of("spot"), of("usual_spot"))
+    if "objects" in raw:
+        out["objects"] = raw["objects"]
+    if len(fields.channels) > 1:
+        for c, name in enumerate(fields.channels):
+            out[f"focus_{name}"] = focus[:, c]
+    return out
+
+
+def _odd_spots(spot: Floats, usual: Floats) -> Floats:
+    """Return how far the brightest place exceeds the bright places of its field, unless all channels see it."""
+    ratio = np.log2(np.maximum(spot, 1e-9) / np.maximum(usual, 1e-9))
+    ratio = np.where((spot > 0) & (usual > 0), ratio, 0.0)
+    out: Floats = ratio.max(1) - (ratio.min(1) if ratio.shape[1] > 1 else 0.0)
+    return np.maximum(out, 0)
+
+
+def _background(plane: Floats) -> tuple[float, float]:
+    """Return the commonest grey value (middle of the shortest quarter) and the spread below it."""
+    step = max(1, int(np.sqrt(plane.size / 60_000)))
+    values = np.sort(plane[::step, ::step], axis=None)
+    quarter = max(len(values) // 4, 1)
+    spans = values[quarter:] - values[:-quarter]
+    start = int(np.argmin(spans)) if len(spans) else 0
+    return float(values[min(start + quarter // 2, len(values) - 1)]), float(spans[start]) / 0.637 if len(spans) else 0.0
+
+
+def _rise(local: Floats) -> float:
+    """Return the difference between the darkest and the brightest quarter of the field's background, tile by tile."""
+    floor = ndimage.minimum_filter(local, 3, mode="nearest")
+    return float(np.quantile(floor, 0.9) - np.quantile(floor, 0.1))
+
+
+def _at_end(raw: NDArray[np.generic], top: float) -> float:
+    share = float((raw == top).mean())
+    known = top in CEILINGS or (raw.dtype.kind == "u" and top == np.iinfo(raw.dtype.name).max)
+    if known and share * raw.size >= PLATEAU:
+        return share
+    return 0.0
+
+
+def _tiles(plane: Floats, size: int) -> Floats:
+    """Return means over square tiles; what does not fill a tile at the end is left out."""
+    size = min(size, *plane.shape)
+    height, width = (s // size for s in plane.shape)
+    cut = plane[: height * size, : width * size]
+    out: Floats = cut.reshape(height, size, width, size).mean((1, 3))
+    return out
