@@ -1,15 +1,15 @@
 """Light: one smooth flat field and one dark level that explain many fields at once.
 
-Each field is ``dark + flat * light``. Two things in it know the flat field, and both are used, each with the weight that
-its own scatter between fields gives it:
+Each field is ``dark + flat * light``. Two things in it know the flat field, and both are used, each with the weight
+that its own scatter between fields gives it:
 
-* the background of a field is one level times the flat field, plus the dark level: very precise in shape, but it cannot
-  tell a dark level from light;
-* objects stand above their background by their own brightness times the flat field, and the dark level cancels: noisy,
-  for no two objects are alike, but with it (or with fields of different background) the dark level is found.
+* the background of a field is one level times the flat field, plus the dark level: very precise in shape, but it
+  cannot tell a dark level from light;
+* objects stand above their background by their own brightness times the flat field, and the dark level cancels:
+  noisy, for no two objects are alike, but with it (or with fields of different background) the dark level is found.
 
-The flat field is ``exp`` of a polynomial; Gauss-Newton steps with weights that fall to zero away from the background, so
-that cells, debris and saturated places do not count as background.
+The flat field is ``exp`` of a polynomial; Gauss-Newton steps with weights that fall to zero away from the background,
+so that cells, debris and saturated places do not count as background.
 """
 
 from __future__ import annotations
