@@ -28,10 +28,12 @@ def candidates(spectra: Spectra, rows: Ints) -> tuple[Ints, Ints]:
 def principal(spectra: Spectra, rows: Ints) -> Floats:
     """Return the first principal components (n, k) of the descriptors, read a block at a time."""
     blocks = [rows[i : i + BLOCK] for i in range(0, len(rows), BLOCK)]
-    total, products = 0.0, 0.0
+    total = np.zeros(spectra.descriptors(rows[:1]).shape[1])
+    products = np.zeros((len(total), len(total)))
     for block in blocks:
         values = spectra.descriptors(block).astype(np.float64)
-        total, products = total + values.sum(axis=0), products + values.T @ values
-    mean = np.asarray(total) / len(rows)
+        total += values.sum(axis=0)
+        products += values.T @ values
+    mean = total / len(rows)
     axes = np.linalg.eigh(products / len(rows) - np.outer(mean, mean))[1][:, ::-1][:, :COMPONENTS]
     return np.concatenate([(spectra.descriptors(block) - mean) @ axes for block in blocks])

@@ -59,26 +59,28 @@ class Lens:
         """Return (P, 3) orthonormal: a level and slopes, which illumination may change."""
         along = np.linspace(-1, 1, len(self.places))
         down, across = np.meshgrid(along, along, indexing="ij")
-        return np.linalg.qr(np.stack([np.ones(down.size), down.ravel(), across.ravel()], axis=1))[0]
+        columns = np.stack([np.ones(down.size), down.ravel(), across.ravel()], axis=1)
+        return np.linalg.qr(columns)[0].astype(np.float32)
 
     def kernel(self, shift: Floats) -> tuple[Floats, Floats]:
         """Return (n, places, size) how a row is blurred and moved by shift (n,), and the change with the shift."""
-        away = np.arange(self.size)[None, None] - (self.places[None, :, None] - shift[:, None, None])
-        weight = np.exp(-(away**2) / (2 * self.blur**2))
+        from_here = np.arange(self.size, dtype=np.float32) - self.places[:, None].astype(np.float32)
+        away = (from_here + shift[:, None, None].astype(np.float32)) / np.float32(self.blur)
+        weight = np.exp(-0.5 * away**2)
         # numbers next to zero make processors a hundred times slower
-        weight[np.abs(away) > 6 * self.blur] = 0
+        weight *= np.abs(away) < 6
         weight /= weight.sum(axis=2, keepdims=True)
-        change = -weight * (away - (weight * away).sum(axis=2, keepdims=True)) / self.blur**2
-        return weight.astype(np.float32), change.astype(np.float32)
+        mean = np.einsum("nps,nps->np", weight, away)[..., None]
+        return weight, (mean - away) * weight / np.float32(self.blur)
 
     def seen(self, images: Floats, shift: Floats) -> Floats:
-        """Return blurred and moved images, and how they change with a shift down and to the right: (n, C, P, 3)."""
+        """Return blurred and moved images, and how they change with a shift down and to the right: (n, C, 3, P)."""
         (down, down_change), (across, across_change) = (self.kernel(s) for s in shift.T)
         # contiguous, so that each product is one call of BLAS
         across, across_change = (np.ascontiguousarray(k.swapaxes(1, 2))[:, None] for k in (across, across_change))
         rows = down[:, None] @ images
         moved = rows @ across, (down_change[:, None] @ images) @ across, rows @ across_change
-        return np.stack([self.levelled(m.reshape(*m.shape[:2], -1)) for m in moved], axis=-1)
+        return self.levelled(np.stack([m.reshape(*m.shape[:2], -1) for m in moved], axis=2))
 
     def blurred(self, images: Floats) -> Floats:
         """Return blurred images (n, C, P)."""
@@ -86,10 +88,12 @@ class Lens:
         seen = kernel @ images @ np.ascontiguousarray(kernel.T)
         return self.levelled(seen.reshape(*seen.shape[:2], -1))
 
-    def levelled(self, pictures: Floats, axis: int = -1) -> Floats:
+    def levelled(self, pictures: Floats) -> Floats:
         """Return pictures (…, P) less their level and slopes."""
-        pictures = np.moveaxis(pictures.astype(np.float64), axis, -1)
-        return np.moveaxis(pictures - (pictures @ self.plane) @ self.plane.T, -1, axis)
+        # the level first: in single precision it would drown what is left
+        pictures = pictures - pictures.mean(axis=-1, keepdims=True)
+        levelled: Floats = pictures - (pictures @ self.plane) @ self.plane.T
+        return levelled
 
 
 @dataclass(frozen=True)
@@ -142,10 +146,10 @@ def compare(lens: Lens, a: Floats, b: Floats, shift: Floats, noise: tuple[Floats
     fitted, left = _fit(lens.seen(a, shift), target)
     shift = np.clip(shift + _step(fitted, left, target), -limit, limit)
     pictures = lens.seen(a, shift)
-    slopes = pictures[..., :1] * lens.plane[:, 1:]
-    fitted, left = _fit(np.concatenate([pictures, lens.levelled(slopes, axis=2)], axis=-1), target)
+    slopes = lens.levelled(pictures[:, :, :1] * lens.plane.T[1:])
+    fitted, left = _fit(np.concatenate([pictures, slopes], axis=2), target)
     gain = fitted[..., 0]
-    whole = (target**2).mean(axis=2)
+    whole = np.mean(target**2, axis=2, dtype=np.float64)
     expected = noise[1] * lens.noise_left, gain**2 * noise[0] * lens.noise_left
     structure = np.maximum(whole - expected[0], 1e-3 * whole + TINY)
     noise_share = (expected[0] + expected[1]) / structure
@@ -164,14 +168,14 @@ def compare(lens: Lens, a: Floats, b: Floats, shift: Floats, noise: tuple[Floats
 
 
 def _fit(pictures: Floats, target: Floats) -> tuple[Floats, Floats]:
-    """Return the least-squares weights (n, C, k) of pictures (n, C, P, k) in the target, and the mean square left."""
-    length = np.sqrt((pictures**2).sum(axis=2, keepdims=True))
-    unit = pictures / np.maximum(length, TINY)
-    normal = unit.swapaxes(2, 3) @ unit + 1e-9 * np.eye(unit.shape[3])
-    weights = np.linalg.solve(normal, unit.swapaxes(2, 3) @ target[..., None])
-    left = target - (unit @ weights)[..., 0]
-    raw = weights[..., 0] / np.maximum(length[:, :, 0], TINY)
-    return raw, (left**2).mean(axis=2)
+    """Return the least-squares weights (n, C, k) of pictures (n, C, k, P) in the target, and the mean square left."""
+    length = np.sqrt(np.einsum("nckp,nckp->nck", pictures, pictures))
+    scale = 1 / np.maximum(length, 1e-30).astype(np.float64)
+    normal = (pictures @ pictures.swapaxes(2, 3)) * scale[..., None] * scale[..., None, :]
+    wanted = (pictures @ target[..., None])[..., 0] * scale
+    weights = np.linalg.solve(normal + 1e-7 * np.eye(pictures.shape[2]), wanted[..., None])[..., 0] * scale
+    left = target - (weights[..., None, :].astype(np.float32) @ pictures)[..., 0, :]
+    return weights, np.mean(left**2, axis=2, dtype=np.float64)
 
 
 def _step(fitted: Floats, left: Floats, target: Floats) -> Floats:

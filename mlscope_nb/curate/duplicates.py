@@ -42,8 +42,8 @@ def find_duplicates(
     cells : Cells
         With images of at least 16 × 16 pixels; of oblong crops the middle square is compared. Masks are not needed.
     max_shift : float
-        Pixels by which a copy may be moved, in each direction. Windows of neighbours in one field lie further apart, and
-        are no duplicates although they share pixels.
+        Pixels by which a copy may be moved, in each direction. Windows of neighbours in one field lie further apart:
+        they share pixels and are no duplicates.
     max_gain : float
         How many times brighter or darker a copy may be.
     batch_size : int
@@ -54,7 +54,7 @@ def find_duplicates(
     DataFrame
         One row per pair: ``cell_a``, ``cell_b``, ``similarity`` (1: alike to the noise), ``unexplained`` (share of the
         structure of one that the other does not show) and how far noise makes that ``uncertain``; ``group`` (cells that
-        are copies of each other, from 1); how b follows from a: ``turn``, then ``shift_y_px``, ``shift_x_px``, ``gain``;
+        are copies of each other, from 1); how b follows from a: ``turn``, ``shift_y_px``, ``shift_x_px``, ``gain``;
         ``kind``: "cut twice" from one place of a field, or "copy"; ``other_field``, ``other_unit``, ``other_batch``
         (missing where not known); and which splits would put one into training and one into the test
         (``straddles``: "cells", "cells, units" or "cells, units, batches").

@@ -112,9 +112,9 @@ class Waves:
 
     def turn(self, waves: Complexes, turn: int, which: Ints | slice = EVERY) -> Complexes:
         """Return some of the waves (…, k) of the turned crops."""
-        place, mirrored = (each[which] for each in self.places[turn])
-        moved = waves[..., place]
-        np.negative(moved.imag, out=moved.imag, where=mirrored)
+        place, mirrored = self.places[turn]
+        moved = waves[..., place[which]]
+        np.negative(moved.imag, out=moved.imag, where=mirrored[which])
         return moved
 
 
