@@ -41,7 +41,8 @@ def moved(layer: Layer, down: int, right: int, edge: int) -> Layer | None:
         window.append(slice(max(first, 0), min(last, edge)))
         inner.append(slice(max(-first, 0), part.stop - part.start - max(last - edge, 0)))
     y, x = inner
-    return Layer((window[0], window[1]), layer.reach[y, x], layer.light[:, y, x], layer.nucleus[y, x])
+    seen = (np.ascontiguousarray(part) for part in (layer.reach[y, x], layer.light[:, y, x], layer.nucleus[y, x]))
+    return Layer((window[0], window[1]), *seen)
 
 
 def turned(layer: Layer, way: int, edge: int) -> Layer:
@@ -70,13 +71,30 @@ def compose(layers: Sequence[Layer], height: int, width: int) -> Scene:
     for k, layer in enumerate(layers, start=1):
         near, of = nearest[layer.window], owner[layer.window]
         # later numbers are larger, so the larger one is the later one
-        np.maximum(of, (layer.reach < near) * numbers(k), out=of)
+        np.maximum(of, _numbered(layer.reach < near, numbers(k)), out=of)
         np.minimum(near, layer.reach, out=near)
     light = np.zeros((N_CHANNELS, height, width), np.float32)
     for k, layer in enumerate(layers, start=1):
         mine = owner[layer.window] == k
-        light[:, *layer.window] += layer.light * np.maximum(mine.astype(np.float32), _THINNED)
+        _shine(light[:, *layer.window], layer.light, mine, first=k == 1)
         inner = nuclei[layer.window]
-        inner += (mine & layer.nucleus) * numbers(k)
+        mine &= layer.nucleus
+        inner += _numbered(mine, numbers(k))
     owner *= nearest <= 1
     return Scene(light, owner, nuclei)
+
+
+def _numbered(where: Floats, number: np.integer) -> Floats:
+    """Return a number where it belongs and 0 elsewhere."""
+    marked: Floats = where.view(np.uint8) * number
+    return marked
+
+
+def _shine(canvas: Floats, light: Floats, mine: Floats, *, first: bool) -> None:
+    """Add the light of one body, dimmed where another one lies on top; the first one finds nothing there yet."""
+    share = mine.astype(np.float32)
+    np.maximum(share, _THINNED, out=share)
+    if first:
+        np.multiply(light, share, out=canvas)
+    else:
+        canvas += light * share
