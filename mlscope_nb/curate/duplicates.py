@@ -13,7 +13,7 @@ from mlscope_nb.cells import Cells
 from mlscope_nb.curate.alignment import Pairs, align
 from mlscope_nb.curate.candidates import candidates
 from mlscope_nb.curate.differences import Differences, Lens, compare, joined, none
-from mlscope_nb.curate.lookalikes import example_pairs, limits
+from mlscope_nb.curate.lookalikes import drawn_pairs, example_pairs, limits, warn_if_alike
 from mlscope_nb.curate.spectra import SMALLEST, TURNS, Ints, Spectra, Waves, noise_variance, squares, turned
 
 STRUCTURE = 0.5  # a crop whose coarse waves hold less light than noise alone would shows nothing to compare
@@ -60,7 +60,8 @@ def find_duplicates(
         (``straddles``: "cells", "cells, units" or "cells, units, batches").
         ``attrs`` holds ``history``; ``no_structure``: ids of cells that show nothing but noise, empty and constant ones
         among them, which are left out; ``undecided``: pairs too noisy to tell; ``limit``: the largest difference that
-        counts as a copy.
+        counts as a copy; ``chance``: the share of pairs drawn at random that look the same. A warning says so where
+        the pictures show too little to tell cells apart.
 
     Raises
     ------
@@ -89,6 +90,8 @@ def find_duplicates(
     search = _Search(bare, spectra, lens, max_shift, order)
     pairs = search.aligned(*candidates(spectra, rows))
     known = limits(search.differences(pairs.chosen(example_pairs(pairs, cells.ids))), len(rows), max_gain)
+    drawn = search.differences(search.aligned(*drawn_pairs(rows, cells.ids)))
+    chance = warn_if_alike(drawn, known, len(rows))
     pairs = pairs.chosen(np.flatnonzero(pairs.alike >= ALIKE))
     found = search.differences(pairs)
     same = known.hold(found)
@@ -103,6 +106,7 @@ def find_duplicates(
         "no_structure": cells.ids[np.setdiff1d(np.arange(len(cells)), rows)].tolist(),
         "undecided": int(undecided.sum()),
         "limit": known.largest,
+        "chance": chance,
     }
     return table
 

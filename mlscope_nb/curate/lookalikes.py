@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import zlib
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ REIMAGED = 0.01  # share of its structure that a copy may lose by being taken ag
 PROVEN = 0.1  # share of its structure that noise may leave in doubt; beyond, a copy cannot be told from another cell
 FALSE_PAIRS = 0.05  # pairs of different cells expected among the nearest of all cells
 EXAMPLES = 400  # cells whose nearest others show how alike different cells are
+MOST_ALIKE = 0.2  # of pairs drawn at random
 FEWEST = 20  # examples that a limit can rest on
 
 
@@ -68,6 +70,27 @@ def example_pairs(pairs: Pairs, ids: pd.Index) -> Ints:
     ranked = pd.DataFrame({"cell": cell[kept], "at": at[kept], "alike": pairs.alike[at[kept]]})
     best = ranked.sort_values("alike", ascending=False, kind="stable").groupby("cell").head(2)
     return np.unique(best["at"].to_numpy(np.intp))
+
+
+def warn_if_alike(drawn: Differences, known: Limits, n_cells: int) -> float:
+    """Return which share of pairs drawn at random counts as copies, and warn if that cannot be."""
+    share = float(known.hold(drawn).mean()) if len(drawn.unexplained) else 0.0
+    if n_cells >= FEWEST and share > MOST_ALIKE:
+        warnings.warn(
+            f"{share:.0%} of pairs drawn at random look the same to the noise: these pictures show too little to tell "
+            "copies from other cells. Take the duplicates as look-alikes, or use cells with more channels or detail.",
+            UserWarning,
+            stacklevel=3,
+        )
+    return share
+
+
+def drawn_pairs(rows: Ints, ids: pd.Index) -> tuple[Ints, Ints]:
+    """Return pairs of different cells, drawn by their names."""
+    drawn = np.array([zlib.crc32(name.encode()) for name in ids[rows]], np.uint32)
+    chosen = rows[np.argsort(drawn, kind="stable")[: EXAMPLES // 2]]
+    half = len(chosen) // 2
+    return chosen[:half], chosen[half : 2 * half]
 
 
 def limits(examples: Differences, n_cells: int, max_gain: float) -> Limits:
