@@ -41,6 +41,17 @@ def ratio(signals: Floats, noises: Floats) -> Floats:
     return out
 
 
+def raised(level: Floats, signals: Floats, plates: NDArray[np.integer]) -> Floats:
+    """Return how much brighter the background is than usual on its plate, in units of the plate's usual signal.
+
+    Neither the gain nor the offset of the camera changes it; mean over channels.
+    """
+    usual = pd.DataFrame(level).groupby(plates).transform("median").to_numpy()
+    unit = pd.DataFrame(signals).groupby(plates).transform("median").to_numpy()
+    out: Floats = np.where(unit > 0, (level - usual) / np.where(unit > 0, unit, 1.0), 0.0).mean(1)
+    return out
+
+
 def gradient(seen: Pictures) -> Floats:
     """Return the rise (n, C) of the background from one side of the crop to the other, as a share of its level.
 
@@ -85,7 +96,7 @@ def saturation(table: pd.DataFrame, channels: Sequence[str], kind: np.dtype) -> 
     shares = []
     for channel in channels:
         top, plateau, area = (table[f"{k}_{channel}"].to_numpy() for k in ("tops", "plateaus", "areas"))
-        end = ceiling(top, plateau, kind)
+        end = ceiling(top, plateau, area, kind)
         reached = np.clip(top / scale_end(top, end, kind), 0, 1)
         shares.append(np.where(top >= end, plateau, reached * 0.99) / np.maximum(area, 1))
     out: Floats = np.max(shares, axis=0)
@@ -102,18 +113,27 @@ def scale_end(top: Floats, end: float, kind: np.dtype) -> float:
     return max(highest, 1e-9)
 
 
-def ceiling(top: Floats, plateau: Floats, kind: np.dtype) -> float:
+def ceiling(top: Floats, plateau: Floats, area: Floats, kind: np.dtype) -> float:
     """Return the grey value at which a channel ends; infinity where nothing looks cut off.
+
+    Parameters
+    ----------
+    top, plateau, area : arrays (N,)
+        Largest value of each cell, the number of its pixels there, and of all its pixels.
+    kind : dtype
+        Of the images.
 
     Examples
     --------
-    >>> ceiling(np.array([900.0, 4095.0, 4095.0]), np.array([1.0, 20.0, 9.0]), np.dtype("uint16"))
+    >>> tops, plateaus, areas = np.array([900.0, 4095.0, 4095.0]), np.array([1.0, 20.0, 9.0]), np.full(3, 99.0)
+    >>> ceiling(tops, plateaus, areas, np.dtype("uint16"))
     4095.0
     """
     highest = float(top.max()) if len(top) else np.inf
     if kind.kind == "u" and highest == np.iinfo(kind).max:
         return highest
-    flat = (top == highest) & (plateau >= PLATEAU)
+    # a picture of one value has no end
+    flat = (top == highest) & (plateau >= PLATEAU) & (plateau < area)
     if flat.sum() >= 2 or (flat.any() and highest in CEILINGS):
         return highest
     return np.inf

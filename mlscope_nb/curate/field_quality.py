@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from tqdm.auto import tqdm
 
-from mlscope_nb.curate.exposure import CEILINGS, PLATEAU
+from mlscope_nb.curate.exposure import CEILINGS, PLATEAU, raised
 from mlscope_nb.curate.focus import bands, fine_share, noise_gains, pooled_focus
 from mlscope_nb.curate.thresholds import plates_of
 from mlscope_nb.fields import Fields
@@ -54,13 +54,15 @@ def _channel(plane: Floats, raw: NDArray[np.generic]) -> dict[str, float]:
     coarse = _tiles(seen.coarse, TILE // 2)
     level, spread = _background(plane)
     local = _tiles(plane, TILE)
-    bright = np.quantile(_tiles(plane, 4), 0.999)
+    # objects may be dark, as in bright field
+    signal = float(np.abs(np.quantile(_tiles(plane, 4), [0.001, 0.999]) - level).max())
     sd = max(float(np.sqrt(np.median(noise))), spread, 1 / np.sqrt(12))
     top = float(raw.max())
     return {
         "focus": tile_focus(fine, coarse, noise),
         "at_end": _at_end(raw, top),
-        "snr": max(float(bright) - level, 0.0) / sd,
+        "signal": signal,
+        "snr": signal / sd,
         "level": level,
         "rise": _rise(local) / sd,
         "spot": float(_tiles(plane, 2).max() - level),
@@ -93,16 +95,12 @@ def _combined(raw: pd.DataFrame, fields: Fields) -> pd.DataFrame:
         return raw[[f"{name}_{c}" for c in channels]].to_numpy(float)
 
     plates = plates_of(fields)
-    level = raw[[f"level_{c}" for c in channels]]
-    usual = level.groupby(plates.to_numpy()).transform("median").to_numpy()
-    with np.errstate(divide="ignore", invalid="ignore"):
-        background = np.where(usual != 0, level.to_numpy() / usual, 1.0).mean(1)
     focus = of("focus")
     signal = of("snr").max(1)
     out = pd.DataFrame({"focus": pooled_focus(focus)}, index=raw.index)
     out["saturation"] = of("at_end").max(1)
     out["signal_to_noise"] = signal
-    out["background"] = background
+    out["background"] = raised(of("level"), of("signal"), pd.factorize(plates)[0])
     out["background_gradient"] = of("rise").max(1)
     out["empty"] = 1 / (1 + signal)
     out["debris"] = _odd_spots(of("spot"), of("usual_spot"))

@@ -10,10 +10,11 @@ from mlscope_nb.curate.pictures import Bools
 Floats = NDArray[np.floating]
 
 
-def cut_share(own: Bools, real: Bools) -> Floats:
+def cut_share(own: Bools, real: Bools, *, border: bool = True) -> Floats:
     """Return how much of each cell lies along the edge of the picture, in units of its diameter, from 0 to 1.
 
-    The edge is the border of the crop, or where padding begins.
+    The edge is where padding begins and, with ``border``, the border of the crop. An outline that was guessed without
+    masks runs on into neighbours, so that reaching the border says nothing.
 
     Examples
     --------
@@ -22,7 +23,7 @@ def cut_share(own: Bools, real: Bools) -> Floats:
     >>> float(cut_share(own, np.ones_like(own))[0]) > 0.8
     True
     """
-    wide = np.pad(real, ((0, 0), (1, 1), (1, 1)))
+    wide = np.pad(real, ((0, 0), (1, 1), (1, 1)), constant_values=not border)
     sides = (wide[:, :-2, 1:-1], wide[:, 2:, 1:-1], wide[:, 1:-1, :-2], wide[:, 1:-1, 2:])
     along = np.max([(own & ~side).sum((1, 2)) for side in sides], axis=0)
     diameter = np.sqrt(own.sum((1, 2)) * 4 / np.pi)

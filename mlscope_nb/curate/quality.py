@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 from mlscope_nb._align import step
 from mlscope_nb.cells import Batch, Cells
 from mlscope_nb.curate.debris import brightest, oddness
-from mlscope_nb.curate.exposure import gradient, light, peaks, ratio, saturation
+from mlscope_nb.curate.exposure import gradient, light, peaks, raised, ratio, saturation
 from mlscope_nb.curate.field_quality import score_fields
 from mlscope_nb.curate.focus import Bands, bands, fine_share, pooled_focus
 from mlscope_nb.curate.illumination import lit
@@ -54,7 +54,8 @@ def score_quality(data: Cells | Fields, *, batch_size: int = 64, progress: bool 
           seen it is NaN in the channel, and ``focus`` takes the median of all.
         - ``saturation``: share of pixels at the end of the scale, in the worst channel.
         - ``signal_to_noise``: of the best channel.
-        - ``background``: grey value, relative to the median of its plate (mean of the channels, 1 is usual).
+        - ``background``: how much brighter than the median of its plate, in units of the light of the plate's median
+          cell (mean of the channels, 0 is usual).
         - ``background_gradient``: rise of the background across the picture, in units of its noise.
         - ``empty``: ``1 / (1 + signal_to_noise)``: 1 where nothing rises above the background.
         - ``cut``: how much of the object lies along the edge of the picture, in diameters; 1 where ``at_edge``.
@@ -138,13 +139,18 @@ def _measured(batch: Batch, channels: Sequence[str]) -> pd.DataFrame:
     per_channel: dict[str, Floats] = {
         "focus": share,
         "snr": ratio(lights["signals"], lights["noises"]),
+        "signal": lights["signals"],
         "level": seen.level,
         "rise": gradient(seen) / np.maximum(lights["noises"], 1 / np.sqrt(12)),
         **peaks(seen),
         **brightest(seen),
     }
     columns = {f"{k}_{c}": v[:, i] for k, v in per_channel.items() for i, c in enumerate(channels)}
-    columns |= {"cut": cut_share(seen.own, seen.real), "pinch": pinch(seen.own), "area": area(seen.own)}
+    columns |= {
+        "cut": cut_share(seen.own, seen.real, border=seen.has_masks),
+        "pinch": pinch(seen.own),
+        "area": area(seen.own),
+    }
     return pd.DataFrame(columns, index=batch.ids)
 
 
@@ -169,9 +175,6 @@ def _combined(raw: pd.DataFrame, cells: Cells, plates: NDArray[np.integer]) -> p
     size = np.log2(np.maximum(areas, 1) / np.maximum(_plate_median(np.where(areas > 0, areas, np.nan), plates), 1))
     signal = of("snr").max(1) if len(raw) else np.zeros(0)
     level = of("level")
-    usual = np.stack([_plate_median(column, plates) for column in level.T], 1) if len(raw) else level
-    with np.errstate(divide="ignore", invalid="ignore"):
-        background = np.where(usual != 0, level / usual, 1.0).mean(1)
     cut = raw["cut"].to_numpy(float)
     if "at_edge" in cells.obs:
         cut = np.maximum(cut, cells.obs["at_edge"].fillna(False).to_numpy(bool))
@@ -179,7 +182,7 @@ def _combined(raw: pd.DataFrame, cells: Cells, plates: NDArray[np.integer]) -> p
         "focus": pooled_focus(of("focus")),
         "saturation": saturation(raw, channels, np.dtype(cells.images.dtype)) if len(raw) else signal,
         "signal_to_noise": signal,
-        "background": background,
+        "background": raised(level, of("signal"), plates),
         "background_gradient": _largest(of("rise")),
         "empty": 1 / (1 + signal),
         "cut": cut,

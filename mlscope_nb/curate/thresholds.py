@@ -23,6 +23,7 @@ MAD_TO_SD = 1.4826
 REACH = 5.0
 # Fewer controls than this say little about a spread; then all cells of the plate stand for them.
 MIN_REFERENCE = 30
+_TINY = 1e-9
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,9 @@ class Rule:
     least : float
         Smallest deviation from the plate's median that is worth a flag: in the score's own units, or a factor ("log").
     floor : float
-        A score that does not reach this value is never flagged as too high, and 0 is no limit.
+        A score up to this value is never flagged as too high.
+    always : float
+        A score beyond this value is flagged however usual it is on its plate.
     """
 
     low: str = ""
@@ -46,20 +49,22 @@ class Rule:
     scale: Scale = "linear"
     least: float = 0.0
     floor: float = 0.0
+    always: float = math.inf
 
 
 RULES: dict[str, Rule] = {
     "focus": Rule(low="out of focus: fine detail is missing", scale="log", least=1.25),
     "saturation": Rule(
-        high="overexposed: pixels at the end of the scale, or much nearer to it", scale="log", least=2.0
+        high="overexposed: pixels at the end of the scale, or much nearer to it", scale="log", least=2.0, always=0.05
     ),
     "signal_to_noise": Rule(low="hardly rises above the noise", scale="log", least=2.0),
-    "background": Rule(low="background darker than elsewhere", high="background brighter than elsewhere", least=0.0),
+    "background": Rule(low="background darker than elsewhere", high="background brighter than elsewhere", least=0.5),
     "background_gradient": Rule(high="background rises across the picture"),
-    # Rose (1948): a thing is seen from about 5 standard deviations of the noise on; 1 / (1 + 5)
-    "empty": Rule(high="nothing there: the light inside is that of the background", floor=1 / 6),
-    # half of the outline's diameter
-    "cut": Rule(high="cut by the edge of the picture", floor=0.5),
+    # Rose (1948): a thing is seen from about 5 standard deviations of the noise on; 1 / (1 + 5). Where it is less
+    # than a tenth of one, there is nothing
+    "empty": Rule(high="nothing there: the light inside is that of the background", floor=1 / 6, always=1 / 1.1),
+    # in diameters of the cell; where the field ends is known, it is 1
+    "cut": Rule(high="cut by the edge of the picture", floor=0.5, always=0.75),
     "touching": Rule(high="several objects in one mask, or in contact", least=0.25),
     "debris": Rule(high="something bright where other cells have nothing, not in all channels", least=1.0),
     "size": Rule(low="much smaller than others of its plate", high="much larger than others of its plate", least=1.0),
@@ -163,6 +168,8 @@ def _limit(values: Floats, rule: Rule) -> tuple[float, float, float]:
     """Return median and thresholds; infinite where that side is no fault or nothing is known."""
     if not len(values):
         return math.nan, -math.inf, math.inf
+    if rule.scale == "log" and np.median(values) <= _TINY:
+        return float(np.median(values)), -math.inf, rule.always
     x = _scaled(values, rule.scale)
     middle = float(np.median(x))
     least = math.log(rule.least) if rule.scale == "log" else rule.least
@@ -171,22 +178,25 @@ def _limit(values: Floats, rule: Rule) -> tuple[float, float, float]:
     high = middle + reach[1] if rule.high else math.inf
     if rule.scale == "log":
         middle, low, high = math.exp(middle), math.exp(low), math.exp(high) if high < 700 else math.inf
-    return middle, low if rule.low else -math.inf, max(high, rule.floor)
+    return middle, low if rule.low else -math.inf, min(max(high, rule.floor), rule.always)
 
 
 def _spread(away: Floats) -> float:
-    """Return the robust standard deviation of one side; where half of it is one value, from the outer fifth."""
+    """Return the robust standard deviation of one side; where half of it is one value, from the outer twentieth.
+
+    What more than one cell in twenty shows is then usual, and what fewer show does not move the threshold.
+    """
     if not len(away):
         return 0.0
     half = float(np.median(away))
-    # 0.8 of the half-normal distribution lies within 1.28 standard deviations, 0.5 within 0.67
-    return MAD_TO_SD * half if half > 0 else float(np.quantile(away, 0.8)) / 1.2816
+    # 0.95 of the half-normal distribution lies within 1.96 standard deviations, 0.5 within 0.67
+    return MAD_TO_SD * half if half > 0 else float(np.quantile(away, 0.95)) / 1.96
 
 
 def _scaled(values: Floats, scale: Scale) -> Floats:
     if scale == "linear":
         return values
-    out: Floats = np.log(np.maximum(values, 1e-9))
+    out: Floats = np.log(np.maximum(values, _TINY))
     return out
 
 
