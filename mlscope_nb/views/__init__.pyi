@@ -4,6 +4,7 @@ from .distributions import histogram
 from .fieldview import FieldView, fields
 from .galleryview import Gallery, gallery
 from .map import scatter
+from .platemap import plate_map
 from .selection import Selection, selection_of
 from .tuning import SegmentationTuner, tune_segmentation
 from .work import Restored, restore_work, save_work
@@ -23,6 +24,7 @@ __all__ = [
     "fields",
     "gallery",
     "histogram",
+    "plate_map",
     "restore_work",
     "save_work",
     "scatter",
