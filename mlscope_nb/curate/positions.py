@@ -150,22 +150,12 @@ def _pattern(y: np.ndarray, levels: np.ndarray, others: np.ndarray, level: float
 
 def _explained(ratio: float, more: int, freedom: int, n: int, level: float) -> tuple[float, float]:
     """Return the interval of partial R² by inverting the noncentral F distribution (Steiger 2004)."""
-    from scipy.optimize import brentq
-    from scipy.stats import ncf
+    from scipy.special import ncfdtrinc
 
-    def noncentrality(share: float) -> float:
-        def above(value: float) -> float:
-            return float(ncf.cdf(ratio, more, freedom, value)) - share
-
-        if above(0.0) <= 0:
-            return 0.0
-        top = max(ratio * more, 1.0)
-        while above(top) > 0:
-            top *= 2
-        return float(brentq(above, 0.0, top, xtol=1e-6))
-
-    ends = [noncentrality((1 + level) / 2), noncentrality((1 - level) / 2)]
-    return ends[0] / (ends[0] + n), ends[1] / (ends[1] + n)
+    shares = (1 + level) / 2, (1 - level) / 2
+    # 0 where even no effect at all would rarely give a ratio as small
+    low, high = (max(float(ncfdtrinc(more, freedom, share, ratio)), 0.0) for share in shares)
+    return low / (low + n), high / (high + n)
 
 
 def _left(y: np.ndarray, others: np.ndarray) -> np.ndarray:

@@ -63,7 +63,7 @@ def plate_map(
     ends = limits or ((float(known.min()), float(known.max())) if len(known) else (0.0, 1.0))
     names = layout.plates if plate is None else [plate]
     drawn = [_drawn(hv, layout, name, ends, width) for name in names]
-    return drawn[0] if len(drawn) == 1 else hv.Layout(drawn).cols(2)
+    return drawn[0] if len(drawn) == 1 else hv.Layout(drawn).cols(2).opts(toolbar=None)
 
 
 def value_words(layout: Layout) -> str:
