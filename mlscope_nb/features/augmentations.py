@@ -9,15 +9,24 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+SMALLEST = 16
+"""The smallest side of a crop, and of a view of it, that the network can look at."""
+
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How far two views of one crop may differ; all but the shift in units of a channel's own contrast.
+    """How far two views of one crop may differ; brightness in units of a channel's own contrast.
 
     Parameters
     ----------
-    shift_px : int
-        Largest shift along each axis; the rim is mirrored.
+    share : float
+        Side of a view, as a share of the shorter side of the crop; views are square.
+    turn : float
+        Largest turn in degrees. Half of the views are mirrored as well.
+    zoom : float
+        Largest change of size, on a log scale.
+    shift_px : float
+        Largest shift along each axis; beyond the rim the crop is mirrored.
     gain, offset : float
         Standard deviation of the brightness factor (on a log scale) and of the background, for each channel.
     noise : float
@@ -26,7 +35,10 @@ class Augmentation:
         Share of views whose channels are blurred a little (Gaussian, 0.3 to 0.8 pixels).
     """
 
-    shift_px: int = 4
+    share: float = 0.75
+    turn: float = 180.0
+    zoom: float = 0.1
+    shift_px: float = 4.0
     gain: float = 0.25
     offset: float = 0.1
     noise: float = 0.1
@@ -34,7 +46,7 @@ class Augmentation:
 
     def __call__(self, images: Tensor, made: torch.Generator) -> Tensor:
         """Return one view of each crop (N, C, Y, X), with random numbers from `made`."""
-        moved = _moved(images, self.shift_px, made)
+        moved = self._moved(images, made)
         shape = (*moved.shape[:2], 1, 1)
         device = moved.device
         gain = torch.exp(self.gain * torch.randn(shape, generator=made)).to(device)
@@ -42,6 +54,21 @@ class Augmentation:
         moved = self._blurred(moved.mul_(gain).add_(offset), made)
         level = (self.noise * torch.rand(shape, generator=made)).to(device)
         return moved.addcmul_(level, _noise(tuple(moved.shape), made).to(device))
+
+    def _moved(self, images: Tensor, made: torch.Generator) -> Tensor:
+        """Return a square out of each crop: turned, perhaps mirrored, larger or smaller, and shifted."""
+        n, channels, height, width = images.shape
+        side = min(max(SMALLEST, round(self.share * min(height, width))), height, width)
+        even = 2 * torch.rand((4, n), generator=made) - 1
+        angle, size = math.radians(self.turn) * even[0], torch.exp(self.zoom * even[1])
+        hand = torch.where(torch.rand(n, generator=made) < 0.5, -1.0, 1.0)
+        # Where each pixel of the view comes from, in units of half the crop from its middle (F.affine_grid).
+        across = torch.stack([size * hand * angle.cos(), -size * angle.sin()], dim=1) * side / width
+        down = torch.stack([size * hand * angle.sin(), size * angle.cos()], dim=1) * side / height
+        start = 2 * self.shift_px * even[2:].T / torch.tensor([width, height])
+        place = torch.cat([torch.stack([across, down], dim=1), start[:, :, None]], dim=2).to(images.device)
+        grid = F.affine_grid(place, [n, channels, side, side], align_corners=False)
+        return F.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
 
     def _blurred(self, images: Tensor, made: torch.Generator) -> Tensor:
         chosen = torch.rand(len(images), generator=made) < self.blur
@@ -57,30 +84,6 @@ class Augmentation:
         part = F.conv2d(part, kernel.view(1, 1, 1, 3).expand(channels, 1, 1, 3), groups=channels)
         images[chosen.to(images.device)] = part
         return images
-
-
-def _moved(images: Tensor, most: int, made: torch.Generator) -> Tensor:
-    """Return each crop turned by a multiple of 90°, perhaps mirrored, and shifted; the rim is mirrored."""
-    n, channels, height, width = images.shape
-    device = images.device
-    rows, columns = (_places(n, size, most, made).to(device) for size in (height, width))
-    cells = torch.arange(n, device=device)[:, None, None, None]
-    layers = torch.arange(channels, device=device)[None, :, None, None]
-    moved = images[cells, layers, rows[:, None, :, None], columns[:, None, None, :]]
-    if height == width:
-        # Mirrored along either axis and, for half of them, along the diagonal: all eight ways to lay a square.
-        swapped = (torch.rand(n, generator=made) < 0.5).to(device)
-        moved[swapped] = moved[swapped].transpose(2, 3)
-    return moved
-
-
-def _places(n: int, size: int, most: int, made: torch.Generator) -> Tensor:
-    """Return which row (or column) each row of the view shows, (n, size): shifted, mirrored at the rim and in all."""
-    most = min(most, size - 1)
-    start = torch.randint(-most, most + 1, (n, 1), generator=made)
-    place = (start + torch.arange(size)).abs()
-    place = torch.where(place >= size, 2 * (size - 1) - place, place)
-    return torch.where(torch.rand((n, 1), generator=made) < 0.5, place.flip(1), place)
 
 
 def _noise(shape: tuple[int, ...], made: torch.Generator) -> Tensor:

@@ -145,24 +145,43 @@ def test_the_random_twin_has_the_weights_that_training_starts_from():
     cells = make()
     twin = random_encoder(cells.channels, width=4, seed=0)
     table = twin.transform(cells)
-    assert table.columns[0] == "Cells_RandomEncoder_all_0000" and table.shape == (48, 32)
+    assert table.columns[[0, 32]].tolist() == ["Cells_RandomEncoder_DNA_0000", "Cells_RandomEncoder_actin_0000"]
+    assert table.shape == (48, 64)
     assert same(twin, random_encoder(cells.channels, width=4, seed=0))
     assert not same(twin, random_encoder(cells.channels, width=4, seed=1))
     assert twin.epochs == 0
 
 
-def test_views_keep_shape_and_channels_and_can_be_switched_off():
+def test_views_can_be_switched_off_but_for_the_mirror():
     images = torch.rand(32, 3, 20, 20, generator=torch.Generator().manual_seed(0))
-    still = Augmentation(shift_px=0, gain=0, offset=0, noise=0, blur=0)
+    still = Augmentation(share=1, turn=0, zoom=0, shift_px=0, gain=0, offset=0, noise=0, blur=0)
     view = still(images, torch.Generator().manual_seed(1))
-    # turning and mirroring keep every pixel, and each stain in its own channel
-    assert torch.allclose(view.flatten(2).sort().values, images.flatten(2).sort().values)
-    turned = (view != images).flatten(1).any(dim=1)
-    assert 20 <= int(turned.sum()) <= 32
+    same, mirrored = (torch.isclose(view, other, atol=1e-5).flatten(1).all(dim=1) for other in (images, images.flip(3)))
+    # each stain stays in its own channel
+    assert (same ^ mirrored).all() and 6 <= int(same.sum()) <= 26
+
+
+def test_a_quarter_turn_moves_every_pixel_to_its_place():
+    images = torch.rand(4, 2, 20, 20, generator=torch.Generator().manual_seed(0))
+    turned = Augmentation(share=1, turn=90, zoom=0, shift_px=0, gain=0, offset=0, noise=0, blur=0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch, "rand", lambda *shape, generator: torch.ones(*shape))
+        view = turned(images, torch.Generator())
+    torch.testing.assert_close(view, images.rot90(1, (2, 3)), atol=1e-5, rtol=0)
+
+
+def test_views_are_squares_of_the_share_asked_for():
+    images = torch.rand(32, 3, 40, 40, generator=torch.Generator().manual_seed(0))
     full = Augmentation()(images, torch.Generator().manual_seed(1))
-    assert full.shape == images.shape and torch.isfinite(full).all()
-    bars = images[:, :, :, :16]
-    assert Augmentation()(bars, torch.Generator().manual_seed(1)).shape == bars.shape
+    assert full.shape == (32, 3, 30, 30) and torch.isfinite(full).all()
+    bars = images[:, :, :, :18]
+    assert Augmentation()(bars, torch.Generator().manual_seed(1)).shape == (32, 3, 16, 16)
+    # in a crop that is not square nothing is stretched: a disc stays round
+    y, x = torch.meshgrid(torch.arange(40.0), torch.arange(64.0), indexing="ij")
+    disc = (((y - 19.5) ** 2 + (x - 31.5) ** 2) < 64).float().expand(1, 1, 40, 64)
+    plain = Augmentation(share=1, turn=0, zoom=0, shift_px=0, gain=0, offset=0, noise=0, blur=0)
+    view = plain(disc, torch.Generator().manual_seed(0))[0, 0] > 0.5
+    assert view.shape == (40, 40) and view.any(0).sum() == view.any(1).sum() == 16
 
 
 def test_losses_prefer_views_of_one_cell_that_are_alike():
@@ -191,8 +210,29 @@ def test_on_made_up_shapes_the_loss_falls():
         )
     obs = pd.DataFrame({"well": [f"w{i // 20}" for i in range(n)]}, index=[f"c{i}" for i in range(n)])
     cells = Cells(obs, images, channels=["DNA"], unit="well")
-    trained = train_selfsupervised(cells, epochs=15, width=8, batch_size=60)
+    trained = train_selfsupervised(cells, epochs=15, width=8, batch_size=24)
     assert trained.losses[-1] < trained.losses[0] - 0.3
+
+
+def test_every_channel_is_described_by_itself():
+    cells = make()
+    images = np.array(cells.images)
+    images[:, 1] = images[::-1, 1]
+    other = Cells(cells.obs, images, channels=cells.channels, unit="well")
+    encoder = train_selfsupervised(cells, **FEW)
+    a, b = encoder.transform(cells), encoder.transform(other)
+    names = a.columns.str.contains("_DNA_")
+    pd.testing.assert_frame_equal(a.loc[:, names], b.loc[:, names])
+    assert not np.allclose(a.loc[:, ~names], b.loc[:, ~names])
+
+
+def test_few_cells_are_shown_more_often():
+    def stop(epoch, loss):
+        raise KeyboardInterrupt
+
+    for n, epochs in ((48, 40), (2000, 15)):
+        encoder = train_selfsupervised(make(n, channels=1), width=1, batch_size=100, on_epoch=stop)
+        assert encoder.settings["epochs"] == epochs and encoder.epochs == 1
 
 
 def test_what_is_wrong_is_said():
