@@ -33,7 +33,7 @@ from mlscope_nb.study.intervals import t_interval  # noqa: E402
 from studies._features import probe  # noqa: E402
 from studies._record import record  # noqa: E402
 
-METHODS = ("standardize", "robust", "rank", "sphering", "tvn", "combat")
+METHODS = ("standardize", "robust", "rank", "sphering", "tvn", "ruv", "combat")
 N_PLATES = 6
 
 

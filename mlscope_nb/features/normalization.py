@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, Protocol, cast, get_args
 
 import numpy as np
 import pandas as pd
@@ -18,10 +18,11 @@ from mlscope_nb.cells import Cells
 from mlscope_nb.features.combat import ComBat
 from mlscope_nb.features.harmony import Harmony
 from mlscope_nb.features.reference import Control, Reference, batch_of, reference, warn_if_few
+from mlscope_nb.features.ruv import RUV
 from mlscope_nb.features.scaling import Floats, PerBatch, ranked, robust, standard
 from mlscope_nb.features.sphering import TVN, Sphering
 
-Method = Literal["standardize", "robust", "rank", "sphering", "tvn", "combat", "harmony"]
+Method = Literal["standardize", "robust", "rank", "sphering", "tvn", "ruv", "combat", "harmony"]
 
 
 class Model(Protocol):
@@ -47,6 +48,7 @@ MODELS: dict[str, Callable[..., Model]] = {
     "rank": lambda: PerBatch(ranked),
     "sphering": Sphering,
     "tvn": TVN,
+    "ruv": RUV,
     "combat": ComBat,
     "harmony": Harmony,
 }
@@ -71,7 +73,8 @@ class Normalizer:
     method : str
         "standardize": mean 0 and deviation 1 of the controls of each batch; "robust": the same with median and MAD;
         "rank": normal scores of ranks among the controls; "sphering": standardised, then decorrelated by what
-        controls do anyway; "tvn": the same with principal components and aligned covariances; "combat": shift and
+        controls do anyway; "tvn": the same with principal components and aligned covariances; "ruv": directions in
+        which control units differ taken out, for designs with few controls on a batch; "combat": shift and
         spread of each batch shrunk to what its features share, in the scale of the features; "harmony": clusters
         of all batches moved together (an extra).
     by : str or several, optional
@@ -81,7 +84,7 @@ class Normalizer:
     force : bool
         Allow controls that are defined by the label to be predicted.
     **options
-        Of the method: ``epsilon`` (sphering), ``shrink`` (tvn).
+        Of the method: ``epsilon`` (sphering), ``shrink`` (tvn), ``directions`` (ruv).
 
     Notes
     -----
@@ -136,7 +139,7 @@ class Normalizer:
             )
         notes = [note for note in (found.note, warn_if_few(found, found.batches)) if note]
         values = table.to_numpy(np.float64)[found.rows]
-        model = self._model.fit(values, found.batch[found.rows])
+        model = self._fit_model(values, found)
         constant = tuple(map(str, table.columns[model.constant]))
         if constant:
             notes.append(_warn_constant(constant, found.what))
@@ -162,7 +165,8 @@ class Normalizer:
                 "Measure and select these cells as those it was fitted on."
             )
         batch, by = batch_of(cells, self.by)
-        new = sorted(set(batch) - set(fitted.batches))
+        # What differs between all control units is taken out alike: a new batch needs no controls of its own.
+        new = [] if isinstance(self._model, RUV) else sorted(set(batch) - set(fitted.batches))
         model, notes = self._with_new(cells, new)
         values = table[list(fitted.columns)].to_numpy(np.float64)
         result = self._apply(model, values, batch, cells.ids)
@@ -188,6 +192,11 @@ class Normalizer:
 
     def _reference(self, cells: Cells) -> Reference:
         return reference(cells, self.by, self.control, force=self.force)
+
+    def _fit_model(self, values: Floats, found: Reference) -> Model:
+        if isinstance(self._model, RUV):
+            return self._model.fit(values, found.unit[found.rows])
+        return cast(Model, self._model.fit(values, found.batch[found.rows]))
 
     def _with_new(self, cells: Cells, new: list[str]) -> tuple[Model, list[str]]:
         """Return the model with the batches that it does not know, fitted on their own controls."""
