@@ -15,6 +15,7 @@ from mlscope_nb.fields import Fields
 
 Floats = NDArray[np.floating]
 TILE = 32
+HALO_PX = 5
 SMALLEST = 16
 
 
@@ -40,7 +41,9 @@ def score_fields(fields: Fields, *, progress: bool = True) -> pd.DataFrame:
 
 def _one(image: NDArray[np.generic], mask: NDArray[np.integer] | None) -> dict[str, float]:
     pixels = image.astype(np.float32)
-    found = [_channel(plane, raw) for plane, raw in zip(pixels, image, strict=True)]
+    # where masks say which pixels are cells, debris is looked for elsewhere
+    free = None if mask is None else ndimage.distance_transform_cdt(mask == 0, "chessboard") > HALO_PX
+    found = [_channel(plane, raw, free) for plane, raw in zip(pixels, image, strict=True)]
     out = {f"{name}_{c}": value for c, one in enumerate(found) for name, value in one.items()}
     if mask is not None:
         numbers = np.unique(mask)
@@ -48,7 +51,7 @@ def _one(image: NDArray[np.generic], mask: NDArray[np.integer] | None) -> dict[s
     return out
 
 
-def _channel(plane: Floats, raw: NDArray[np.generic]) -> dict[str, float]:
+def _channel(plane: Floats, raw: NDArray[np.generic], free: NDArray[np.bool_] | None) -> dict[str, float]:
     seen = bands(plane)
     fine, noise = _tiles(seen.fine, TILE), _tiles(seen.noise, TILE)
     coarse = _tiles(seen.coarse, TILE // 2)
@@ -65,7 +68,7 @@ def _channel(plane: Floats, raw: NDArray[np.generic]) -> dict[str, float]:
         "snr": signal / sd,
         "level": level,
         "rise": _rise(local) / sd,
-        "spot": float(_tiles(plane, 2).max() - level),
+        "spot": _spot(plane, free) - level,
         "usual_spot": float(np.quantile(_tiles(plane, 2), 0.995) - level),
     }
 
@@ -120,6 +123,13 @@ def _odd_spots(spot: Floats, usual: Floats) -> Floats:
     return np.maximum(out, 0)
 
 
+def _spot(plane: Floats, free: NDArray[np.bool_] | None) -> float:
+    smooth = ndimage.uniform_filter(plane, 3, mode="nearest")
+    # light of cells beyond the field falls on its border
+    inside = smooth[2:-2, 2:-2] if free is None else smooth[2:-2, 2:-2][free[2:-2, 2:-2]]
+    return float(inside.max()) if inside.size else float(plane.min())
+
+
 def _background(plane: Floats) -> tuple[float, float]:
     """Return the commonest grey value (middle of the shortest quarter) and the spread below it."""
     step = max(1, int(np.sqrt(plane.size / 60_000)))
@@ -137,11 +147,13 @@ def _rise(local: Floats) -> float:
 
 
 def _at_end(raw: NDArray[np.generic], top: float) -> float:
+    """Return the share of pixels at the end of the scale; without any, less than one pixel's share."""
     share = float((raw == top).mean())
-    known = top in CEILINGS or (raw.dtype.kind == "u" and top == np.iinfo(raw.dtype.name).max)
-    if known and share * raw.size >= PLATEAU:
+    highest = float(np.iinfo(raw.dtype.name).max) if raw.dtype.kind in "ui" else top
+    if top > raw.min() and (top in CEILINGS or top == highest) and share * raw.size >= PLATEAU:
         return share
-    return 0.0
+    end = next((c for c in (*CEILINGS, highest) if c > top), highest)
+    return 0.99 * max(top, 0.0) / max(end, 1e-9) / raw.size
 
 
 def _tiles(plane: Floats, size: int) -> Floats:

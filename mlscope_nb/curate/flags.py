@@ -12,7 +12,7 @@ from mlscope_nb._align import aligned, step
 from mlscope_nb._words import count, some
 from mlscope_nb.cells import Cells
 from mlscope_nb.curate.quality import score_quality
-from mlscope_nb.curate.thresholds import RULES, changed, controls_or_all, evidence, limits, plates_of
+from mlscope_nb.curate.thresholds import RULES, changed, controls_or_all, limits, plates_of
 from mlscope_nb.fields import Fields
 
 Given = Mapping[str, float | Sequence[float] | None]
@@ -41,8 +41,8 @@ def flag_quality(
     Returns
     -------
     DataFrame
-        One row per cell in the order of `scores`: ``flagged``; ``reason``, empty where there is none; ``worst``, the
-        score furthest beyond its threshold; and for each score True where it is beyond.
+        One row per cell in the order of `scores`: ``flagged``; ``reason``, empty where there is none; ``main``, the
+        most particular of the scores beyond their thresholds; and for each score True where it is beyond.
 
     Raises
     ------
@@ -67,10 +67,10 @@ def flag_quality(
     _say(found)
     groups = _groups(table, source)
     beyond = _beyond(table, groups, found)
-    ways = evidence(table, groups, found)
     flags = pd.DataFrame({"flagged": beyond.any(axis=1)}, index=table.index)
     flags["reason"] = _reasons(table, groups, found, beyond)
-    flags["worst"] = ways.where(beyond).fillna(-1.0).idxmax(axis=1).where(flags["flagged"], "") if len(table) else ""
+    # the scores stand in the order from the most to the least particular
+    flags["main"] = beyond.idxmax(axis=1).where(flags["flagged"], "") if len(table) else ""
     flags = pd.concat([flags, beyond], axis=1)
     given = {k: list(v) if isinstance(v, Sequence) else v for k, v in (thresholds or {}).items()}
     done = step("flag_quality", thresholds=given or "default", n_flagged=int(flags["flagged"].sum()), n=len(flags))

@@ -52,22 +52,24 @@ class Rule:
     always: float = math.inf
 
 
+# From the most particular to the most general: the first that holds is a flag's main reason.
 RULES: dict[str, Rule] = {
-    "focus": Rule(low="out of focus: fine detail is missing", scale="log", least=1.25),
-    "saturation": Rule(
-        high="overexposed: pixels at the end of the scale, or much nearer to it", scale="log", least=2.0, always=0.05
-    ),
-    "signal_to_noise": Rule(low="hardly rises above the noise", scale="log", least=2.0),
-    "background": Rule(low="background darker than elsewhere", high="background brighter than elsewhere", least=0.5),
-    "background_gradient": Rule(high="background rises across the picture"),
     # Rose (1948): a thing is seen from about 5 standard deviations of the noise on; 1 / (1 + 5). Where it is less
     # than a tenth of one, there is nothing
     "empty": Rule(high="nothing there: the light inside is that of the background", floor=1 / 6, always=1 / 1.1),
+    "saturation": Rule(
+        high="overexposed: pixels at the end of the scale, or much nearer to it", scale="log", least=2.0, always=0.05
+    ),
+    "focus": Rule(low="out of focus: fine detail is missing", scale="log", least=1.25),
     # in diameters of the cell; where the field ends is known, it is 1
     "cut": Rule(high="cut by the edge of the picture", floor=0.5, always=0.75),
     "touching": Rule(high="several objects in one mask, or in contact", least=0.25),
     "debris": Rule(high="something bright where other cells have nothing, not in all channels", least=1.0),
     "size": Rule(low="much smaller than others of its plate", high="much larger than others of its plate", least=1.0),
+    "signal_to_noise": Rule(low="hardly rises above the noise", scale="log", least=2.0),
+    "background": Rule(low="background darker than elsewhere", high="background brighter than elsewhere", least=0.5),
+    # five standard deviations of single pixels across the picture
+    "background_gradient": Rule(high="background rises across the picture", least=5.0),
 }
 
 
@@ -160,7 +162,7 @@ def evidence(scores: pd.DataFrame, groups: pd.Series, found: pd.DataFrame) -> pd
 
 def _way(gone: Floats, whole: Floats) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
-        part = np.where(whole > 0, gone / whole, np.where(gone > whole, 2.0, 1.0))
+        part = np.where(whole > 0, gone / whole, np.where(gone > np.minimum(whole, 0), 2.0, 0.0))
     return np.where(np.isfinite(whole) & np.isfinite(gone), np.maximum(part, 0), 0.0)
 
 
