@@ -70,7 +70,7 @@ def _field(kind: Kind, flat: np.ndarray, rng: np.random.Generator) -> np.ndarray
     scene = np.zeros((size, size))
     for cy, cx in centres:
         (ry, rx), a = kind.radius * np.exp(0.2 * rng.normal(size=2)), rng.uniform(0, np.pi)
-        rows, columns = (slice(max(int(c - reach), 0), max(min(int(c + reach), size), 0)) for c in (cy, cx))
+        rows, columns = (slice(*np.clip([int(c - reach), int(c + reach)], 0, size)) for c in (cy, cx))
         y, x = np.mgrid[rows, columns]
         u = (y - cy) * np.cos(a) + (x - cx) * np.sin(a)
         v = (x - cx) * np.cos(a) - (y - cy) * np.sin(a)

@@ -3,9 +3,9 @@
     python studies/curate_layout.py
 
 Null studies: wells differ (normal or lognormal), treatments lie at random or controls in two columns, the place does
-not matter. Power: the simulator's own wells at default doses (`edge_wells=1`: staining 10 % stronger at the rim; staining
-of wells differs by 6 %), with 40 cells a well whose staining differs by 30 %; and the same at other doses. The simulator
-also draws whole studies for `simulate`: a few of them, measured on their pixels, stand beside. Seeds from 2000.
+not matter. Power: the simulator's own wells at default doses (`edge_wells=1`: staining 10 % stronger at the rim;
+staining of wells differs by 6 %), with 40 cells a well whose staining differs by 30 %; and the same at other doses. The
+simulator also draws whole studies for `simulate`: a few, measured on their pixels, stand beside. Seeds from 2000.
 """
 
 from __future__ import annotations

@@ -107,7 +107,7 @@ def _levels(column: pd.Series) -> np.ndarray:
 
 def _trend(y: np.ndarray, x: np.ndarray, others: np.ndarray, level: float) -> tuple[object, ...]:
     """Return estimate, low, high, in_sd, p, adjusted p (later), wells and note of one slope."""
-    from scipy.stats import t
+    from scipy.special import stdtr, stdtrit
 
     n = len(y)
     own, rest = _left(x, others), _left(y, others)
@@ -122,14 +122,14 @@ def _trend(y: np.ndarray, x: np.ndarray, others: np.ndarray, level: float) -> tu
     if scatter <= 1e-12 * max(1.0, float(np.abs(y).max())):
         return (estimate, *_nothing()[1:], n, "the wells do not scatter: an interval without width is not certainty")
     error = scatter / math.sqrt(float(own @ own))
-    half = float(t.ppf((1 + level) / 2, freedom)) * error
-    p_value = 2 * float(t.sf(abs(estimate) / error, freedom))
+    half = float(stdtrit(freedom, (1 + level) / 2)) * error
+    p_value = 2 * float(stdtr(freedom, -abs(estimate) / error))
     return estimate, estimate - half, estimate + half, estimate / scatter, p_value, math.nan, n, ""
 
 
 def _pattern(y: np.ndarray, levels: np.ndarray, others: np.ndarray, level: float) -> tuple[object, ...]:
     """Return the same of any difference between rows or columns that the trends do not explain (F test)."""
-    from scipy.stats import f
+    from scipy.special import fdtrc
 
     n, before = len(y), int(np.linalg.matrix_rank(others))
     together = np.column_stack([others, levels])
@@ -145,7 +145,7 @@ def _pattern(y: np.ndarray, levels: np.ndarray, others: np.ndarray, level: float
         return (*_nothing(), n, "the wells do not scatter: an interval without width is not certainty")
     ratio = between / more / (within / freedom)
     low, high = _explained(ratio, more, freedom, n, level)
-    return between / (between + within), low, high, math.nan, float(f.sf(ratio, more, freedom)), math.nan, n, ""
+    return between / (between + within), low, high, math.nan, float(fdtrc(more, freedom, ratio)), math.nan, n, ""
 
 
 def _explained(ratio: float, more: int, freedom: int, n: int, level: float) -> tuple[float, float]:
