@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,10 +56,10 @@ class FieldPictures:
         self.ids = pd.Index([f.field_id for f in fields], dtype=object, name="field_id")
         self.size, self._plan, self._fields = size, plan, fields
 
-    def image(self, row: int, without: Without | None) -> Floats:
-        """Return one image (C, Y, X)."""
-        field = self._fields[row]
-        return photograph(self._plan, field, _scene(self._plan, field, self.size), without)
+    def images(self, rows: np.ndarray, without: Without | None) -> Iterator[Floats]:
+        """Return the images (C, Y, X) of some rows."""
+        for field in (self._fields[row] for row in rows):
+            yield photograph(self._plan, field, _scene(self._plan, field, self.size), without)
 
     def whole(self, row: int) -> tuple[Floats, Floats, Floats]:
         """Return image (C, Y, X), labels and nuclei (Y, X); object k is the k-th cell of the field."""
@@ -68,34 +68,35 @@ class FieldPictures:
         visible = np.int32(field_fault(self._plan, field).own_light > 0)
         return photograph(self._plan, field, made), _framed(made.labels) * visible, _framed(made.nuclei) * visible
 
-    def cue(self, row: int) -> Floats:
+    def cues(self, rows: np.ndarray) -> Iterator[Floats]:
         """Return the pixels (Y, X) of the cues of all cells; each cell has its own largest change."""
-        made = _scene(self._plan, self._fields[row], self.size)
-        change = np.abs(self._change(row)).max(0)
-        largest = np.zeros(made.labels.max() + 1, np.float32)
-        np.maximum.at(largest, made.labels, change)
-        return _framed((change > CUE_CHANGE * largest[made.labels]) & (made.labels > 0))
+        for field in (self._fields[row] for row in rows):
+            made, change = self._change(field)
+            size = np.abs(change).max(0)
+            largest = np.zeros(made.labels.max() + 1, np.float32)
+            np.maximum.at(largest, made.labels, size)
+            yield _framed((size > CUE_CHANGE * largest[made.labels]) & (made.labels > 0))
 
-    def reach(self, row: int) -> Floats:
+    def reaches(self, rows: np.ndarray) -> Iterator[Floats]:
         """Return the pixels (Y, X) that the cues reach through the microscope."""
-        field = self._fields[row]
-        fault = field_fault(self._plan, field)
-        optics = microscope(self._plan.plates[field.well.plate], field.well, self._plan.study.doses, fault)
-        return _framed(widened(self._change(row), optics.sigma))
+        for field in (self._fields[row] for row in rows):
+            fault = field_fault(self._plan, field)
+            optics = microscope(self._plan.plates[field.well.plate], field.well, self._plan.study.doses, fault)
+            yield _framed(widened(self._change(field)[1], optics.sigma))
 
-    def mark(self, row: int) -> Floats:
+    def marks(self, rows: np.ndarray) -> Iterator[Floats]:
         """Return the pixels (Y, X) of the shortcut."""
-        drawn: Floats = mark(self.size) > 0
-        return drawn & self._fields[row].shortcut
+        drawn = mark(self.size) > 0
+        return (drawn & self._fields[row].shortcut for row in rows)
 
     def chosen(self, rows: np.ndarray) -> FieldPictures:
         """Return some of the fields."""
         return FieldPictures(self._plan, tuple(self._fields[r] for r in rows), self.size)
 
-    def _change(self, row: int) -> Floats:
-        made, bare = (_scene(self._plan, self._fields[row], self.size, with_cue=c) for c in (True, False))
-        change: Floats = bare.light - made.light
-        return change
+    def _change(self, field: FieldPlan) -> tuple[Scene, Floats]:
+        """Return a field as it is, and how its light changes without the cues."""
+        made, bare = (_scene(self._plan, field, self.size, with_cue=c) for c in (True, False))
+        return made, bare.light - made.light
 
 
 def photograph(plan: Plan, field: FieldPlan, made: Scene, without: Without | None = None) -> Floats:

@@ -23,7 +23,7 @@ from mlscope_nb.datasets.simulator.optics import (
     photographed,
 )
 from mlscope_nb.datasets.simulator.plan import FIELD_SIZE, CellPlan, Plan
-from mlscope_nb.datasets.simulator.scene import Scene
+from mlscope_nb.datasets.simulator.scene import N_CHANNELS, Scene
 from mlscope_nb.datasets.simulator.streams import stream, streams
 from mlscope_nb.datasets.simulator.subject import PAD, scenes
 
@@ -57,39 +57,30 @@ def _rendered(plan: Plan, cells: Sequence[CellPlan], without: Without | None) ->
     optics = [cell_optics(plan, cell, fault) for cell, fault in zip(cells, faults, strict=True)]
     lit = _lit(plan, cells, faults, optics)
     noises = streams(plan.study.seed, "noise", [(cell.plate, cell.well, cell.index) for cell in cells])
-    for each in zip(cells, faults, optics, lit, noises, scenes(plan, cells, faults), strict=True):
-        cell, fault, lens, field, noise, made = each
-        light = _light(plan, cell, fault, lens, made, without)
+    bare = _responding(plan, cells, faults, with_cue=False) if without == "cue" else [None] * len(cells)
+    rows = zip(cells, faults, optics, lit, noises, scenes(plan, cells, faults), bare, strict=True)
+    for cell, fault, lens, field, noise, made, plain in rows:
+        light = _light(cell, lens, made, plain)
+        if cell.shortcut and without != "shortcut":
+            light[1] += mark(plan.study.size)
         image = photographed(exposed(light, lens, field), plan.study.doses.noise, noise)
         labels, nuclei = _framed(made.labels, cell), _framed(made.nuclei, cell)
         at_edge = fault.cut_at > 0 and _cut(fault, lens, image, labels, nuclei)
         yield Rendered(image, labels, nuclei, labels * (nuclei == 0), at_edge)
 
 
-def _light(plan: Plan, cell: CellPlan, fault: Fault, optics: Optics, made: Scene, without: Without | None) -> Floats:
-    """Return the light (C, Y, X) that reaches the camera, with or without a cue and a mark."""
-    light = _seen(cell, made.light, optics)
-    if without == "cue" and cell.phenotype != "none":
-        (bare,) = scenes(plan, [cell], [fault], with_cue=False)
-        near = _framed(widened(bare.light - made.light, optics.sigma), cell)
-        light = np.where(near, _seen(cell, bare.light, optics), light)
-    if cell.shortcut and without != "shortcut":
-        light[1] += mark(plan.study.size)
-    return light
+def cues(plan: Plan, cells: Sequence[CellPlan]) -> Iterator[Floats]:
+    """Return for each cell the pixels (Y, X) whose light, before blur and noise, its phenotype changes."""
+    for cell, change in zip(cells, _changes(plan, cells), strict=True):
+        sizes = np.abs(change).max(0)
+        yield _framed(sizes > CUE_CHANGE * float(sizes.max()), cell)
 
 
-def cue(plan: Plan, cell: CellPlan) -> Floats:
-    """Return the pixels (Y, X) whose light, before blur and noise, changes when the phenotype is taken away."""
-    change = np.abs(_change(plan, cell)).max(0)
-    largest = float(change.max())
-    found: Floats = change > CUE_CHANGE * largest
-    return _framed(found, cell)
-
-
-def cue_reach(plan: Plan, cell: CellPlan) -> Floats:
-    """Return the pixels (Y, X) that the microscope lets the cue reach: the only ones that differ without it."""
-    sigma = cell_optics(plan, cell, cell_fault(plan, cell)).sigma
-    return _framed(widened(_change(plan, cell), sigma), cell)
+def cue_reaches(plan: Plan, cells: Sequence[CellPlan]) -> Iterator[Floats]:
+    """Return for each cell the pixels (Y, X) that its cue reaches through the microscope: all that may differ."""
+    for cell, change in zip(cells, _changes(plan, cells), strict=True):
+        sigma = cell_optics(plan, cell, cell_fault(plan, cell)).sigma
+        yield _framed(widened(change, sigma), cell)
 
 
 def mark(size: int) -> Floats:
@@ -139,15 +130,34 @@ def cell_optics(plan: Plan, cell: CellPlan, fault: Fault) -> Optics:
     return microscope(plan.plates[number], plan.well(number, well), plan.study.doses, fault, gain)
 
 
-def _change(plan: Plan, cell: CellPlan) -> Floats:
-    """Return how the light (C, Y, X) on the canvas changes when the phenotype is taken away."""
-    fault = cell_fault(plan, cell)
-    (made,) = scenes(plan, [cell], [fault])
-    if cell.phenotype == "none":
-        return np.zeros_like(made.light)
-    (bare,) = scenes(plan, [cell], [fault], with_cue=False)
-    change: Floats = bare.light - made.light
-    return change
+def _changes(plan: Plan, cells: Sequence[CellPlan]) -> Iterator[Floats]:
+    """Return for each cell how the light (C, Y, X) on its canvas changes when the phenotype is taken away."""
+    edge = plan.study.size + 2 * PAD
+    for first in range(0, len(cells), _AT_ONCE):
+        some = cells[first : first + _AT_ONCE]
+        faults = [cell_fault(plan, cell) for cell in some]
+        both = (_responding(plan, some, faults, with_cue=with_cue) for with_cue in (True, False))
+        for made, bare in zip(*both, strict=True):
+            yield bare.light - made.light if made and bare else np.zeros((N_CHANNELS, edge, edge), np.float32)
+
+
+def _responding(
+    plan: Plan, cells: Sequence[CellPlan], faults: Sequence[Fault], *, with_cue: bool
+) -> Sequence[Scene | None]:
+    """Draw the cells that show a phenotype, with or without it, and none of the others."""
+    shown = [k for k, cell in enumerate(cells) if cell.phenotype != "none"]
+    drawn = scenes(plan, [cells[k] for k in shown], [faults[k] for k in shown], with_cue=with_cue)
+    found = dict(zip(shown, drawn, strict=True))
+    return [found.get(k) for k in range(len(cells))]
+
+
+def _light(cell: CellPlan, optics: Optics, made: Scene, bare: Scene | None) -> Floats:
+    """Return the light (C, Y, X) that reaches the camera; from a bare scene, if any, wherever the cue reaches."""
+    light = _seen(cell, made.light, optics)
+    if bare is None:
+        return light
+    near = _framed(widened(bare.light - made.light, optics.sigma), cell)
+    return np.where(near, _seen(cell, bare.light, optics), light)
 
 
 def widened(change: Floats, sigma: tuple[float, ...]) -> Floats:

@@ -24,6 +24,8 @@ _N_STRANGERS = 12  # different neighbours in a well, each seen in eight ways
 
 def scenes(plan: Plan, cells: Sequence[CellPlan], faults: Sequence[Fault], *, with_cue: bool = True) -> list[Scene]:
     """Draw each cell and all that lies around it, on a canvas `PAD` pixels wider than the crop on each side."""
+    if not cells:
+        return []
     edge = plan.study.size + 2 * PAD
     own = own_layers(plan, cells, np.full((1, 2), (edge - 1) / 2), edge, with_cue=with_cue)
     around = _neighbours(plan, cells, edge)

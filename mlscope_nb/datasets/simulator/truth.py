@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Iterable, Iterator
+from typing import Literal, Protocol
 
 import numpy as np
 import pandas as pd
 
 from mlscope_nb._align import positions, read_only
-from mlscope_nb.datasets.simulator.plan import Plan
-from mlscope_nb.datasets.simulator.render import Without, cue, cue_reach, mark, render
+from mlscope_nb.datasets.simulator.plan import CellPlan, Plan
+from mlscope_nb.datasets.simulator.render import Without, cue_reaches, cues, mark, render
 
 
 class Pictures(Protocol):
@@ -19,17 +19,17 @@ class Pictures(Protocol):
     ids: pd.Index
     size: int
 
-    def image(self, row: int, without: Without | None) -> np.ndarray:
-        """Return one image (C, Y, X)."""
+    def images(self, rows: np.ndarray, without: Without | None) -> Iterator[np.ndarray]:
+        """Return the images (C, Y, X) of some rows."""
 
-    def cue(self, row: int) -> np.ndarray:
-        """Return the pixels (Y, X) of the cue."""
+    def cues(self, rows: np.ndarray) -> Iterator[np.ndarray]:
+        """Return the pixels (Y, X) of their cues."""
 
-    def reach(self, row: int) -> np.ndarray:
-        """Return the pixels (Y, X) that the cue reaches through the microscope."""
+    def reaches(self, rows: np.ndarray) -> Iterator[np.ndarray]:
+        """Return the pixels (Y, X) that their cues reach through the microscope."""
 
-    def mark(self, row: int) -> np.ndarray:
-        """Return the pixels (Y, X) of the shortcut."""
+    def marks(self, rows: np.ndarray) -> Iterator[np.ndarray]:
+        """Return the pixels (Y, X) of their shortcuts."""
 
     def chosen(self, rows: np.ndarray) -> Pictures:
         """Return the pictures of some rows."""
@@ -42,27 +42,29 @@ class CropPictures:
         self.ids, self.size = ids, plan.study.size
         self._plan, self._rows = plan, np.arange(len(ids)) if rows is None else rows
 
-    def image(self, row: int, without: Without | None) -> np.ndarray:
-        """Return one image (C, Y, X)."""
-        (made,) = render(self._plan, [self._plan.cells[self._rows[row]]], without)
-        return made.image
+    def images(self, rows: np.ndarray, without: Without | None) -> Iterator[np.ndarray]:
+        """Return the images (C, Y, X) of some rows."""
+        return (made.image for made in render(self._plan, self._cells(rows), without))
 
-    def cue(self, row: int) -> np.ndarray:
-        """Return the pixels (Y, X) of the cue."""
-        return cue(self._plan, self._plan.cells[self._rows[row]])
+    def cues(self, rows: np.ndarray) -> Iterator[np.ndarray]:
+        """Return the pixels (Y, X) of their cues."""
+        return cues(self._plan, self._cells(rows))
 
-    def reach(self, row: int) -> np.ndarray:
-        """Return the pixels (Y, X) that the cue reaches through the microscope."""
-        return cue_reach(self._plan, self._plan.cells[self._rows[row]])
+    def reaches(self, rows: np.ndarray) -> Iterator[np.ndarray]:
+        """Return the pixels (Y, X) that their cues reach through the microscope."""
+        return cue_reaches(self._plan, self._cells(rows))
 
-    def mark(self, row: int) -> np.ndarray:
-        """Return the pixels (Y, X) of the shortcut."""
-        drawn: np.ndarray = mark(self.size) > 0
-        return drawn & self._plan.cells[self._rows[row]].shortcut
+    def marks(self, rows: np.ndarray) -> Iterator[np.ndarray]:
+        """Return the pixels (Y, X) of their shortcuts."""
+        drawn = mark(self.size) > 0
+        return (drawn & cell.shortcut for cell in self._cells(rows))
 
     def chosen(self, rows: np.ndarray) -> CropPictures:
         """Return the crops of some rows."""
         return CropPictures(self._plan, self.ids[rows], self._rows[rows])
+
+    def _cells(self, rows: np.ndarray) -> list[CellPlan]:
+        return [self._plan.cells[k] for k in self._rows[rows]]
 
 
 class Truth:
@@ -112,17 +114,17 @@ class Truth:
     def cues(self) -> np.ndarray:
         """Pixels (N, Y, X) that carry the phenotype: those that change when it is taken away, before any blur."""
         if self._cues is None:
-            self._cues = read_only(self._stack(self.ids, "cue"))
+            self._cues = read_only(self._stack(self.ids, "cues"))
         return self._cues
 
     @property
     def marks(self) -> np.ndarray:
         """Pixels (N, Y, X) of the shortcut's mark."""
-        return self._stack(self.ids, "mark")
+        return self._stack(self.ids, "marks")
 
     def cue_reach(self, ids: Iterable[str] | str) -> np.ndarray:
         """Return the pixels (n, Y, X) that can differ without the cue: the cue as wide as the microscope makes it."""
-        return self._stack(ids, "reach")
+        return self._stack(ids, "reaches")
 
     def render(self, ids: Iterable[str] | str, without: Without | None = None) -> np.ndarray:
         """Render again, with the same noise, as it would have been without something.
@@ -156,8 +158,8 @@ class Truth:
             raise ValueError(f"without={without!r}, expected 'cue', 'shortcut', 'fault' or None.")
         chosen = positions(ids, self.ids)
         images = np.zeros((len(chosen), 3, self._pictures.size, self._pictures.size), np.uint16)
-        for i, row in enumerate(chosen):
-            images[i] = self._pictures.image(row, without)
+        for i, image in enumerate(self._pictures.images(chosen, without)):
+            images[i] = image
         return images
 
     def subset(self, ids: Iterable[str] | str) -> Truth:
@@ -186,10 +188,9 @@ class Truth:
         where = "" if self._fields is None else f" in {len(self._fields):,} fields"
         return f"Truth about {len(known):,} cells{where}: {said}"
 
-    def _stack(self, ids: Iterable[str] | str, what: str) -> np.ndarray:
+    def _stack(self, ids: Iterable[str] | str, what: Literal["cues", "reaches", "marks"]) -> np.ndarray:
         chosen = positions(ids, self.ids)
         stack = np.zeros((len(chosen), self._pictures.size, self._pictures.size), bool)
-        picture = getattr(self._pictures, what)
-        for i, row in enumerate(chosen):
-            stack[i] = picture(int(row))
+        for i, pixels in enumerate(getattr(self._pictures, what)(chosen)):
+            stack[i] = pixels
         return stack
