@@ -8,7 +8,7 @@ from scipy.spatial import KDTree
 from mlscope_nb.curate.spectra import Floats, Ints, Spectra
 from mlscope_nb.features.workers import cores
 
-COMPONENTS = 12
+COMPONENTS = 8  # more find no more copies among 100,000 cells, and take several times as long
 NEIGHBOURS = 8
 BLOCK = 2000
 
