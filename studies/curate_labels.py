@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT))
 from mlscope_nb import Cells  # noqa: E402
 from mlscope_nb.curate import find_label_errors, find_outliers, suspected_swaps  # noqa: E402
 from mlscope_nb.curate.discriminant import posterior  # noqa: E402
-from mlscope_nb.curate.held_out import evidence, folds, given_labels, shapes  # noqa: E402
+from mlscope_nb.curate.held_out import evidence, folds, given_labels, settings  # noqa: E402
 from mlscope_nb.datasets import simulate  # noqa: E402
 from mlscope_nb.datasets.simulator.plan import make_plan  # noqa: E402
 from mlscope_nb.datasets.simulator.study import asked  # noqa: E402
@@ -33,13 +33,14 @@ from mlscope_nb.features import measure  # noqa: E402
 from studies._record import record  # noqa: E402
 
 NOISE = 0.08
+METHODS = ("knn", "isolation_forest", "lof")
 SIZES = {"n_plates": 6, "wells_per_plate": 16, "cells_per_well": 40}
 GAUSSIAN = {
-    "4 classes, 8 features, one covariance": {"k": 4, "p": 8, "apart": 4.0},
-    "4 classes, 8 features, each its covariance": {"k": 4, "p": 8, "apart": 4.0, "own": True},
-    "7 classes, 200 features": {"k": 7, "p": 200, "apart": 5.0},
-    "2 classes, 8 features": {"k": 2, "p": 8, "apart": 4.0},
-    "4 classes, close, 600 cells": {"k": 4, "p": 8, "apart": 3.0, "n": 600},
+    "4 classes, 8 features, one covariance": {"k": 4, "p": 8, "apart": 2.5},
+    "4 classes, 8 features, each its covariance": {"k": 4, "p": 8, "apart": 2.5, "own": True},
+    "7 classes, 200 features": {"k": 7, "p": 200, "apart": 4.0},
+    "2 classes, 8 features": {"k": 2, "p": 8, "apart": 2.5},
+    "4 classes, 600 cells": {"k": 4, "p": 8, "apart": 2.5, "n": 600},
 }
 
 
@@ -88,7 +89,7 @@ def told_the_truth(cells: Cells, true: pd.Series, given: pd.Series) -> np.ndarra
     labels = given_labels(right)
     made, _ = folds(right, labels, by=None, n_splits=None, normalize="robust", seed=0)
     k = len(labels.classes)
-    said = posterior(*evidence(made, labels.codes, k, np.ones(len(right)), shapes(made, labels.codes, k)))
+    said = posterior(*evidence(made, labels.codes, k, np.ones(len(right)), settings(made, labels.codes, k)))
     return said[np.arange(len(right)), pd.Index(labels.classes).get_indexer(given)]
 
 
@@ -128,7 +129,7 @@ def swapped(cells: Cells, truth: pd.DataFrame) -> dict[str, float]:
 def outliers(cells: Cells, truth: pd.DataFrame) -> dict[str, dict[str, float]]:
     faulty = (truth["fault"] != "none").to_numpy()
     rows = {}
-    for method in ("isolation_forest", "knn", "lof"):
+    for method in METHODS:
         table = find_outliers(cells, method)
         scores, flagged = table["score"].to_numpy(), table["flagged"].to_numpy()
         rows[f"faults by {method}"] = {
@@ -138,7 +139,20 @@ def outliers(cells: Cells, truth: pd.DataFrame) -> dict[str, dict[str, float]]:
             "flagged": flagged.mean(),
             "flagged of cells without a fault": flagged[~faulty].mean(),
         }
+        for fault in sorted(set(truth["fault"]) - {"none"}):
+            is_this = (truth["fault"] == fault).to_numpy()
+            counted = is_this | ~faulty
+            rows[f"faults by {method}"][f"AUROC {fault}"] = float(roc_auc_score(is_this[counted], scores[counted]))
     return rows
+
+
+def clustered(seed: int) -> dict[str, float]:
+    """AUROC of each method where 5 % of 2,000 cells are alike and far from all others."""
+    rng = np.random.default_rng(seed)
+    odd = np.arange(2000) < 100
+    values = rng.normal(size=(2000, 10)) * np.where(odd, 0.3, 1.0)[:, None] + np.where(odd, 4.0, 0.0)[:, None]
+    cells = Cells(pd.DataFrame(index=range(2000)), features=pd.DataFrame(values).add_prefix("feature_"))
+    return {m: float(roc_auc_score(odd, find_outliers(cells, m)["score"])) for m in METHODS}
 
 
 def main(first: int = 2000, n_seeds: int = 10) -> None:
@@ -150,6 +164,7 @@ def main(first: int = 2000, n_seeds: int = 10) -> None:
             for name, options in GAUSSIAN.items():
                 cells, oracle, wrong = gaussian(seed, **options)
                 made[f"Gaussian, {name}"] = graded(find_label_errors(cells), oracle, wrong)
+            made["100 of 2,000 Gaussian cells in one heap, AUROC"] = clustered(seed)
             cells, truth = simulate(**SIZES, seed=seed, swapped_wells=4)
             cells = cells.with_features(measure(cells, progress=False))
             made["simulated, 4 of 96 wells swapped"] = swapped(cells, truth.obs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +16,20 @@ from mlscope_nb.features.probes import prepared
 Floats = NDArray[np.float64]
 Codes = NDArray[np.intp]
 
-MOST_COMPONENTS = 100
 CELLS_PER_COMPONENT = 10
 RIDGE = 0.1
 """Share of the covariance that is taken to be without correlations."""
-OWN_SHAPES = (0.0, 0.5, 0.9)
-"""How far each class may have a covariance of its own; chosen among units that are in training."""
+
+
+class Setting(NamedTuple):
+    """How many components are looked at, and how far each class has a covariance of its own (0 to 1)."""
+
+    n_components: int
+    own_shape: float
+
+
+SETTINGS = (Setting(100, 0.0), Setting(100, 0.5), Setting(100, 0.9), Setting(200, 0.0))
+"""What is tried; units that are in training decide."""
 USUAL = 0.9
 """A cell is as near to its class as this share of Gaussian cells would be, or it counts less."""
 ROUNDS = 2
@@ -49,7 +58,7 @@ class Discriminant:
 
     def evidence(self, values: Floats) -> Floats:
         """Return the log likelihood of each class, up to what all classes of a cell share."""
-        distance = _distances(values, self.centres, self.factors)
+        distance = _distances(values[:, : self.centres.shape[1]], self.centres, self.factors)
         nearest = np.maximum(distance.min(axis=1, keepdims=True), 1e-12)
         volume = np.log(np.einsum("kpp->kp", self.factors)).sum(axis=1)
         # Debris lies far from every class: the difference of two huge distances is no evidence for either.
@@ -57,7 +66,7 @@ class Discriminant:
         return found
 
 
-def fit(values: Floats, labels: Codes, n_classes: int, weights: Floats, own_shape: float = 0.0) -> Discriminant:
+def fit(values: Floats, labels: Codes, n_classes: int, weights: Floats, setting: Setting) -> Discriminant:
     """Fit centres and covariances to labelled cells.
 
     Parameters
@@ -70,19 +79,20 @@ def fit(values: Floats, labels: Codes, n_classes: int, weights: Floats, own_shap
         Number of classes.
     weights : array (N,)
         How far each label is trusted, 0 to 1.
-    own_shape : float
-        0: all classes share one covariance; 1: each has its own.
+    setting : Setting
+        The first so many columns are used.
 
     References
     ----------
     Friedman 1989, Journal of the American Statistical Association 84:165 (regularised discriminant analysis); the
     reweighting is that of M-estimators of location and scatter (Maronna 1976, Annals of Statistics 4:51).
     """
+    values = values[:, : setting.n_components]
     usual = float(chi2.ppf(USUAL, values.shape[1]) / chi2.ppf(0.5, values.shape[1]))
     believed = np.maximum(weights, 1e-6)
     trust = believed
     for _ in range(ROUNDS + 1):
-        centres, factors = _moments(values, labels, n_classes, trust, own_shape)
+        centres, factors = _moments(values, labels, n_classes, trust, setting.own_shape)
         distance = _distances(values, centres, factors)
         own = distance[np.arange(len(labels)), labels]
         trust = believed * np.minimum(1.0, usual * np.median(own) / np.maximum(own, 1e-12))
@@ -90,19 +100,19 @@ def fit(values: Floats, labels: Codes, n_classes: int, weights: Floats, own_shap
     return Discriminant(factors, centres, np.log(shares / shares.sum()), usual * float(np.median(distance.min(axis=1))))
 
 
-def best_shape(values: Floats, labels: Codes, n_classes: int, kept_out: NDArray[np.bool_]) -> float:
-    """Return how far classes should have covariances of their own, by cells of the training part that are kept out."""
+def best_setting(values: Floats, labels: Codes, n_classes: int, kept_out: NDArray[np.bool_]) -> Setting:
+    """Return the setting that says most about cells of the training part that are kept out."""
     rest = ~kept_out
     if len(np.unique(labels[rest])) < n_classes or not kept_out.any():
-        return 0.0
+        return SETTINGS[0]
     losses = []
-    for own_shape in OWN_SHAPES:
-        model = fit(values[rest], labels[rest], n_classes, np.ones(int(rest.sum())), own_shape)
+    for setting in SETTINGS:
+        model = fit(values[rest], labels[rest], n_classes, np.ones(int(rest.sum())), setting)
         said = posterior(model.evidence(values[kept_out]), model.log_shares)
         fits = said[np.arange(len(said)), labels[kept_out]]
         # One label in ten may be wrong: it shall not decide by how sure the model is against it.
         losses.append(-float(np.log(0.9 * fits + 0.1 / n_classes).mean()))
-    return OWN_SHAPES[int(np.argmin(losses))]
+    return SETTINGS[int(np.argmin(losses))]
 
 
 def components(train: Floats, test: Floats) -> tuple[Floats, Floats]:
@@ -111,7 +121,8 @@ def components(train: Floats, test: Floats) -> tuple[Floats, Floats]:
     Many features that say the same would otherwise drown the classes.
     """
     x, new = prepared(train, test)
-    n_components = max(1, min(x.shape[1], MOST_COMPONENTS, len(x) // CELLS_PER_COMPONENT))
+    most = max(setting.n_components for setting in SETTINGS)
+    n_components = max(1, min(x.shape[1], most, len(x) // CELLS_PER_COMPONENT))
     _, directions = np.linalg.eigh(x.T @ x)
     leading = directions[:, ::-1][:, :n_components]
     return np.asarray(x @ leading), np.asarray(new @ leading)
@@ -141,7 +152,7 @@ def _factor(scatter: Floats) -> Floats:
     variance = np.diag(scatter)
     # A component without any spread inside classes would otherwise divide by zero.
     floor = 1e-9 * max(float(variance.max()), 1e-300)
-    return np.linalg.cholesky((1 - RIDGE) * scatter + np.diag(RIDGE * variance + floor))
+    return np.asarray(np.linalg.cholesky((1 - RIDGE) * scatter + np.diag(RIDGE * variance + floor)), np.float64)
 
 
 def _distances(points: Floats, centres: Floats, factors: Floats) -> Floats:

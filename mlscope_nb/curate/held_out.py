@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mlscope_nb._design import Columns
 from mlscope_nb._words import count, some
 from mlscope_nb.cells import Cells
-from mlscope_nb.curate.discriminant import best_shape, components, fit
+from mlscope_nb.curate.discriminant import Setting, best_setting, components, fit
 from mlscope_nb.features.normalization import Method, Normalizer
 from mlscope_nb.features.reference import batch_of
 from mlscope_nb.study.splits import CELL, MANY_CLASSES, split
@@ -106,24 +106,24 @@ def folds(
     return made, _once(notes + said)
 
 
-def shapes(made: list[Fold], codes: Codes, n_classes: int) -> list[float]:
-    """Return for each fold how far classes have covariances of their own, chosen among its training units."""
+def settings(made: list[Fold], codes: Codes, n_classes: int) -> list[Setting]:
+    """Return the setting of the model for each fold, chosen among its training units."""
     chosen = []
     for number, fold in enumerate(made):
         # What the next fold tests is here a part of training: whole units to choose by.
         kept_out = np.isin(fold.train, made[(number + 1) % len(made)].test)
-        chosen.append(best_shape(fold.train_values, codes[fold.train], n_classes, kept_out))
+        chosen.append(best_setting(fold.train_values, codes[fold.train], n_classes, kept_out))
     return chosen
 
 
 def evidence(
-    made: list[Fold], codes: Codes, n_classes: int, weights: Floats, own_shapes: list[float]
+    made: list[Fold], codes: Codes, n_classes: int, weights: Floats, chosen: list[Setting]
 ) -> tuple[Floats, Floats]:
     """Return held-out log likelihoods (N, K) and the log shares (N, K) of the classes in each training part."""
     found = np.full((len(codes), n_classes), np.nan)
     shares = np.full((len(codes), n_classes), np.nan)
-    for fold, own_shape in zip(made, own_shapes, strict=True):
-        model = fit(fold.train_values, codes[fold.train], n_classes, weights[fold.train], own_shape)
+    for fold, setting in zip(made, chosen, strict=True):
+        model = fit(fold.train_values, codes[fold.train], n_classes, weights[fold.train], setting)
         found[fold.test], shares[fold.test] = model.evidence(fold.test_values), model.log_shares
     return found, shares
 

@@ -16,7 +16,7 @@ from mlscope_nb.curate.composition import log_shares_of_others
 from mlscope_nb.curate.confident import ConfidentJoint, confident_errors, confident_joint
 from mlscope_nb.curate.discriminant import posterior
 from mlscope_nb.curate.given import checked_probabilities
-from mlscope_nb.curate.held_out import Given, evidence, folds, given_labels, shapes
+from mlscope_nb.curate.held_out import Given, evidence, folds, given_labels, settings
 from mlscope_nb.curate.measured import with_features
 from mlscope_nb.curate.noise import Noise, estimate_noise, expected_precision
 from mlscope_nb.curate.swaps import unit_scores, unit_table
@@ -148,9 +148,9 @@ def _judged_twice(
     cells, measured = with_features(cells)
     made, notes = folds(cells, given, **options)
     weights, n_classes = np.ones(len(cells)), len(given.classes)
-    own_shapes = shapes(made, given.codes, n_classes)
+    chosen = settings(made, given.codes, n_classes)
     for _ in range(2):
-        found, shares = evidence(made, given.codes, n_classes, weights, own_shapes)
+        found, shares = evidence(made, given.codes, n_classes, weights, chosen)
         said = _Said(found, shares, [*measured, *notes], {**options, "composition": composition})
         judged = _judge(said, given, unit, per, composition)
         weights = np.nan_to_num(judged.score, nan=0.0)

@@ -18,7 +18,7 @@ from mlscope_nb.features.normalization import Method as Normalization
 from mlscope_nb.features.selection import duplicate_columns
 
 Floats = NDArray[np.float64]
-Method = Literal["isolation_forest", "knn", "lof"]
+Method = Literal["knn", "isolation_forest", "lof"]
 FEWEST_CELLS = 20
 REFERENCE = 2000
 SHARE_OF_NEIGHBOURS = 0.05
@@ -30,7 +30,7 @@ N_REASONS = 3
 
 def find_outliers(
     cells: Cells,
-    method: Method = "isolation_forest",
+    method: Method = "knn",
     *,
     k: int | None = None,
     normalize: Normalization | None = "robust",
@@ -45,11 +45,11 @@ def find_outliers(
     ----------
     cells : Cells
         With features; without, images are measured first.
-    method : {"isolation_forest", "knn", "lof"}
-        "isolation_forest": how few random cuts part the cell from all others. "knn": distance to the k-th nearest of
-        (at most 2,000) cells of the study. "lof": how much sparser it is around the cell than around its neighbours;
-        faults that resemble each other are each other's neighbours and look normal, so that it falls to chance or
-        below. It is here to show that.
+    method : {"knn", "isolation_forest", "lof"}
+        "knn": distance to the k-th nearest of (at most 2,000) cells of the study, which found most planted faults.
+        "isolation_forest": how few random cuts part the cell from all others. "lof": how much sparser it is around
+        the cell than around its neighbours; faults that resemble each other are each other's neighbours and look
+        normal, so that it falls to chance or below. It is here to show that.
     k : int, optional
         Neighbours, for "knn" (default: 5 % of the cells compared with, so that a group as large still is odd) and
         "lof" (default 20).
@@ -81,7 +81,7 @@ def find_outliers(
     --------
     >>> rng = np.random.default_rng(0)
     >>> table = pd.DataFrame({"Cells_AreaShape_Area": np.r_[rng.normal(100, 5, 99), 900]})
-    >>> found = find_outliers(Cells(pd.DataFrame(index=table.index), features=table), "knn")
+    >>> found = find_outliers(Cells(pd.DataFrame(index=table.index), features=table))
     >>> list(found.index[found["flagged"]]), found.loc["99", "reason"][:48]
     (['99'], 'area of the cell (149.8 deviations above usual)')
     """

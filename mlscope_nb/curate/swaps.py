@@ -61,7 +61,6 @@ def unit_scores(evidence: Floats, labels: Codes, unit: Codes) -> tuple[Floats, C
     starts = [np.array([slope, rate]) for slope in (0.0, 2.0) for rate in (-4.0, -1.0)]
     fitted = min((minimize(loss, start, method="Nelder-Mead") for start in starts), key=lambda found: found.fun)
     yes, no = right(fitted.x)
-    # Between units that surely fit, the probability is 1 to the last digit; the order shall still be there.
     scores = np.clip(yes / np.maximum(yes + no, 1e-300), 0, 1)
     return scores, np.asarray((mean + np.log(shares) / np.exp(fitted.x[0])).argmax(axis=1))
 
