@@ -13,6 +13,7 @@ from __future__ import annotations
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -173,11 +174,15 @@ def main(first: int = 2000, n_seeds: int = 10) -> None:
         for name, row in made.items():
             rows.setdefault(name, []).append(row)
         print(seed, {k: {a: round(float(b), 3) for a, b in v.items()} for k, v in made.items()}, flush=True)
-    figures: dict[str, object] = {"seeds": f"{first} to {first + n_seeds - 1}", "wrong labels planted": NOISE}
-    for name, listed in rows.items():
-        table = pd.DataFrame(listed)
-        figures[name] = {c: {"mean": table[c].mean(), "least": table[c].min(), "most": table[c].max()} for c in table}
-    record("curate_labels", figures)
+        # After each seed, so that what is finished stands when the run is interrupted.
+        figures: dict[str, Any] = {"seeds": f"{first} to {seed}", "wrong labels planted": NOISE}
+        for name, listed in rows.items():
+            table = pd.DataFrame(listed)
+            for column in table:
+                known = table[column].dropna()
+                ends = {"mean": known.mean(), "least": known.min(), "most": known.max()}
+                figures.setdefault(name, {})[column] = ends
+        record("curate_labels", figures)
 
 
 if __name__ == "__main__":
