@@ -3,9 +3,9 @@
 Cells: AUROC and average precision of each score at the default prevalence (2 % of cells with each of six faults) and
 default doses, other faults among the negatives; the share of a clean study that is flagged by default.
 
-Fields: real pictures (the embedded fly fields; Data Science Bowl 2018 fluorescence where ../shared/data is there), once
-as they are and once through the disc of a defocused lens, each with its own exposure, gain, photon and read noise; ranks
-are compared across different fields of one microscope. Peer, as a caution: the variance of the raw Laplacian.
+Fields: real pictures (the embedded fly fields; Data Science Bowl 2018 fluorescence where ../shared/data is there), as
+they are and through the disc of a defocused lens, each with its own exposure, gain, photon and read noise; ranks are
+compared across different fields of one microscope. Peer, as a caution: the variance of the raw Laplacian.
 
 .venv/bin/python studies/curate_quality.py [n_seeds] [n_clean_seeds]
 """
@@ -171,7 +171,7 @@ def main(n_seeds: int = 5, n_clean: int = 3) -> None:
         rows.append(of_seed(seed))
         print(seed, {k: round(float(v), 3) for k, v in rows[-1].items()}, flush=True)
     clean = [of_clean_seed(seed) for seed in range(FIRST_SEED + 500, FIRST_SEED + 500 + n_clean)]
-    what = "6 plates × 16 wells × 40 cells, default doses, 2 % of cells with each of six faults; negatives: all other cells"
+    what = "6 plates × 16 wells × 40 cells, default doses, 2 % with each of six faults; negatives: all others"
     record(
         "curate_quality",
         {
