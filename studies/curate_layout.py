@@ -27,7 +27,7 @@ from mlscope_nb.datasets.simulator.doses import resolve
 from mlscope_nb.datasets.simulator.layout import wells as simulated_wells
 from studies._record import record
 
-N_STUDIES, N_DRAWN = 400, 5
+N_STUDIES, N_DRAWN = 200, 3
 EFFECTS = ("edge", "row trend", "column trend", "row pattern", "column pattern")
 Draw = Callable[[np.random.Generator, int], np.ndarray]
 SCATTER: dict[str, Draw] = {

@@ -33,7 +33,7 @@ _INSIDE = 0.3  # of the bright objects of a field: well inside, not the blurred 
 _FEWEST_TILES = 20  # of objects, for a field to speak of them
 _PRIOR_LIGHT = 0.3  # a vignette of 30 %; each further degree of the polynomial is expected to be half as strong
 _PRIOR_DARK = 0.03  # of the full scale: cameras sit a little above zero
-_NO_BACKGROUND = 0.08  # scatter of the "background", as a share of the contrast of a field
+_NO_BACKGROUND = 0.08  # scatter of the "background", as a share of its level and of the contrast of a field
 _TINY = 1e-300
 
 
@@ -168,7 +168,7 @@ def _step(state: _State, k: int, *, free: bool) -> tuple[_State, float]:
     noise = _noise(state, rest, k)
     parts = []
     if state.background:
-        parts.append(_from_background(state, rest, light, noise, k))
+        parts.append(_from_background(state, rest, light, noise, settled=k > _SETTLE, free=free and k >= _WITH_DARK))
     if k >= _SETTLE:
         parts.append(_from_objects(state, rest, light, noise))
     matrix = np.diag(np.append(state.prior, state.prior_dark))
@@ -208,10 +208,15 @@ def _noise(state: _State, rest: Floats, k: int) -> Floats:
 
 
 def _has_background(state: _State) -> bool:
-    return state.noise is None or float(np.median(state.noise / state.spread)) < _NO_BACKGROUND
+    if state.noise is None:
+        return True
+    among = np.maximum(state.spread, state.level)
+    return float(np.median(state.noise / among)) < _NO_BACKGROUND
 
 
-def _from_background(state: _State, rest: Floats, light: Floats, noise: Floats, k: int) -> _Evidence:
+def _from_background(
+    state: _State, rest: Floats, light: Floats, noise: Floats, *, settled: bool, free: bool
+) -> _Evidence:
     away = rest / (noise[:, None] * np.sqrt(light))
     near = np.where(state.valid, np.clip(1 - (away / _REACH) ** 2, 0, None) ** 2, 0)
     weight = near / (noise[:, None] ** 2 * light)
@@ -224,10 +229,10 @@ def _from_background(state: _State, rest: Floats, light: Floats, noise: Floats, 
     matrix[:-1, :-1] = together - on_terms.T @ (on_terms / own[:, None])
     vector[:-1] = phi.T @ (light * (levelled * rest).sum(axis=0)) - on_terms.T @ (pull / own)
     scores = ((weight * rest * light) @ phi) * level[:, None] - on_terms * (pull / own)[:, None]
-    inflated = _clustering(matrix[:-1, :-1], scores) if k > _SETTLE else 1.0
+    inflated = _clustering(matrix[:-1, :-1], scores) if settled else 1.0
     along = phi.T @ (light * levelled.sum(axis=0)) - on_terms.T @ (on_dark / own)
     follow = np.linalg.pinv(matrix[:-1, :-1], hermitian=True) @ along
-    known, score = _dark_from_levels(weight, rest, light, level)
+    known, score = _dark_from_levels(weight, rest, light, level) if free else (0.0, 0.0)
     matrix[-1, :-1] = matrix[:-1, -1] = along
     matrix[-1, -1] = along @ follow + known * inflated
     vector[-1] = follow @ vector[:-1] + score * inflated
@@ -242,12 +247,12 @@ def _dark_from_levels(weight: Floats, rest: Floats, light: Floats, level: Floats
     """
     by_light = weight * light**2
     unlike = np.broadcast_to(1 / light, weight.shape).copy()
-    tile, field = np.maximum(by_light.T @ level**2, _TINY), np.maximum(by_light.sum(axis=1), _TINY)
+    tile, field = np.maximum(level**2 @ by_light, _TINY), np.maximum(by_light.sum(axis=1), _TINY)
     for _ in range(_SWEEPS):
-        unlike -= level[:, None] * (((by_light * unlike).T @ level) / tile)
-        unlike -= ((by_light * unlike).sum(axis=1) / field)[:, None]
-    scores = (weight * light * unlike * rest).sum(axis=1)
-    known = float((by_light * unlike**2).sum())
+        unlike -= np.outer(level, np.einsum("nt,nt,n->t", by_light, unlike, level) / tile)
+        unlike -= (np.einsum("nt,nt->n", by_light, unlike) / field)[:, None]
+    scores = np.einsum("nt,nt,nt->n", weight * light, unlike, rest)
+    known = float(np.einsum("nt,nt,nt->", by_light, unlike, unlike))
     around = float(((scores - scores.mean()) ** 2).sum())
     inflated = max(1.0, around / known) if known > 0 else 1.0
     return known / inflated, float(scores.sum()) / inflated
