@@ -1,7 +1,7 @@
 """How well is the flat field found? Relative RMS error against the true light, both with mean 1.
 
     python studies/curate_flatfield.py [simulated] [made_up] [real]    # all: about 10 minutes on a core
-    python studies/curate_flatfield.py --export FOLDER                # writes the first fields for _peers_flatfield.py, and ends
+    python studies/curate_flatfield.py --export FOLDER     # writes the first fields for _peers_flatfield.py, and ends
 
 On `simulate_fields` with its default doses (illumination, plate background, faults), on an independent generator with
 other cells, backgrounds, dark levels and off-centre vignettes, and on real fields multiplied by a known light. The

@@ -110,7 +110,7 @@ def _drawn(hv: Any, layout: Layout, plate: str, limits: tuple[float, float], wid
         ylabel="",
         line_color="white",
         line_width=1,
-        toolbar="disable",
+        toolbar=None,
         title=plate,
         fontsize={"title": "15px", "ticks": "13px", "clabel": "13px"},
     )
