@@ -27,9 +27,14 @@ def main(folder):
                 name = f"{n} fields, {'with' if dark else 'without'} its dark field"
                 errors.setdefault(file.stem, {})[name] = round(float(np.sqrt(np.mean((ratio - 1) ** 2))), 4)
         print(file.stem, errors[file.stem], flush=True)
+        write(errors)
+
+
+def write(errors):
+    """Write after each file, so that a run cut short leaves what it found."""
     figures = {"basicpy": metadata.version("basicpy"), "command": "python studies/_peers_flatfield.py FOLDER", **errors}
     TARGET.parent.mkdir(exist_ok=True)
-    TARGET.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    TARGET.write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
