@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+import pandas as pd
 from sklearn.metrics import balanced_accuracy_score
 
 from mlscope_nb import Cells
-from mlscope_nb.features.probes import logistic_probe
+from mlscope_nb.features.probes import fused_predictions, logistic_probe
 from mlscope_nb.study import leave_one_out
 
 
@@ -18,3 +21,15 @@ def probe(cells: Cells) -> float:
     labels = cells.labels.astype(str).to_numpy(object)
     found = logistic_probe(cells.table().to_numpy(np.float64), labels, folds)
     return float(balanced_accuracy_score(labels.astype(str), found.astype(str)))
+
+
+def fused_probe(cells: Cells, tables: Sequence[pd.DataFrame]) -> float:
+    """Return the balanced accuracy of one model per table, their log probabilities added, plates left out in turn."""
+    labels = cells.labels.astype(str)
+    values = [table.loc[cells.ids].to_numpy(np.float64) for table in tables]
+    found = np.full(len(cells), None, dtype=object)
+    for part in leave_one_out(cells):
+        train, test = cells.ids.get_indexer(part.train_ids), cells.ids.get_indexer(part.test_ids)
+        known = labels.to_numpy(object)[train]
+        found[test] = fused_predictions([v[train] for v in values], known, [v[test] for v in values])
+    return float(balanced_accuracy_score(labels, found.astype(str)))

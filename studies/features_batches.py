@@ -25,12 +25,11 @@ from mlscope_nb.features import (  # noqa: E402
     batch_report,
     embed_pretrained,
     measure,
-    normalize,
     select,
 )
 from mlscope_nb.features.batch_figures import LABEL, MIXING, PROBE, REPLICATES  # noqa: E402
 from mlscope_nb.study.intervals import t_interval  # noqa: E402
-from studies._features import probe  # noqa: E402
+from studies._features import fused_probe  # noqa: E402
 from studies._record import record  # noqa: E402
 
 METHODS = ("standardize", "robust", "rank", "sphering", "tvn", "ruv", "combat")
@@ -40,15 +39,23 @@ N_PLATES = 6
 def of_seed(seed: int, wells: int, cells_per_well: int) -> dict[str, float]:
     """Return all figures of one simulated study."""
     cells, _ = simulate(N_PLATES, wells, cells_per_well, seed=seed)
-    classical = select(cells.with_features(measure(cells)))
+    row = reports(select(cells.with_features(measure(cells))), seed)
+    classical = select(cells.with_features(measure(cells, "all"))).features
+    row["plate before, all families"] = plate(cells.with_features(classical), seed)
     deep, random = (embed_pretrained(cells, weights=w, cache=False) for w in ("pretrained", "random"))
-    row = reports(classical, seed)
-    both = pd.concat([classical.features, deep], axis=1)
-    tables = {"classical": classical.features, "pretrained": deep, "random twin": random, "both": both}
-    for name, table in tables.items():
-        row[f"probe {name}"] = probe(normalize(cells.with_features(table)))
+    tables = {"classical": [classical], "pretrained": [deep], "random twin": [random]}
+    tables |= {"both": [classical, deep], "classical and random twin": [classical, random]}
+    for name, used in tables.items():
+        row[f"probe {name}"] = fused_probe(cells, used)
     row["gain of both"] = row["probe both"] - max(row["probe classical"], row["probe pretrained"])
+    row["gain with the random twin"] = row["probe classical and random twin"] - row["probe classical"]
     return row
+
+
+def plate(cells: Cells, seed: int) -> float:
+    """Return how well the plate is read from held-out controls as they are, minus its null."""
+    row = batch_report(cells, Normalizer(), seed=seed, n_permutations=20).table.loc[PROBE]
+    return float(row["before"] - row["null"])
 
 
 def reports(classical: Cells, seed: int) -> dict[str, float]:
@@ -71,8 +78,13 @@ def main(n_seeds: int = 10, wells: int = 16, cells_per_well: int = 40) -> None:
             warnings.simplefilter("ignore", UserWarning)
             rows.append(of_seed(seed, wells, cells_per_well))
         print(seed, {k: round(v, 3) for k, v in rows[-1].items()}, flush=True)
+        keep(rows, wells, cells_per_well)
+
+
+def keep(rows: list[dict[str, float]], wells: int, cells_per_well: int) -> None:
+    """Record what is known so far: a study that is stopped keeps its seeds."""
     what = f"{N_PLATES} plates × {wells} wells × {cells_per_well} cells, default doses, mean over seeds"
-    figures: dict[str, object] = {"what": what, "seeds": n_seeds}
+    figures: dict[str, object] = {"what": what, "seeds": len(rows)}
     for name, values in pd.DataFrame(rows).items():
         interval = t_interval(np.asarray(values))
         ends = [interval.low, interval.high] if interval.known else "too few seeds"

@@ -19,10 +19,10 @@ from mlscope_nb._files import replacing
 from mlscope_nb._words import count, some
 from mlscope_nb.cells import Batch, Cells
 from mlscope_nb.features.augmentations import SMALLEST
-from mlscope_nb.features.pretrained import _threads, stretched
+from mlscope_nb.features.network_input import darkened, stretched
+from mlscope_nb.features.pretrained import _threads
 
 FORMAT = "mlscope encoder 2"
-DARK = 0.02
 """The share of a crop's pixels that are darker than its background."""
 State = dict[str, Any]
 
@@ -212,15 +212,7 @@ def packed(batch: Batch, *, masked: bool) -> NDArray[np.uint8]:
 
     With `masked`, and where there are masks, all that is not this cell becomes as dark as its crop's background.
     """
-    pixels = batch.images
-    if masked and batch.masks is not None:
-        flat = pixels.reshape(*pixels.shape[:2], -1)
-        place = round(DARK * (flat.shape[-1] - 1))
-        dark = np.partition(flat, place, axis=-1)[..., place][..., None, None]
-        # A cell without a mask keeps its picture: one of nothing would say nothing.
-        own = (batch.masks == 1) | ~(batch.masks == 1).any(axis=(1, 2), keepdims=True)
-        pixels = np.where(own[:, None], pixels, dark)
-    return np.round((stretched(pixels) + 1) * 127.5).astype(np.uint8)
+    return np.round((stretched(darkened(batch) if masked else batch.images) + 1) * 127.5).astype(np.uint8)
 
 
 def unpacked(images: Tensor) -> Tensor:

