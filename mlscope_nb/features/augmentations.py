@@ -35,9 +35,9 @@ class Augmentation:
         Share of views whose channels are blurred a little (Gaussian, 0.3 to 0.8 pixels).
     """
 
-    share: float = 0.75
+    share: float = 0.625
     turn: float = 180.0
-    zoom: float = 0.1
+    zoom: float = 0.2
     shift_px: float = 4.0
     gain: float = 0.25
     offset: float = 0.1

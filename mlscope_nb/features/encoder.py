@@ -38,22 +38,22 @@ class Network(nn.Module):
     channels : int
         Channels of the crops.
     width : int
-        Outputs of the first convolution; the others have twice and four times as many.
+        Outputs of the first convolution; the others have twice as many.
     """
 
     def __init__(self, channels: int, width: int) -> None:
         super().__init__()
-        shapes = [(1, width, 5), (width, 2 * width, 3), (2 * width, 4 * width, 3)]
+        shapes = [(1, width, 5), (width, 2 * width, 3), (2 * width, 2 * width, 3)]
         layers: list[nn.Module] = []
         for inside, out, kernel in shapes:
             layers += [nn.Conv2d(inside, out, kernel, 2, kernel // 2, bias=False), nn.BatchNorm2d(out)]
             layers += [nn.ReLU(inplace=True)]
         self.body = nn.Sequential(*layers).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.each = 8 * width
+        self.each = 4 * width
         self.dimension = channels * self.each
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return (N, C × 8 × width) for crops (N, C, Y, X) with values around -1 to 1, channel after channel."""
+        """Return (N, C × 4 × width) for crops (N, C, Y, X) with values around -1 to 1, channel after channel."""
         alone = images.flatten(0, 1)[:, None].contiguous(memory_format=torch.channels_last)
         found = self.body(alone)
         return torch.cat([found.mean(dim=(2, 3)), found.amax(dim=(2, 3))], dim=1).reshape(len(images), -1)
@@ -181,7 +181,7 @@ class Encoder:
         return f"Encoder of {some(self.channels)}: {state}{last}, {seen}"
 
 
-def random_encoder(channels: Sequence[str], *, width: int = 16, masked: bool = True, seed: int = 0) -> Encoder:
+def random_encoder(channels: Sequence[str], *, width: int = 24, masked: bool = True, seed: int = 0) -> Encoder:
     """Return the same network before any training: the control for what training brings.
 
     Examples

@@ -32,7 +32,7 @@ def train_selfsupervised(
     method: Method = "simclr",
     masked: bool = True,
     epochs: int | None = None,
-    width: int = 16,
+    width: int = 24,
     batch_size: int = 32,
     learning_rate: float = 4e-3,
     augmentation: Augmentation | None = None,
@@ -62,7 +62,7 @@ def train_selfsupervised(
         How often each cell is seen in all, what `resume` has seen included. Default: so that some 30,000 crops are
         shown, which takes about a minute for 64 pixels and three channels; 5 times at least, 40 at most.
     width : int
-        Size of the network: it gives 8 × width numbers per channel.
+        Size of the network: it gives 4 × width numbers per channel.
     batch_size : int
         Cells per step.
     learning_rate : float
@@ -100,7 +100,7 @@ def train_selfsupervised(
     >>> cells = Cells(obs, pixels, channels=["DNA"], unit="well")
     >>> encoder = train_selfsupervised(cells, epochs=1, width=4, batch_size=8)
     >>> encoder.transform(cells).shape
-    (16, 32)
+    (16, 16)
     """
     check_images(cells)
     chosen = cells if train_ids is None else whole_units(cells, train_ids)
