@@ -6,6 +6,8 @@ from .galleryview import Gallery, gallery
 from .map import scatter
 from .platemap import plate_map
 from .selection import Selection, selection_of
+from .thresholds import tune_threshold
+from .thresholdview import ThresholdView
 from .tuning import SegmentationTuner, tune_segmentation
 from .work import Restored, restore_work, save_work
 from .workbench import Workbench, explore
@@ -17,6 +19,7 @@ __all__ = [
     "Restored",
     "SegmentationTuner",
     "Selection",
+    "ThresholdView",
     "Workbench",
     "category_colours",
     "compare",
@@ -30,4 +33,5 @@ __all__ = [
     "scatter",
     "selection_of",
     "tune_segmentation",
+    "tune_threshold",
 ]

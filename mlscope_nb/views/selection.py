@@ -58,6 +58,7 @@ class Selection:
         self._done: list[Action] = []
         self._undone: list[Action] = []
         self._found: str | None = None
+        self._slid: tuple[Action, np.ndarray] | None = None
 
     def __len__(self) -> int:
         return int(self._mask.sum())
@@ -117,6 +118,20 @@ class Selection:
         flags = np.zeros_like(self._mask)
         flags[rows] = True
         return self._set(flags, "select")
+
+    def slide_rows(self, rows: np.ndarray) -> Selection:
+        """Choose the cells at these positions while something is dragged: one drag is one step of the history."""
+        flags = np.zeros_like(self._mask)
+        flags[rows] = True
+        if np.array_equal(flags, self._mask):
+            return self
+        before = self._mask
+        if self._slid is not None and self._done and self._done[-1] is self._slid[0]:
+            self._done.pop()
+            before = self._slid[1]
+        self._set(flags, "threshold", before)
+        self._slid = (self._done[-1], before)
+        return self
 
     @property
     def found(self) -> str | None:
@@ -182,9 +197,9 @@ class Selection:
         flags[positions(wanted, self.ids)] = True
         return flags
 
-    def _set(self, flags: np.ndarray, name: str) -> Selection:
+    def _set(self, flags: np.ndarray, name: str, since: np.ndarray | None = None) -> Selection:
         if not np.array_equal(flags, self._mask):
-            before = self._mask
+            before = self._mask if since is None else since
             self._done.append(Action(name, lambda: self._put(before), lambda: self._put(flags)))
             self._undone.clear()
             self._put(flags)

@@ -1,14 +1,4 @@
 // Beside the map: bars of all cells and of the selection, what is different, and where the cells come from.
-const SVG = "http://www.w3.org/2000/svg";
-
-function drawn(tag, parent, attributes, text) {
-  const node = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  if (text !== undefined) node.textContent = text;
-  parent.append(node);
-  return node;
-}
-
 function makeBeside(host, model, signal, names = { distribution: "Distribution", differences: "What is different", sources: "Where from" }) {
   const tabs = make("div", "ms-row ms-tabs", host), body = make("div", "ms-beside", host);
   tabs.setAttribute("role", "tablist");

@@ -11,6 +11,16 @@ function make(tag, name, parent, text) {
   return node;
 }
 
+const SVG = "http://www.w3.org/2000/svg";
+
+function drawn(tag, parent, attributes, text) {
+  const node = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  if (text !== undefined) node.textContent = text;
+  parent.append(node);
+  return node;
+}
+
 // Keys pressed in a view are the view's: JupyterLab would otherwise cut (x) or delete (d d) the cell around it.
 function ownKeys(root) {
   root.dataset.lmSuppressShortcuts = "true";
