@@ -88,9 +88,11 @@ def logistic_predictions(train: Floats, labels: NDArray[np.object_], test: Float
     """Return the predictions for test rows of a logistic regression on training rows."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
 
     x, new = prepared(train, test)
-    with warnings.catch_warnings():
+    # Thousands of small products: threads would wait for each other most of the time.
+    with warnings.catch_warnings(), threadpool_limits(1):
         # A probe that has not quite converged ranks classes as one that has.
         warnings.simplefilter("ignore", ConvergenceWarning)
         model = LogisticRegression(class_weight="balanced", max_iter=300).fit(x, labels.astype(str))
@@ -121,13 +123,15 @@ def fused_predictions(
     """
     from sklearn.decomposition import PCA
     from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
 
     total, model = 0.0, None
     for rows, new in zip(train, test, strict=True):
         x, unseen = prepared(rows, new)
         axes = PCA(min(COMPONENTS, *x.shape), whiten=True, random_state=0).fit(x)
         model = LogisticRegression(C=PENALTY, class_weight="balanced", max_iter=300)
-        model.fit(axes.transform(x), labels.astype(str))
+        with threadpool_limits(1):
+            model.fit(axes.transform(x), labels.astype(str))
         total = total + model.predict_log_proba(axes.transform(unseen))
     if model is None:
         raise ValueError("There is no table to predict from: expected one or more.")

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    from mlscope_nb.datasets import Truth
     from mlscope_nb.study import Interval
 
 
@@ -90,3 +91,70 @@ def times_as_wide(intervals: tuple[Interval, Interval]) -> float:
     """
     first, second = intervals
     return (second.high - second.low) / (first.high - first.low)
+
+
+def part_found(pair: tuple[pd.Series, pd.Series]) -> float:
+    """Which part of what is true in the second is true in the first too.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> part_found((pd.Series([True, False, True]), pd.Series([True, True, False])))
+    0.5
+    """
+    found, wanted = pair
+    return float((found & wanted).sum() / wanted.sum())
+
+
+def part_of(pair: tuple[pd.Series, pd.Series]) -> float:
+    """How many times as often the first is true as the second.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> part_of((pd.Series([True, False]), pd.Series([True, True])))
+    0.5
+    """
+    part, whole = pair
+    return float(part.sum() / whole.sum())
+
+
+def surplus_copies(groups: pd.DataFrame) -> int:
+    """How many cells are not the one of their group that stays.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> surplus_copies(pd.DataFrame({"group": [1, 1, 1], "keep": [True, False, False]}))
+    2
+    """
+    return int(len(groups) - groups["group"].nunique())
+
+
+def swapped_wells(pair: tuple[Cells, Truth]) -> set[str]:
+    """Which units carry the label of another one: their names.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from types import SimpleNamespace
+    >>> cells = Cells(pd.DataFrame({"well": ["A", "A", "B"]}, index=["1", "2", "3"]), unit="well")
+    >>> truth = SimpleNamespace(obs=pd.DataFrame({"swapped_well": [True, True, False]}, index=cells.ids))
+    >>> swapped_wells((cells, truth))
+    {'A'}
+    """
+    cells, truth = pair
+    return set(cells.units[truth.obs["swapped_well"].reindex(cells.ids)])
+
+
+def wrong_among_first(pair: tuple[pd.DataFrame, pd.Series]) -> int:
+    """How many of the first 20 rows are wrong.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> wrong_among_first((pd.DataFrame(index=["b", "a"]), pd.Series({"a": True, "b": False})))
+    1
+    """
+    ranked, wrong = pair
+    return int(wrong[ranked.index[:20]].sum())
