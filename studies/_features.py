@@ -11,6 +11,8 @@ from sklearn.metrics import balanced_accuracy_score
 from mlscope_nb import Cells
 from mlscope_nb.features.probes import fused_predictions, logistic_probe
 from mlscope_nb.study import leave_one_out
+from mlscope_nb.study.intervals import t_interval
+from studies._record import record
 
 
 def probe(cells: Cells) -> float:
@@ -33,3 +35,13 @@ def fused_probe(cells: Cells, tables: Sequence[pd.DataFrame]) -> float:
         known = labels.to_numpy(object)[train]
         found[test] = fused_predictions([v[train] for v in values], known, [v[test] for v in values])
     return float(balanced_accuracy_score(labels, found.astype(str)))
+
+
+def keep(name: str, what: str, rows: Sequence[dict[str, float]]) -> None:
+    """Record the means over the seeds so far, with intervals: a study that is stopped keeps its seeds."""
+    figures: dict[str, object] = {"what": what, "seeds": len(rows)}
+    for column, values in pd.DataFrame(list(rows)).items():
+        interval = t_interval(np.asarray(values))
+        ends = [interval.low, interval.high] if interval.known else "too few seeds"
+        figures[str(column)] = {"mean": interval.estimate, "95 % interval": ends}
+    record(name, figures)

@@ -12,9 +12,6 @@ import sys
 import warnings
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
@@ -28,9 +25,7 @@ from mlscope_nb.features import (  # noqa: E402
     select,
 )
 from mlscope_nb.features.batch_figures import LABEL, MIXING, PROBE, REPLICATES  # noqa: E402
-from mlscope_nb.study.intervals import t_interval  # noqa: E402
-from studies._features import fused_probe  # noqa: E402
-from studies._record import record  # noqa: E402
+from studies._features import fused_probe, keep  # noqa: E402
 
 METHODS = ("standardize", "robust", "rank", "sphering", "tvn", "ruv", "combat")
 N_PLATES = 6
@@ -72,24 +67,14 @@ def reports(classical: Cells, seed: int) -> dict[str, float]:
 
 
 def main(n_seeds: int = 10, wells: int = 16, cells_per_well: int = 40) -> None:
+    what = f"{N_PLATES} plates × {wells} wells × {cells_per_well} cells, default doses, mean over seeds"
     rows = []
     for seed in range(n_seeds):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
             rows.append(of_seed(seed, wells, cells_per_well))
         print(seed, {k: round(v, 3) for k, v in rows[-1].items()}, flush=True)
-        keep(rows, wells, cells_per_well)
-
-
-def keep(rows: list[dict[str, float]], wells: int, cells_per_well: int) -> None:
-    """Record what is known so far: a study that is stopped keeps its seeds."""
-    what = f"{N_PLATES} plates × {wells} wells × {cells_per_well} cells, default doses, mean over seeds"
-    figures: dict[str, object] = {"what": what, "seeds": len(rows)}
-    for name, values in pd.DataFrame(rows).items():
-        interval = t_interval(np.asarray(values))
-        ends = [interval.low, interval.high] if interval.known else "too few seeds"
-        figures[str(name)] = {"mean": interval.estimate, "95 % interval": ends}
-    record("features_batches", figures)
+        keep("features_batches", what, rows)
 
 
 if __name__ == "__main__":

@@ -32,8 +32,7 @@ from mlscope_nb.features import (  # noqa: E402
 )
 from mlscope_nb.features.probes import logistic_predictions  # noqa: E402
 from mlscope_nb.study import split  # noqa: E402
-from mlscope_nb.study.intervals import t_interval  # noqa: E402
-from studies._record import record  # noqa: E402
+from studies._features import keep  # noqa: E402
 
 N_PLATES = 6
 
@@ -76,19 +75,14 @@ def of_seed(seed: int, wells: int, cells_per_well: int) -> dict[str, float]:
 
 
 def main(n_seeds: int = 10, wells: int = 16, cells_per_well: int = 40) -> None:
+    what = f"{N_PLATES} plates × {wells} wells × {cells_per_well} cells, default doses, 3 plates to train on, 3 to test"
     rows = []
     for seed in range(n_seeds):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
             rows.append(of_seed(seed, wells, cells_per_well))
         print(seed, {k: round(v, 3) for k, v in rows[-1].items()}, flush=True)
-    what = f"{N_PLATES} plates × {wells} wells × {cells_per_well} cells, default doses, 3 plates to train on, 3 to test"
-    figures: dict[str, object] = {"what": what, "seeds": n_seeds}
-    for name, values in pd.DataFrame(rows).items():
-        interval = t_interval(np.asarray(values))
-        ends = [interval.low, interval.high] if interval.known else "too few seeds"
-        figures[str(name)] = {"mean": interval.estimate, "95 % interval": ends}
-    record("features_selfsupervised", figures)
+        keep("features_selfsupervised", what, rows)
 
 
 if __name__ == "__main__":
