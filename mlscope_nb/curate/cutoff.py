@@ -163,15 +163,16 @@ class Parts:
         code, names = pd.factorize(groups)
         self.names = [str(name) for name in names]
         self._known = code >= 0
-        pairs = pd.Series(code[self._known]) if units is None else code[self._known] * len(units)
-        pairs = np.asarray(pairs) + (0 if units is None else pd.factorize(units)[0][self._known])
-        self._pair, present = pd.factorize(pairs)
+        unit = np.zeros(len(code), np.int64) if units is None else pd.factorize(units)[0].astype(np.int64)
+        n_units = int(unit.max(initial=0)) + 1
+        # one number for each unit within each group
+        present, self._pair = np.unique((code * n_units + unit)[self._known], return_inverse=True)
         self._size = np.bincount(self._pair, minlength=len(present)).astype(float)
-        self._group = np.asarray(present) // (1 if units is None else len(units))
+        self._group = present // n_units
 
     def extremes(self, flags: Flags) -> tuple[Loss, Loss] | None:
         """Return the group that loses most and the one that loses least; None where all lose the same."""
-        taken = np.bincount(self._pair, flags[self._known], minlength=len(self._size))
+        taken = np.bincount(self._pair, flags[self._known].astype(float), minlength=len(self._size))
         share = taken / np.maximum(self._size, 1)
         n_units = np.bincount(self._group, minlength=len(self.names))
         mean = np.bincount(self._group, share, minlength=len(self.names)) / np.maximum(n_units, 1)
@@ -180,7 +181,7 @@ class Parts:
         most, least = (self._loss(int(i), share, taken) for i in (mean.argmax(), mean.argmin()))
         return most, least
 
-    def _loss(self, group: int, share: Floats, taken: Floats) -> Loss:
+    def _loss(self, group: int, share: Floats, taken: NDArray[np.number]) -> Loss:
         here = self._group == group
         n = int(self._size[here].sum())
         return Loss(self.names[group], n, round(float(taken[here].sum())), t_interval(share[here]))

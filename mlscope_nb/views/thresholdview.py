@@ -51,7 +51,8 @@ class ThresholdView(CropView):
         self._bias: FilterBias | None = None
         self._turn = self._weighing = 0
         self._crops: Crops | None = traits.pop("crops")
-        self._column, self._side, self._threshold = "", "above", math.nan
+        self._column, self._threshold = "", math.nan
+        self._side: Side = "above"
         super().__init__(cells, _columns=[{"value": c, "label": c} for c in scores.columns], **traits)
         self._flags, self._values = np.zeros(len(cells), bool), np.zeros(len(cells))
         self._open_gallery(WORST)
@@ -188,7 +189,7 @@ class ThresholdView(CropView):
         precision, recall, area = cutoff.precision_recall_curve(self._values, self._truth, self._side)
         # Evenly along the line, so that its corners stay.
         way = np.r_[0.0, np.cumsum(np.abs(np.diff(precision)) + np.abs(np.diff(recall)))][: len(recall)]
-        rows = np.unique(np.searchsorted(way, np.linspace(0, way[-1], _CURVE))) if len(way) else []
+        rows = np.unique(np.searchsorted(way, np.linspace(0, way[-1] if len(way) else 0.0, _CURVE)))[: len(way)]
         points = [[round(float(recall[i]), 4), round(float(precision[i]), 4)] for i in rows]
         return {"points": points, "area": f"{area:.2f}", "chance": float(self._truth.mean())}
 
@@ -302,7 +303,7 @@ class ThresholdView(CropView):
     def _names(self, rows: np.ndarray) -> list[str]:
         values = [words.number(v) if math.isfinite(v) else "not known" for v in self._values[rows]]
         columns = [n for n in (self.cells.design.label, *(self.cells.design.batch or ())) if n]
-        obs = self.cells.obs[columns].iloc[rows].astype(str).itertuples(index=False)
+        obs = self.cells.obs[columns].iloc[rows].astype(str).to_numpy(object)
         every = zip(self.cells.ids[rows], values, obs, strict=True)
         return [" · ".join([str(i), f"{self._column} {v}", *o]) for i, v, o in every]
 
@@ -341,7 +342,9 @@ class ThresholdView(CropView):
 
     def _saved(self) -> tuple[str, list[np.ndarray]]:
         rows = self._in_order()[:30]
-        pictures = [] if self._crops is None else [_pictures.sheet(self._crops.pictures(rows), COLUMNS)]
+        pictures = (
+            [] if self._crops is None or not len(rows) else [_pictures.sheet(self._crops.pictures(rows), COLUMNS)]
+        )
         return " ".join([self._cut["first"], *self._cut["lines"], self.code]), pictures
 
 

@@ -73,7 +73,7 @@ def test_the_slider_by_keyboard_changes_crops_and_selection(nb):
     assert press(nb, "End") == 400
     assert len(check(nb)) == 600
     assert press(nb, "Home") == 0
-    assert nb.python("print(json.dumps(tuner.set().threshold < scores['focus'].min()))")
+    assert nb.python("print(json.dumps(bool(tuner.threshold < scores['focus'].min())))")
     assert nb.page.locator(".ms-cut-first").inner_text().startswith("0 of 600 cells")
 
 

@@ -112,6 +112,7 @@ def test_losses_are_those_of_the_filter_bias(study):
     assert tuner._cut["lines"][1].startswith(f"Class “{ODD}” (")
     assert len(tuner.bias.warnings) == 1 and ODD in tuner.bias.warnings[0]
     json.dumps([tuner._cut, tuner._score])
+    assert len(tuner._saved()[1]) == 1 and tuner.set(threshold=0.0)._saved()[1] == []
 
 
 def test_the_curve_agrees_with_scikit_learn():
