@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from mlscope_nb._words import count
 from mlscope_nb.curate.cutoff import Loss, Side
+from mlscope_nb.curate.filter_bias import FilterBias
 from mlscope_nb.study.units import noun, plural
 from mlscope_nb.views._sentences import shortened
 
@@ -62,6 +63,23 @@ def losing(extremes: Mapping[str, tuple[Loss, Loss] | None], unit: tuple[str, ..
         for kind, found in extremes.items()
         if found is not None
     ]
+
+
+def compared(found: FilterBias) -> str:
+    """Say in one sentence which class and which plate lose more than the rest, and how many others do."""
+    table = found.table[found.table["warning"] != ""].sort_values("difference", ascending=False)
+    if not len(table):
+        return "No class or plate is shown to lose more than the rest."
+    worst = table.drop_duplicates("kind")
+    points = (100 * worst[["difference", "difference_low", "difference_high"]]).to_numpy(float)
+    named = [
+        f"{kind} “{shortened(name, 30)}” ({more:.1f} points more than the rest, "
+        f"interval over units {low:.1f} to {high:.1f})"
+        for kind, name, (more, low, high) in zip(worst["kind"], worst["name"], points, strict=True)
+    ]
+    others = len(table) - len(worst)
+    rest = f", and {others} {'other' if others == 1 else 'others'}" if others else ""
+    return f"More is lost of {' and of '.join(named)}{rest}: look at what would go."
 
 
 def percent(share: float) -> str:

@@ -41,7 +41,7 @@ class ThresholdView(CropView):
     _score = traitlets.Dict().tag(sync=True)
     _cut = traitlets.Dict().tag(sync=True)
     _columns: Any = traitlets.List().tag(sync=True)
-    _warnings: Any = traitlets.List().tag(sync=True)
+    _compared = traitlets.Dict().tag(sync=True)
     _differs = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, cells: Cells, scores: pd.DataFrame, truth: np.ndarray | None, **traits: Any) -> None:
@@ -202,7 +202,6 @@ class ThresholdView(CropView):
         self._differs = ""
         with self.hold_sync():
             self._draw_page()
-            self._warnings = []
             self._cut = self._report()
         self._weigh_later()
 
@@ -234,7 +233,9 @@ class ThresholdView(CropView):
         """Compare classes and plates once the threshold has rested, so that a drag is never held up."""
         self._weighing += 1
         if not self.cells.design.unit or not self._parts or not self._flags.any():
+            self._compared = {"text": self._no_comparison(), "warning": False}
             return
+        self._compared = {"text": "", "warning": False}
         mine = self._weighing
         try:
             loop = asyncio.get_running_loop()
@@ -251,7 +252,15 @@ class ThresholdView(CropView):
 
     def _weighed(self, found: FilterBias, mine: int) -> None:
         if mine == self._weighing:
-            self._bias, self._warnings = found, list(found.warnings)
+            self._bias = found
+            self._compared = {"text": words.compared(found), "warning": bool(found.warnings)}
+
+    def _no_comparison(self) -> str:
+        if not self._flags.any():
+            return ""
+        return (
+            "Classes and plates are compared where a unit, and a label or a batch, are declared: cells.with_design(…)."
+        )
 
     def _known_truth(self) -> np.ndarray:
         if self._truth is None:

@@ -92,7 +92,7 @@ def test_a_drag_with_the_mouse_ends_where_the_hand_does(nb):
 
 def test_odd_names_stay_text_and_a_biased_filter_is_warned_of(nb):
     nb.python("tuner.set(threshold=0.29);")
-    warning = nb.page.locator(".ms-threshold .ms-warning:has-text('takes more of class')")
+    warning = nb.page.locator(".ms-threshold .ms-warning:has-text('More is lost of class')")
     warning.wait_for()
     assert "<img src=x" in warning.inner_text()
     assert "“<img src=x" in nb.page.locator(".ms-cut-lines").inner_text()

@@ -10,6 +10,7 @@ from scipy import stats
 
 import mlscope_nb as ms
 from mlscope_nb.curate import cutoff
+from mlscope_nb.views import _cutwords
 
 ODD = '<img src=x onerror="alert(1)">'
 
@@ -111,6 +112,11 @@ def test_losses_are_those_of_the_filter_bias(study):
             np.testing.assert_allclose([loss.share.estimate, loss.share.low], [row["rate"], row["low"]])
     assert tuner._cut["lines"][1].startswith(f"Class “{ODD}” (")
     assert len(tuner.bias.warnings) == 1 and ODD in tuner.bias.warnings[0]
+    row = table.loc[("class", ODD)]
+    text = f"More is lost of class “{ODD}” ({100 * row['difference']:.1f} points more than the rest"
+    assert _cutwords.compared(tuner.bias).startswith(text)
+    assert "No class or plate" in _cutwords.compared(tuner.set(threshold=0.06).bias)
+    tuner.set(threshold=0.3)
     json.dumps([tuner._cut, tuner._score])
     assert len(tuner._saved()[1]) == 1 and tuner.set(threshold=0.0)._saved()[1] == []
 

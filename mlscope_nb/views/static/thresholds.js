@@ -12,7 +12,7 @@ function tuneThreshold(root, model, signal) {
   const key = make("div", "ms-row ms-cut-key", left);
   const first = make("p", "ms-found ms-cut-first", root), lines = make("div", "ms-cut-lines", root);
   first.setAttribute("role", "status");
-  const warnings = make("div", "", root), differs = make("div", "ms-row ms-note ms-warning", root);
+  const compared = make("div", "ms-note ms-cut-compared", root), differs = make("div", "ms-row ms-note ms-warning", root);
   const other = make("span", "ms-grow", differs), agree = make("button", "ms-button", differs, "Select the cells left out");
   makeGallery(make("div", "ms-panel ms-side ms-cut-gallery", root), model, signal);
   const line = make("div", "ms-row ms-line", root);
@@ -111,7 +111,9 @@ function tuneThreshold(root, model, signal) {
   }
 
   function notes() {
-    warnings.replaceChildren(...model.get("_warnings").map((text) => make("div", "ms-note ms-warning", null, text)));
+    const found = model.get("_compared");
+    compared.textContent = found.text || "…";
+    compared.classList.toggle("ms-warning", Boolean(found.warning));
     differs.hidden = !model.get("_differs");
     other.textContent = model.get("_differs");
   }
@@ -132,7 +134,7 @@ function tuneThreshold(root, model, signal) {
   signal.addEventListener("abort", () => watcher.disconnect());
   listen(model, signal, ["_score"], once(openScore));
   listen(model, signal, ["_cut"], once(answer));
-  listen(model, signal, ["_warnings", "_differs"], once(notes));
+  listen(model, signal, ["_compared", "_differs"], once(notes));
   openScore();
   notes();
 }
