@@ -52,7 +52,8 @@ def flag_quality(
     Warns
     -----
     UserWarning
-        Thresholds come from all cells, because no control is declared or a plate has fewer than 30 of them.
+        Controls are declared, but a plate has fewer than 30 of them: its thresholds come from all cells. Where none are
+        declared this stands as a note in the history.
 
     Examples
     --------
@@ -64,7 +65,7 @@ def flag_quality(
     """
     table, source = _scored(scores, cells)
     found = _limits(table, source, thresholds)
-    _say(found)
+    notes = _said(found, source)
     groups = _groups(table, source)
     beyond = _beyond(table, groups, found)
     flags = pd.DataFrame({"flagged": beyond.any(axis=1)}, index=table.index)
@@ -74,7 +75,7 @@ def flag_quality(
     flags = pd.concat([flags, beyond], axis=1)
     given = {k: list(v) if isinstance(v, Sequence) else v for k, v in (thresholds or {}).items()}
     done = step("flag_quality", thresholds=given or "default", n_flagged=int(flags["flagged"].sum()), n=len(flags))
-    flags.attrs["history"] = [*scores_history(scores), done]
+    flags.attrs["history"] = [*scores_history(scores), {**done, **({"note": notes} if notes else {})}]
     return flags
 
 
@@ -145,18 +146,20 @@ def _limits(table: pd.DataFrame, source: Cells | Fields | None, thresholds: Give
     return changed(limits(table, _groups(table, source), reference), thresholds or {})
 
 
-def _say(found: pd.DataFrame) -> None:
+def _said(found: pd.DataFrame, source: Cells | Fields | None) -> str:
+    """Return what to know about where thresholds come from; warn where controls were declared and are too few."""
     plates = found.loc[found["learned_from"] == "all", "plate"].unique()
     if not len(plates):
-        return
+        return ""
     where = "" if list(plates) == ["all"] else f" on {count(len(plates), 'plate')} ({some(plates)})"
-    warnings.warn(
+    text = (
         f"Thresholds{where} come from all cells, not from controls: none are declared there, or fewer than 30. "
         "A treatment that changes how cells look may be flagged less, or more, than it should. "
-        "Declare controls with cells.with_design(control=…).",
-        UserWarning,
-        stacklevel=3,
+        "Declare controls with cells.with_design(control=…)."
     )
+    if isinstance(source, Cells) and source.design.control is not None:
+        warnings.warn(text, UserWarning, stacklevel=3)
+    return text
 
 
 def _beyond(table: pd.DataFrame, groups: pd.Series, found: pd.DataFrame) -> pd.DataFrame:

@@ -65,16 +65,20 @@ def test_thresholds_come_from_controls_of_the_plate(study, scores):
     assert table.query("plate == 'P1' and score == 'cut'")["n"].item() == n_controls
 
 
-def test_without_controls_all_cells_stand_for_them_and_it_is_said(study, scores):
+def test_without_controls_all_cells_stand_for_them_and_it_is_written_down(study, scores):
     free = study[0].with_design(control=None)
-    with pytest.warns(UserWarning, match="come from all cells, not from controls"):
-        flag_quality(scores, free)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        flag_quality(scores, study[0])
-    with pytest.warns(UserWarning, match="Thresholds come from all cells"):
-        alone = flag_quality(scores)
-    assert alone.index.equals(scores.index)
+        flags = [flag_quality(scores, free), flag_quality(scores)]
+        known = flag_quality(scores, study[0])
+    assert all("come from all cells, not from controls" in f.attrs["history"][-1]["note"] for f in flags)
+    assert "note" not in known.attrs["history"][-1] and flags[1].index.equals(scores.index)
+
+
+def test_declared_controls_that_are_too_few_are_warned_of(study, scores):
+    few = study[0].with_design(control={"well": "A01"})
+    with pytest.warns(UserWarning, match="on 2 plates .* come from all cells"):
+        flag_quality(scores, few)
 
 
 def test_own_thresholds_count_on_every_plate(study, scores):

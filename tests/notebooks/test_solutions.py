@@ -41,6 +41,23 @@ CLAIMS = {
         "ms.study.difference_interval(actin, wrong, between=question).excludes(0)",
         "different.sum() == 0 and (without[:, 2] != clustered.images[:, 2]).any()",
     ],
+    "02_curate": [
+        "0.08 < (fault != 'none').mean() < 0.15",
+        "(fault[scores['focus'] < 0.4] == 'defocus').mean() > 0.9",
+        "(scores['debris'] > 3)[dirty].mean() > 0.9 and (scores['debris'] > 3).sum() > 3 * dirty.sum()",
+        "(fault[scores['debris'] > 6] == 'debris').mean() > 0.9 and (scores['debris'] > 6)[dirty].mean() < 0.8",
+        "(fault[flags['flagged']] != 'none').mean() > 0.95",
+        "(fault[missed] == 'debris').mean() > 0.5",
+        "not ms.curate.filter_bias(flags, study).warnings",
+        "'micronucleus' in ' '.join(ms.curate.filter_bias(careful, study).warnings)",
+        "taken.sum() > 20 and truth.obs['responder'][taken].mean() > 0.9",
+        "found.all() and set(swapped) == set(study.units[truth.obs['swapped_well']])",
+        "0.5 < responds[treated & atypical].mean() < responds[treated].mean()",
+        "hits >= 15",
+        "(effect['low'] <= 0).all() and (effect['high'] >= 0).all()",
+        "flattered.loc['hard to tell', 'low'] > 0.05 and in_dropped <= in_others",
+        "(fly_flags.loc[fly_flags['flagged'], 'main'] == 'cut').mean() > 0.5",
+    ],
 }
 
 
