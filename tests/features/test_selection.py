@@ -124,8 +124,7 @@ def test_a_label_that_differs_within_a_unit_is_refused():
 
 def test_aggregated_then_normalised_keeps_history():
     units = aggregate(wells().with_design(label=None))
-    with pytest.warns(UserWarning, match="Few controls"):
-        with pytest.warns(UserWarning, match="do not vary"):
+    with pytest.warns(UserWarning, match="Few controls"), pytest.warns(UserWarning, match="do not vary"):
         after = normalize(units)
     assert [s["step"] for s in after.history][-3:] == ["aggregate", "normalize", "with_features"]
 
