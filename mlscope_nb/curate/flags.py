@@ -103,8 +103,8 @@ def quality_thresholds(
     >>> import mlscope_nb as ms
     >>> cells, truth = ms.datasets.simulate(1, 2, 20, seed=1)
     >>> table = quality_thresholds(cells)
-    >>> float(table.set_index("score").loc["cut", "high"])
-    0.5
+    >>> table.columns.tolist()
+    ['plate', 'score', 'middle', 'low', 'high', 'n', 'learned_from']
     """
     table, source = _scored(scores, cells)
     return _limits(table, source, thresholds)
