@@ -222,3 +222,16 @@ def precision_recall_curve(values: Floats, truth: Flags, side: Side) -> tuple[Fl
     precision, recall = (hits / np.maximum(taken, 1))[last], (hits / max(int(truth.sum()), 1))[last]
     area = float(np.sum(np.diff(np.r_[0.0, recall]) * precision))
     return precision, recall, area if truth.any() else math.nan
+
+
+def thinned(x: np.ndarray, y: np.ndarray, most: int) -> np.ndarray:
+    """Return points (n, 2) of a line, at most so many, evenly along it so that its corners stay.
+
+    Examples
+    --------
+    >>> thinned(np.linspace(0, 1, 500), np.zeros(500), 3).round(1).tolist()
+    [[0.0, 0.0], [0.5, 0.0], [1.0, 0.0]]
+    """
+    way = np.r_[0.0, np.cumsum(np.abs(np.diff(x)) + np.abs(np.diff(y)))][: len(x)]
+    rows = np.unique(np.searchsorted(way, np.linspace(0, way[-1] if len(way) else 0.0, most)))[: len(way)]
+    return np.column_stack([x[rows], y[rows]])

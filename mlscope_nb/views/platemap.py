@@ -73,16 +73,7 @@ def value_words(layout: Layout) -> str:
 
 def _drawn(hv: Any, layout: Layout, plate: str, limits: tuple[float, float], width: int | None) -> Any:
     rows, columns = layout.shape
-    grid = layout.grid(plate).to_numpy(float)
-    counts = layout.wells[layout.wells["plate"] == plate].set_index(["row", "column"])["n_cells"]
-    table = pd.DataFrame(
-        [
-            (str(column), row_name(row), float(grid[row - 1, column - 1]), int(counts.get((row, column), 0)))
-            for row in range(1, rows + 1)
-            for column in range(1, columns + 1)
-        ],
-        columns=["column", "row", "value", "n_cells"],
-    )
+    table = _wells(layout, plate)
     words = value_words(layout)
     element = hv.HeatMap(
         table,
@@ -113,4 +104,19 @@ def _drawn(hv: Any, layout: Layout, plate: str, limits: tuple[float, float], wid
         toolbar=None,
         title=plate,
         fontsize={"title": "15px", "ticks": "13px", "clabel": "13px"},
+    )
+
+
+def _wells(layout: Layout, plate: str) -> pd.DataFrame:
+    """Return one row for each place of the plate, with the value and the number of cells of its well."""
+    rows, columns = layout.shape
+    grid = layout.grid(plate).to_numpy(float)
+    counts = layout.wells[layout.wells["plate"] == plate].set_index(["row", "column"])["n_cells"]
+    return pd.DataFrame(
+        [
+            (str(column), row_name(row), float(grid[row - 1, column - 1]), int(counts.get((row, column), 0)))
+            for row in range(1, rows + 1)
+            for column in range(1, columns + 1)
+        ],
+        columns=["column", "row", "value", "n_cells"],
     )

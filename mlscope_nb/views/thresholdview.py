@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -19,21 +19,16 @@ from mlscope_nb.curate.cutoff import Side
 from mlscope_nb.curate.filter_bias import FilterBias, filter_bias
 from mlscope_nb.views import _cutwords as words
 from mlscope_nb.views._crops import COLUMNS, Crops
-from mlscope_nb.views._order import RANDOM, TABLE
+from mlscope_nb.views._cutgallery import NEAREST, WORST, CutGallery, Show
 from mlscope_nb.views._widget import script
-from mlscope_nb.views.galleryview import CropView
 from mlscope_nb.views.selection import Selection
 
-WORST, NEAREST = "worst", "nearest"
-ORDERS = {WORST: "worst first", NEAREST: "nearest to the threshold", RANDOM: "mixed", TABLE: "as in the table"}
-Show = Literal["left_out", "kept", "wrong", "missed"]
 _BARS = 60
 _CURVE = 300
-_FAULTY = "#0072b2"
 _REST_S = 0.4
 
 
-class ThresholdView(CropView):
+class ThresholdView(CutGallery):
     """What `tune_threshold` returns: a threshold, what it would leave out, and the gallery of those cells."""
 
     _esm = script("common.js", "crops.js", "gallery.js", "threshold_plots.js", "thresholds.js")
@@ -187,10 +182,7 @@ class ThresholdView(CropView):
         if self._truth is None or not self._truth.any():
             return None
         precision, recall, area = cutoff.precision_recall_curve(self._values, self._truth, self._side)
-        # Evenly along the line, so that its corners stay.
-        way = np.r_[0.0, np.cumsum(np.abs(np.diff(precision)) + np.abs(np.diff(recall)))][: len(recall)]
-        rows = np.unique(np.searchsorted(way, np.linspace(0, way[-1] if len(way) else 0.0, _CURVE)))[: len(way)]
-        points = [[round(float(recall[i]), 4), round(float(precision[i]), 4)] for i in rows]
+        points = cutoff.thinned(recall, precision, _CURVE).round(4).tolist()
         return {"points": points, "area": f"{area:.2f}", "chance": float(self._truth.mean())}
 
     def _judge(self) -> None:
@@ -267,59 +259,7 @@ class ThresholdView(CropView):
             raise ValueError("No truth was given, so precision and recall are not known: tune_threshold(…, truth=…).")
         return self._truth
 
-    # --- the gallery ----------------------------------------------------------------------------------------
-
-    def _kinds(self) -> dict[Show, str]:
-        kinds: dict[Show, str] = {"left_out": "left out", "kept": "that stay"}
-        graded: dict[Show, str] = {"wrong": "left out, but fine", "missed": "faulty, but stay"}
-        return kinds if self._truth is None else kinds | graded
-
-    def _checked_show(self, what: Show) -> Show:
-        if what not in self._kinds():
-            raise ValueError(f"show={what!r}, expected one of {some(self._kinds())} (the last two need a truth).")
-        return what
-
-    def _shown(self) -> np.ndarray:
-        truth = np.zeros(len(self._flags), bool) if self._truth is None else self._truth
-        which = {
-            "left_out": self._flags,
-            "kept": ~self._flags,
-            "wrong": self._flags & ~truth,
-            "missed": ~self._flags & truth,
-        }
-        return np.flatnonzero(which[self._show])
-
-    def _title(self, n: int) -> dict[str, Any]:
-        blue = "" if self._truth is None else " · blue bar: truly faulty"
-        kinds = [{"value": value, "label": f"cells {text}"} for value, text in self._kinds().items()]
-        title = f"{n:,} {'cell' if n == 1 else 'cells'}{blue}"
-        return {"title": title, "rings": bool(self._differs), "choices": kinds, "show": self._show}
-
-    def _every_order(self) -> list[dict[str, Any]]:
-        return [{"value": value, "label": text} for value, text in ORDERS.items()]
-
-    def _in_order(self) -> np.ndarray:
-        if self._sort not in (WORST, NEAREST):
-            return super()._in_order()
-        rows = self._shown()
-        values = self._values[rows]
-        if self._sort == NEAREST:
-            key = np.abs(self._axis.place(values) - self._axis.place(self._threshold))
-        else:
-            key = values if self._side == "below" else -values
-        return rows[np.argsort(key, kind="stable")]
-
-    def _names(self, rows: np.ndarray) -> list[str]:
-        values = [words.number(v) if math.isfinite(v) else "not known" for v in self._values[rows]]
-        columns = [n for n in (self.cells.design.label, *(self.cells.design.batch or ())) if n]
-        obs = self.cells.obs[columns].iloc[rows].astype(str).to_numpy(object)
-        every = zip(self.cells.ids[rows], values, obs, strict=True)
-        return [" · ".join([str(i), f"{self._column} {v}", *o]) for i, v, o in every]
-
-    def _marks(self, rows: np.ndarray) -> list[str]:
-        if self._truth is None:
-            return super()._marks(rows)
-        return [_FAULTY if faulty else "" for faulty in self._truth[rows]]
+    # --- what the others do ---------------------------------------------------------------------------------
 
     def _selection_changed(self, selection: Selection) -> None:
         super()._selection_changed(selection)
