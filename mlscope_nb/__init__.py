@@ -9,7 +9,7 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_CHAPTERS = ("io", "datasets", "features", "curate", "explore", "study", "views", "lessons", "annotations")
+_CHAPTERS = ("io", "datasets", "features", "curate", "explore", "predict", "study", "views", "lessons", "annotations")
 _NAMES = {
     "Cells": ("mlscope_nb.cells", "Cells"),
     "Fields": ("mlscope_nb.fields", "Fields"),

@@ -1,0 +1,14 @@
+from .apart import umap_apart
+from .distinguish import distinguish
+from .maps import pca, umap
+from .neighbours import distance_to, feature_space, neighbours
+
+__all__ = [
+    "distance_to",
+    "distinguish",
+    "feature_space",
+    "neighbours",
+    "pca",
+    "umap",
+    "umap_apart",
+]
