@@ -2,6 +2,7 @@ from .apart import umap_apart
 from .distinguish import distinguish
 from .maps import pca, umap
 from .neighbours import distance_to, feature_space, neighbours
+from .prototypes import prototypes
 
 __all__ = [
     "distance_to",
@@ -9,6 +10,7 @@ __all__ = [
     "feature_space",
     "neighbours",
     "pca",
+    "prototypes",
     "umap",
     "umap_apart",
 ]
