@@ -2,9 +2,11 @@ from .apart import umap_apart
 from .distinguish import distinguish
 from .maps import pca, umap
 from .neighbours import distance_to, feature_space, neighbours
+from .nulls import copula_null
 from .prototypes import prototypes
 
 __all__ = [
+    "copula_null",
     "distance_to",
     "distinguish",
     "feature_space",
