@@ -1,6 +1,7 @@
 from .colours import category_colours
 from .comparison import Comparison, compare
 from .distributions import histogram
+from .exploring import explore
 from .fieldview import FieldView, fields
 from .galleryview import Gallery, gallery
 from .map import scatter
@@ -10,7 +11,7 @@ from .thresholds import tune_threshold
 from .thresholdview import ThresholdView
 from .tuning import SegmentationTuner, tune_segmentation
 from .work import Restored, restore_work, save_work
-from .workbench import Workbench, explore
+from .workbench import Workbench
 
 __all__ = [
     "Comparison",

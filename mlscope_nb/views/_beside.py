@@ -15,7 +15,6 @@ from mlscope_nb import explore
 from mlscope_nb._words import count
 from mlscope_nb.cells import Cells
 from mlscope_nb.views._inks import LARGEST
-from mlscope_nb.views._sentences import one_sided
 from mlscope_nb.views.colours import MISSING, MISSING_NAME, PALETTE, categories, is_continuous
 
 _BINS = 30
@@ -36,11 +35,15 @@ class Distribution:
     edges: tuple[float, ...] = ()
     literals: tuple[str, ...] = ()
 
+    def counts(self, rows: np.ndarray | None = None) -> list[int]:
+        """Return how many of these cells (default: of all) fall into each bin."""
+        code = self.code if rows is None else self.code[rows]
+        return [int(n) for n in np.bincount(code[code >= 0], minlength=len(self.names))]
+
     def shares(self, rows: np.ndarray | None = None) -> list[float]:
         """Return which share of the cells with a value falls into each bin."""
-        code = self.code if rows is None else self.code[rows]
-        found = np.bincount(code[code >= 0], minlength=len(self.names))
-        return [float(s) for s in found / max(found.sum(), 1)]
+        found = self.counts(rows)
+        return [n / max(sum(found), 1) for n in found]
 
     def rows(self, first: int, last: int) -> np.ndarray:
         """Return the positions of the cells in these bins, both ends included."""
@@ -66,6 +69,7 @@ class Distribution:
             "edges": list(self.edges),
             "all": self.shares(),
             "chosen": self.shares(rows) if len(rows) else [],
+            "n_chosen": self.counts(rows) if len(rows) else [],
             "missing": int((self.code < 0).sum()),
         }
 
@@ -169,7 +173,7 @@ def _plain(value: Any) -> float | None:
 def sources(
     cells: Cells, rows: np.ndarray, palette_of: Callable[[pd.Series], Mapping[str, str] | None]
 ) -> dict[str, Any]:
-    """Return from which classes, batches and units the chosen cells come, with a warning when it is mostly one."""
+    """Return from which classes, batches and units the chosen cells come."""
     design = cells.design
     label = () if design.label is None else (design.label,)
     names = dict.fromkeys([*label, *(design.batch or ()), *(design.unit or ())])
@@ -177,4 +181,4 @@ def sources(
     parts = [distribution(column, palette_of(column)) for column in columns]
     if not parts:
         return {"note": "Declare where cells come from: ms.Cells(…, batch='plate', unit='well').", "parts": []}
-    return {"note": "", "warning": one_sided(cells, rows), "parts": [part.to_dict(rows) for part in parts[:4]]}
+    return {"note": "", "parts": [part.to_dict(rows) for part in parts[:4]]}

@@ -33,6 +33,20 @@ def to_json(figure: Any) -> str:
     return json.dumps(json_item(figure), separators=(",", ":"))
 
 
+def tidy(plot: Any, element: Any) -> None:
+    """Write names upright and leave out the logo: a hook for what HoloViews has no option for."""
+    from bokeh.models.annotations import ColorBar
+
+    figure = plot.state
+    figure.toolbar.logo = None
+    for axis in figure.axis:
+        axis.axis_label_text_font_style = "normal"
+        axis.minor_tick_line_color = None
+    for part in figure.right:
+        if isinstance(part, ColorBar):
+            part.title_text_font_style = "normal"
+
+
 @cache
 def library() -> tuple[str, bytes]:
     """Return the version of BokehJS and its code, compressed with gzip."""

@@ -11,13 +11,14 @@ import pandas as pd
 import traitlets
 
 from mlscope_nb.cells import Cells
+from mlscope_nb.views._choosing import Choosing
 from mlscope_nb.views._widget import View
 from mlscope_nb.views.selection import Selection, selection_of
 
 _PAUSE = 0.03
 
 
-class LinkedView(View):
+class LinkedView(Choosing, View):
     """Holds the cells and their shared selection; `_selection_changed` is called after each change of it.
 
     A view that is shown nowhere any more (its cell was run again) sleeps: it would only slow the others down. It hears
@@ -36,10 +37,8 @@ class LinkedView(View):
         self._sleeps = self._missed = False
         self._stop = self.selection.observe(self._heard)
 
-    @property
-    def selected(self) -> pd.Index:
-        """Ids of the chosen cells, in the order of the cells."""
-        return self.selection.selected
+    def _linked(self) -> Selection:
+        return self.selection
 
     def find(self, cell_id: str) -> None:
         """Mark one cell in every view: on its crop, on the map and in its field."""

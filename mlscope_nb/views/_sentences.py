@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 
@@ -9,29 +12,44 @@ from mlscope_nb._words import count
 from mlscope_nb.cells import Cells
 
 _NAMED = 4
-_FEW, _MOSTLY, _TIMES = 10, 0.6, 2.0
+# The page (page.js) has the same numbers.
+_FEW, _MOSTLY, _ODDS = 10, 0.6, 4.0
 
 
-def one_sided(cells: Cells, rows: np.ndarray) -> str:
+class Origin(NamedTuple):
+    """A column that says where cells come from (a batch or a unit): a number for each cell, and what it stands for."""
+
+    name: str
+    codes: np.ndarray
+    values: pd.Index
+
+
+def origins_of(cells: Cells) -> list[Origin]:
+    """Return where cells come from, batches first; sorted out once, because it does not change with the selection."""
+    names = dict.fromkeys([*(cells.design.batch or ()), *(cells.design.unit or ())])
+    found = [Origin(name, *pd.factorize(cells.obs[name])) for name in names]
+    return [origin for origin in found if len(origin.values) > 1]
+
+
+def one_sided(origins: Iterable[Origin], rows: np.ndarray) -> str:
     """Warn when most of the chosen cells come from one batch (or unit) that holds far fewer of all cells.
+
+    Far fewer: the odds of coming from there are at least four times those of all cells.
 
     Examples
     --------
     >>> plates = ["p1"] * 12 + ["p2"] * 60
     >>> cells = Cells(pd.DataFrame({"plate": plates}, index=[str(i) for i in range(72)]), batch="plate")
-    >>> one_sided(cells, np.arange(12))
+    >>> one_sided(origins_of(cells), np.arange(12))
     '100 % of the selected cells come from plate p1, which holds 17 % of all cells: this may be an effect of the plate.'
     """
     if len(rows) < _FEW:
         return ""
-    for name in dict.fromkeys([*(cells.design.batch or ()), *(cells.design.unit or ())]):
-        codes, values = pd.factorize(cells.obs[name])
+    for name, codes, values in origins:
         every, chosen = (np.bincount(c[c >= 0], minlength=len(values)) for c in (codes, codes[rows]))
-        if len(values) < 2:
-            continue
         most = int(chosen.argmax())
-        part, usual = chosen[most] / len(rows), every[most] / len(cells)
-        if part >= _MOSTLY and part >= _TIMES * usual:
+        part, usual = chosen[most] / len(rows), every[most] / len(codes)
+        if part >= _MOSTLY and part * (1 - usual) >= _ODDS * usual * (1 - part):
             return (
                 f"{100 * part:.0f} % of the selected cells come from {shortened(name)} {shortened(values[most])}, "
                 f"which holds {100 * usual:.0f} % of all cells: this may be an effect of the {shortened(name)}."

@@ -10,7 +10,7 @@ import traitlets
 
 from mlscope_nb.views._beside import Distribution, differences, distribution, sources
 from mlscope_nb.views.map import column_of
-from mlscope_nb.views.mapview import MapView
+from mlscope_nb.views.mapview import MapView, with_choice
 
 Tab = Literal["distribution", "differences", "sources", ""]
 TABS = ("distribution", "differences", "sources", "")
@@ -63,7 +63,11 @@ class BesideView(MapView):
             self._panel = {"tab": tab, **sources(self.cells, rows, self._palette)}
         elif self._beside:
             made = self._sorted_into_bins(self._beside)
-            self._panel = {"tab": tab, "parts": [made.to_dict(rows)], "options": self._column_choices}
+            self._panel = {"tab": tab, "parts": [made.to_dict(rows)], "options": self._beside_choices()}
+
+    def _beside_choices(self) -> list[dict[str, str]]:
+        """Return the columns to choose from, the one that is shown among them."""
+        return with_choice(self._column_choices, self._beside)
 
     def _sorted_into_bins(self, name: str) -> Distribution:
         if self._bins is None or self._bins.name != name:

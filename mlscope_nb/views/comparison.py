@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import pandas as pd
 import traitlets
 
 from mlscope_nb._words import count, some
 from mlscope_nb.cells import Cells
+from mlscope_nb.views._choosing import Choosing
 from mlscope_nb.views._given import refuse_other_than_cells
 from mlscope_nb.views._widget import View, script
 from mlscope_nb.views.colours import category_colours, is_continuous
@@ -18,7 +18,7 @@ from mlscope_nb.views.mapview import SHOWN, MapView
 from mlscope_nb.views.selection import Selection, selection_of
 
 
-class Comparison(View):
+class Comparison(Choosing, View):
     """What `compare` returns: two maps, `left` and `right`; what is drawn around on one is chosen on both."""
 
     _esm = script("common.js", "points.js", "raster.js", "maptools.js", "map.js", "comparison.js")
@@ -32,10 +32,8 @@ class Comparison(View):
         self._stop = self.selection.observe(self._selection_changed)
         self._selection_changed(self.selection)
 
-    @property
-    def selected(self) -> pd.Index:
-        """Ids of the chosen cells, in the order of the cells."""
-        return self.selection.selected
+    def _linked(self) -> Selection:
+        return self.selection
 
     def show(self, *, colour: str) -> Comparison:
         """Colour both maps by a column ("" for one colour)."""

@@ -82,11 +82,11 @@ def _numbers(hv: Any, made: Any, shares: np.ndarray, label: str, ink: Any, over:
     look = {"fill_color": ink, "line_color": None, "fill_alpha": 0.75 if over else 1.0}
     dimension = hv.Dimension("value", label=made.name)
     element = hv.Histogram((np.asarray(made.edges), shares), kdims=[dimension], vdims=["share"], label=label)
-    return element.opts(**look, xlabel=made.name, tools=["hover"])
+    return element.opts(**look, xlabel=made.name, tools=["hover"], hooks=[_bokeh.tidy])
 
 
 def _kinds(hv: Any, made: Any, shares: np.ndarray, label: str, ink: Any, over: int) -> Any:
     table = pd.DataFrame({"kind": list(made.names), "share": shares, "ink": ink if over else _GREY})
     element = hv.Bars(table, kdims=["kind"], vdims=["share", "ink"], label=label)
     look = {"color": "ink", "line_color": None, "bar_width": 0.5 if over else 0.85}
-    return element.opts(**look, xlabel=made.name, tools=["hover"])
+    return element.opts(**look, xlabel=made.name, tools=["hover"], hooks=[_bokeh.tidy])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from mlscope_nb import _pictures
 from mlscope_nb._words import count, some
 from mlscope_nb.cells import Cells
 from mlscope_nb.fields import Fields
+from mlscope_nb.views._choosing import Choosing
 from mlscope_nb.views._fieldcells import CellsInFields
 from mlscope_nb.views._fieldpixels import Box, encoded, encoded_labels, part, ranked, whole
 from mlscope_nb.views._fieldwords import described, linked_words, misfits
@@ -26,7 +27,7 @@ _MOST_ZOOM = 400.0
 SCRIPTS = ("common.js", "field_layers.js", "field_camera.js", "field_channels.js", "field_view.js")
 
 
-class FieldView(View):
+class FieldView(Choosing, View):
     """What `fields` returns: one field at a time; colours, contrast and zoom are changed in the browser."""
 
     _esm = script(*SCRIPTS, "field_main.js")
@@ -126,11 +127,6 @@ class FieldView(View):
         selection = self._linked()
         selection.find(cell_id)
         self._go()
-        return self
-
-    def toggle(self, ids: Iterable[str] | str) -> FieldView:
-        """Add cells to the selection, or take them out (what shift and click does)."""
-        self._linked().toggle(ids)
         return self
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ from mlscope_nb.cells import Cells
 from mlscope_nb.views._autosave import Autosave, open_log, read_labels, restored
 from mlscope_nb.views._linked import LinkedView
 from mlscope_nb.views._sentences import shortened
-from mlscope_nb.views.selection import Action, Ids
+from mlscope_nb.views.selection import Action
 
 MOST_KEYS = 9
 
@@ -60,11 +60,6 @@ class Labelling(LinkedView):
         """The labels on the number keys 1 to 9, in order."""
         return list(self._keys)
 
-    def select(self, ids: Ids) -> Self:
-        """Choose exactly these cells (ids, or a boolean Series over all cells)."""
-        self.selection.select(ids)
-        return self
-
     def assign(self, name: str | float | bool | None, *, reason: str = "") -> Self:
         """Give the chosen cells a label; None takes their label away.
 
@@ -77,14 +72,6 @@ class Labelling(LinkedView):
         """
         self._assign(self.selected, name, reason)
         return self
-
-    def undo(self) -> str | None:
-        """Take back the last selection or label; returns its name, or None when there is none."""
-        return self.selection.undo()
-
-    def redo(self) -> str | None:
-        """Put back what was taken back last; returns its name, or None when there is none."""
-        return self.selection.redo()
 
     def save(self, path: str | Path) -> Path:
         """Write the labels of the labelled cells as a CSV table with columns cell_id and the label's name."""

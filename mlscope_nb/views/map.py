@@ -234,11 +234,11 @@ def _finish(plot: Any, element: Any) -> None:
 
     figure = plot.state
     _grey_context(figure)
-    _axis_words(figure, element)
+    _bokeh.tidy(plot, element)
+    _name_above(figure, element)
     for tool in figure.tools:
         if isinstance(tool, LassoSelectTool | BoxSelectTool):
             tool.continuous = False
-    figure.toolbar.logo = None
     for legend in figure.legend:
         legend.title_text_font_style = "bold"
         legend.border_line_color = None
@@ -270,14 +270,14 @@ def _grey_context(figure: Any) -> None:
             glyph.update(fill_color=CONTEXT, line_color=None, fill_alpha=0.45, hatch_color=CONTEXT)
 
 
-def _axis_words(figure: Any, element: Any) -> None:
-    """Write upright axis names, and the name of a colour bar level above it rather than turned beside it."""
+def _name_above(figure: Any, element: Any) -> None:
+    """Write the name of a colour bar level above it rather than turned beside it."""
     from bokeh.models.annotations import ColorBar, Title
 
-    for axis in figure.axis:
-        axis.axis_label_text_font_style = "normal"
-        axis.minor_tick_line_color = None
-    if any(isinstance(part, ColorBar) for part in figure.right):
+    bars = [part for part in figure.right if isinstance(part, ColorBar)]
+    for bar in bars:
+        bar.title = None
+    if bars:
         name = element.get_dimension("colour").label
         figure.add_layout(Title(text=name, align="right", text_font_size="13px"), "above")
 

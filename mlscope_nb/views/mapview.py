@@ -27,6 +27,8 @@ from mlscope_nb.views.map import Axes, Embedding, axes_of, column_of
 from mlscope_nb.views.selection import Selection
 
 MOST_CATEGORIES = 60
+# As many as the wells of a plate: what has more kinds is offered once it was named in Python.
+MOST_OFFERED = 384
 SHOWN = {"umap": "UMAP", "pca": "PCA", "tsne": "t-SNE"}
 _OWN = "your columns"
 
@@ -69,7 +71,8 @@ class MapView(LinkedView):
         self._crops = crops
         first = self._first_map(cells, embedding)
         super().__init__(cells, selection=selection, _map=first, _colour=colour or "", **traits)
-        self._colour_options, self._map_options = self._colour_choices(), self._map_choices()
+        self._colour_options = with_choice(self._colour_choices(), self._colour)
+        self._map_options = self._map_choices()
         self._draw_map()
         self._draw_colours()
         self._selected = self._bits()
@@ -93,6 +96,7 @@ class MapView(LinkedView):
         if colour is not None:
             if colour and not self._is_given_here(colour):
                 column_of(self.cells, colour)
+            self._colour_options = with_choice(self._colour_options, colour)
             self._colour = colour
         if embedding is not None:
             self._change_map(embedding)
@@ -262,7 +266,7 @@ class MapView(LinkedView):
     def _column_choices(self) -> list[dict[str, str]]:
         """Columns that can be drawn: numbers, and texts of not too many kinds."""
         obs = self.cells.obs
-        usable = [str(c) for c in obs if is_continuous(obs[c]) or _n_kinds(obs[c]) <= MOST_CATEGORIES]
+        usable = [str(c) for c in obs if is_continuous(obs[c]) or _n_kinds(obs[c]) <= MOST_OFFERED]
         choices = [{"value": c, "label": c, "group": _OWN} for c in usable if not self._is_given_here(c)]
         features = [] if self.cells.features is None else list(self.cells.features.columns)
         return choices + [{"value": c, "label": c, "group": "features"} for c in features]
@@ -311,6 +315,13 @@ class MapView(LinkedView):
 
     def _say(self, text: str, *, warning: bool = False) -> None:
         """Show a sentence to the user."""
+
+
+def with_choice(choices: list[dict[str, str]], name: str) -> list[dict[str, str]]:
+    """Return the choices with one more, if it is not among them."""
+    if any(choice["value"] == name for choice in choices):
+        return choices
+    return [*choices, {"value": name, "label": name, "group": _OWN}]
 
 
 def _n_kinds(column: pd.Series) -> float:

@@ -102,6 +102,7 @@ def _drawn(hv: Any, layout: Layout, plate: str, limits: tuple[float, float], wid
         line_color="white",
         line_width=1,
         toolbar=None,
+        hooks=[_bokeh.tidy],
         title=plate,
         fontsize={"title": "15px", "ticks": "13px", "clabel": "13px"},
     )

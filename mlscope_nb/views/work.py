@@ -154,7 +154,7 @@ def restore_work(path: str | Path, folder: str | Path | None = None) -> Restored
     if not source.is_file():
         raise FileNotFoundError(f"There is no file '{source}'. Upload it beside the notebook first.")
     if source.stat().st_size > MOST_BYTES:
-        raise ValueError(_too_large(source.stat().st_size))
+        raise ValueError(too_large(source.stat().st_size))
     return restore_bytes(source.read_bytes(), folder)
 
 
@@ -202,7 +202,7 @@ def _checked(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     entries = [entry for entry in archive.infolist() if not (entry.is_dir() and _is_folder(entry.filename))]
     total = sum(entry.file_size for entry in entries)
     if total > MOST_BYTES:
-        raise ValueError(_too_large(total))
+        raise ValueError(too_large(total))
     if len(entries) > MOST_FILES:
         raise ValueError(f"The zip file holds {len(entries):,} files, expected {MOST_FILES:,} at most.")
     odd = [entry.filename for entry in entries if not _is_work(entry.filename) or _is_special(entry)]
@@ -271,7 +271,8 @@ def _aside(target: Path) -> Path:
     return next(path for path in (target.with_name(name) for name in names) if not path.exists())
 
 
-def _too_large(size: int) -> str:
+def too_large(size: int) -> str:
+    """Say that a zip file holds more than is taken."""
     return (
         f"The zip file would unpack to {size / 1e6:,.0f} MB, expected {MOST_BYTES / 1e6:,.0f} MB at most. "
         "Nothing was restored."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -14,18 +14,17 @@ from mlscope_nb import _pictures
 from mlscope_nb import explore as _explore
 from mlscope_nb._words import count
 from mlscope_nb.cells import Cells
-from mlscope_nb.views import work
 from mlscope_nb.views._autosave import Autosave
-from mlscope_nb.views._crops import COLUMNS, Contrast, Crops
-from mlscope_nb.views._given import refuse_other_than_cells
+from mlscope_nb.views._crops import COLUMNS
 from mlscope_nb.views._order import ATYPICAL, CENTRE, NAMED, RANDOM, TABLE, TYPICAL
-from mlscope_nb.views._sentences import describe_selection, shortened
+from mlscope_nb.views._sentences import describe_selection, one_sided, origins_of, shortened
+from mlscope_nb.views._takehome import TakeHome
 from mlscope_nb.views._widget import script
 from mlscope_nb.views.besideview import BesideView
 from mlscope_nb.views.galleryview import CropView
 from mlscope_nb.views.labelling import Labelling
 from mlscope_nb.views.map import Embedding, column_of
-from mlscope_nb.views.mapview import MOST_CATEGORIES, SHOWN, MapView
+from mlscope_nb.views.mapview import SHOWN, MapView, with_choice
 from mlscope_nb.views.page import page_html, page_note, write_page
 from mlscope_nb.views.selection import Selection
 
@@ -33,7 +32,7 @@ _PAGE_FEATURES = 12
 _MAP = ("points.js", "raster.js", "maptools.js", "map.js")
 
 
-class Workbench(BesideView, MapView, CropView, Labelling):
+class Workbench(BesideView, MapView, CropView, Labelling, TakeHome):
     """What `explore` returns: a linked map and gallery whose selection and labels are at hand in Python."""
 
     _esm = script("common.js", *_MAP, "crops.js", "gallery.js", "beside.js", "labelling.js", "workbench.js")
@@ -57,6 +56,7 @@ class Workbench(BesideView, MapView, CropView, Labelling):
         self._n_seen = len(self.annotations)
         self._start, self._ready = 0, False
         self._building = self._toggling = False
+        self._origins = origins_of(cells)
         self._inked: tuple[pd.Series, dict[str, str]] | None = None
         super().__init__(cells, embedding, colour, **options)
         self._open_beside()
@@ -114,6 +114,7 @@ class Workbench(BesideView, MapView, CropView, Labelling):
             colour=self._colour,
             beside=self._beside,
             design=[n for n in (self.cells.design.label, *(self.cells.design.batch or ())) if n],
+            origins=[origin.name for origin in self._origins],
             crops=self._crops,
             thumbnail_px=thumbnail_px,
             note=page_note(len(wanted), max(len(every), len(wanted)), self.cells.fingerprint),
@@ -207,6 +208,10 @@ class Workbench(BesideView, MapView, CropView, Labelling):
         here = [{"value": "", "label": "(nothing)"}, {"value": self.label, "label": f"{self.label} (given here)"}]
         return here if self._blind else here + self._column_choices
 
+    def _beside_choices(self) -> list[dict[str, str]]:
+        given = {"value": self.label, "label": f"{self.label} (given here)"}
+        return with_choice([given, *self._column_choices], self._beside)
+
     def _first_columns(self) -> list[str]:
         obs = [c["value"] for c in self._column_choices if c["group"] != "features"]
         features = [c["value"] for c in self._column_choices if c["group"] == "features"]
@@ -222,6 +227,7 @@ class Workbench(BesideView, MapView, CropView, Labelling):
             "title": f"{shortened(SHOWN.get(self._map, self._map))} map of {count(len(self.cells), 'cell')}",
             "state": self._state,
             "busy": self._waiting is not None,
+            "one_sided": "" if self._blind else one_sided(self._origins, rows),
             "summary": plain if self._blind else describe_selection(self.cells, rows, self._labels()),
             "note": " ".join(self._notes),
             "warning": self._warning,
@@ -257,23 +263,6 @@ class Workbench(BesideView, MapView, CropView, Labelling):
         except ValueError as error:
             self._say(f"{error}", warning=True)
 
-    def _on_download(self, content: dict[str, Any], buffers: list[Any]) -> None:
-        """Hand labels, answers and notebooks to the browser as one zip file."""
-        try:
-            data = work.work_bytes(Path.cwd())
-        except OSError as error:
-            self._say(f"{error}", warning=True)
-            return
-        self.send({"kind": "work", "name": "my_mlscope_work.zip"}, buffers=[data])
-
-    def _on_upload(self, content: dict[str, Any], buffers: list[Any]) -> None:
-        try:
-            done = work.restore_bytes(bytes(buffers[0]), Path.cwd())
-        except (ValueError, OSError) as error:
-            self._say(f"{error}", warning=True)
-            return
-        self._say(f"{done} Run this cell again to see the labels.")
-
     def _blind_changed(self) -> None:
         seen = (self._colour, self._sort, self._beside)
         if self._blind:
@@ -289,7 +278,7 @@ class Workbench(BesideView, MapView, CropView, Labelling):
             self.show(colour=colour).sort(sort)
             self._beside = beside
         self.send({"kind": "forget"})
-        self._colour_options = self._colour_choices()
+        self._colour_options = with_choice(self._colour_choices(), self._colour)
         self._tell()
         self._draw_panel()
 
@@ -299,102 +288,3 @@ class Workbench(BesideView, MapView, CropView, Labelling):
             crops = self._crops.pictures(self._in_order()[:20])
             pictures.append(_pictures.sheet(crops[:, :64, :64], COLUMNS // 2))
         return text, pictures
-
-
-def explore(
-    cells: Cells,
-    embedding: Embedding = "umap",
-    autosave: Autosave = None,
-    *,
-    colour: str | None = None,
-    label: str | None = None,
-    colours: Mapping[str, str] | None = None,
-    channels: Sequence[str] | None = None,
-    channel_colours: Mapping[str, str] | None = None,
-    contrast: Contrast | None = None,
-    select: Iterable[str] | pd.Series | None = None,
-    keys: Iterable[str] = (),
-    sort: str = TABLE,
-    seed: int = 0,
-) -> Workbench:
-    """Open a map and a gallery over the same cells: draw around points, see the cells, name them.
-
-    Every view of the same cells shares one selection. Labels are written to disk as they are given.
-
-    Parameters
-    ----------
-    cells : Cells
-        With features or maps; images are shown if there are any.
-    embedding : str, DataFrame or pair of str
-        A map by name, a table with columns x and y, or two columns. A UMAP that is not there yet is computed
-        while PCA is shown.
-    autosave : path or False, optional
-        File of the labels; by default ``mlscope_work`` beside the notebook. False keeps them in memory only.
-    colour : str, optional
-        Column of obs or features; the declared label or batch by default, "" for one colour.
-    label : str, optional
-        Name of the column of the labels given here: "label", or "my_label" where the cells have a column "label"
-        that was not given here.
-    colours : mapping, optional
-        Category to "#rrggbb".
-    channels, channel_colours, contrast
-        As `channels`, `colours` and `contrast` of `gallery`.
-    select : iterable of str or boolean Series, optional
-        Cells to begin with.
-    keys : iterable of str
-        Labels on the number keys 1 to 9; labels that are given are added.
-    sort : str
-        Order of the gallery, as in `gallery`.
-    seed : int
-        For maps computed here.
-
-    Returns
-    -------
-    Workbench
-        With ``selected``, ``labels``, ``select(ids)``, ``assign(name)``, ``undo()``, ``redo()``, ``save(path)``,
-        ``load(path)``.
-
-    Raises
-    ------
-    TypeError
-        Not Cells but fields or a table.
-    ValueError, KeyError
-        There is nothing to draw a map from, or a name is not known.
-
-    Examples
-    --------
-    >>> obs = pd.DataFrame({"x": [0.0, 1, 2], "y": [1.0, 0, 1]}, index=list("abc"))
-    >>> w = explore(Cells(obs), ("x", "y"), autosave=False)
-    >>> w.select(["c", "a"]).assign("round").labels.tolist()
-    ['round', nan, 'round']
-    """
-    refuse_other_than_cells(cells)
-    if label is not None and not str(label).strip():
-        raise ValueError("The column of the labels has no name. Name it, for example label='phenotype'.")
-    if not len(cells):
-        raise ValueError("There are no cells to show: 0 rows.")
-    crops = None
-    if cells.images is not None:
-        crops = Crops(cells, channels=channels, colours=channel_colours, contrast=contrast)
-    workbench = Workbench(
-        cells,
-        embedding,
-        _first_colour(cells) if colour is None else colour,
-        autosave=autosave,
-        label=label,
-        colours=colours,
-        crops=crops,
-        seed=seed,
-        keys=[keys] if isinstance(keys, str) else keys,
-        sort=sort,
-        _wide_rows=3,
-        _height=330,
-    )
-    if select is not None:
-        workbench.select(select if isinstance(select, str | pd.Series) else list(select))
-    return workbench
-
-
-def _first_colour(cells: Cells) -> str:
-    named = [cells.design.label, *cells.design.batch, *cells.design.unit]
-    return next((n for n in named if n is not None and cells.obs[n].nunique() <= MOST_CATEGORIES), "")

@@ -1,7 +1,7 @@
 """A program that labels cells for ever, one after the other, in processes that are killed: used by test_kill.py.
 
-Arguments: a folder for each process, as ``folder=seconds``, after how long it is killed. Each process notes a label in
-``returned.txt`` as soon as ``assign`` has returned.
+Arguments: a folder for each process, as ``folder=labels,seconds``: it is killed this long after so many labels were
+given. Each process notes a label in ``returned.txt`` as soon as ``assign`` has returned.
 """
 
 import os
@@ -36,12 +36,14 @@ def label_for_ever(folder):
 
 def main():
     for job in sys.argv[1:]:
-        folder, seconds = job.rsplit("=", 1)
+        folder, when = job.rsplit("=", 1)
+        labels, seconds = when.split(",")
         child = os.fork()
         if child == 0:
             label_for_ever(folder)
-        # The time counts from the first label: starting up is not what is tested.
-        while not (Path(folder) / "returned.txt").exists():
+        # Counted in labels, then in time: a busy machine is slow, and starting up is not what is tested.
+        noted = Path(folder) / "returned.txt"
+        while not noted.exists() or noted.read_bytes().count(b"\n") < int(labels):
             time.sleep(0.001)
         time.sleep(float(seconds))
         os.kill(child, signal.SIGKILL)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import mlscope_nb as ms
 from mlscope_nb.views._beside import differences, distribution, sources
 from mlscope_nb.views._inks import MOST, inks_of, viridis
-from mlscope_nb.views._sentences import one_sided
+from mlscope_nb.views._sentences import one_sided, origins_of
 from mlscope_nb.views.colours import MISSING, category_colours, is_continuous
 
 
@@ -178,15 +178,33 @@ def test_shares_of_a_choice_and_of_none():
 def test_a_choice_from_one_plate_is_warned_of_and_a_fair_one_is_not():
     plates = np.repeat(["p1", "p2", "p3", "p4"], 50)
     cells = ms.Cells(pd.DataFrame({"plate": plates}, index=[f"c{i}" for i in range(200)]), batch="plate")
-    assert "80 % of the selected cells come from plate p2" in one_sided(cells, np.r_[50:90, 150:160])
-    assert one_sided(cells, np.arange(0, 200, 3)) == ""
-    assert one_sided(cells, np.arange(9)) == ""  # too few to say
-    assert one_sided(cells, np.arange(200)) == ""
+    where = origins_of(cells)
+    assert "80 % of the selected cells come from plate p2" in one_sided(where, np.r_[50:90, 150:160])
+    assert one_sided(where, np.arange(0, 200, 3)) == ""
+    assert one_sided(where, np.arange(9)) == ""  # too few to say
+    assert one_sided(where, np.arange(200)) == ""
+
+
+@pytest.mark.parametrize(("from_first", "warned"), [(20, True), (17, True), (16, True), (15, False), (10, False)])
+def test_of_two_plates_four_fifths_from_one_are_warned_of(from_first, warned):
+    obs = pd.DataFrame({"plate": ["p1"] * 50 + ["p2"] * 50}, [f"c{i}" for i in range(100)])
+    rows = np.r_[:from_first, 50 : 70 - from_first]
+    said = one_sided(origins_of(ms.Cells(obs, batch="plate")), rows)
+    assert bool(said) == warned and (not warned or "plate p1, which holds 50 % of all cells" in said)
+
+
+def test_a_plate_that_holds_most_cells_is_no_warning_and_wells_are_looked_at_too():
+    obs = pd.DataFrame({"plate": ["p1"] * 80 + ["p2"] * 20, "well": ["A1"] * 10 + ["B1"] * 70 + ["A1"] * 20})
+    cells = ms.Cells(obs.set_index(pd.Index([f"c{i}" for i in range(100)])), batch="plate", unit=["plate", "well"])
+    where = origins_of(cells)
+    assert [origin.name for origin in where] == ["plate", "well"]
+    assert one_sided(where, np.r_[20:75, 80:90]) == ""  # 85 % of 80 %
+    assert "well A1, which holds 30 %" in one_sided(where, np.r_[:10, 70:75, 80:87])
 
 
 def test_a_batch_that_holds_all_cells_is_no_warning():
     cells = ms.Cells(pd.DataFrame({"plate": "p1"}, index=[f"c{i}" for i in range(40)]), batch="plate")
-    assert one_sided(cells, np.arange(20)) == ""
+    assert origins_of(cells) == [] and one_sided([], np.arange(20)) == ""
 
 
 def test_differences_without_intervals_features_or_choice(some_cells):

@@ -288,6 +288,43 @@ def test_the_panel_shows_the_column_asked_for(some_cells, send):
     assert w._panel["parts"]
 
 
+def test_a_selection_from_one_plate_is_warned_of_whatever_is_open(some_cells, send):
+    cells = some_cells(120)
+    w = ms.views.explore(cells)
+    assert w._words["one_sided"] == ""
+    for tab in ("distribution", "differences", "sources", ""):
+        w.beside(tab).select(cells.obs["plate"] == "p2")
+        assert w._words["one_sided"].startswith("100 % of the selected cells come from plate p2")
+        w.select(cells.ids[::2])
+        assert w._words["one_sided"] == ""
+    w.select(cells.obs["plate"] == "p2").blind()
+    assert w._words["one_sided"] == ""
+    w.blind(False)
+    assert "plate p2" in w._words["one_sided"]
+
+
+def test_the_wells_of_a_plate_can_be_chosen_from_and_other_columns_once_they_are_named(some_cells, send):
+    wells = [f"{row}{column:02}" for row in "ABCDEFGH" for column in range(1, 13)]
+    cells = some_cells(960, obs={"well": wells * 10, "file": [f"f{i}.tif" for i in range(960)]})
+    w = ms.views.explore(cells)
+    offered = [o["value"] for o in w._colour_options]
+    assert "well" in offered and "well" in [o["value"] for o in w._sort_options] and "file" not in offered
+    w.show(colour="well")
+    assert len(w._inks["entries"]) == 96 and w._panel["parts"][0]["column"] == "well"
+    w.show(colour="file")
+    assert {"value": "file", "label": "file", "group": "your columns"} in w._colour_options
+    assert "file" in [o["value"] for o in w._panel["options"]]
+    w.blind().blind(False)
+    assert w._colour == "file" and "file" in [o["value"] for o in w._colour_options]
+
+
+def test_labels_given_here_are_among_the_columns_beside(some_cells):
+    w = ms.views.explore(some_cells(), colour="label").select(["cell1"]).assign("round")
+    assert w._panel["parts"][0]["names"] == ["round", "(none)"]
+    values = [o["value"] for o in w._panel["options"]]
+    assert values[0] == "label" and len(values) == len(set(values))
+
+
 # --- labelling --------------------------------------------------------------------------------------------------
 
 
@@ -430,12 +467,26 @@ def test_work_is_handed_over_and_brought_back(some_cells, answers, send, restart
     restart()
     w = ms.views.explore(some_cells())
     assert w.labels.isna().all()
-    send(w, "upload", [memoryview(data)])
+    for at in range(0, len(data), 100):
+        send(w, "upload", [memoryview(data)[at : at + 100]], at=at, size=len(data))
     assert "Run this cell again" in w._words["note"] and not w._words["warning"]
     restart()
     assert ms.views.explore(some_cells()).labels["cell1"] == "kept"
-    send(w, "upload", [b"no zip file"])
+    send(w, "upload", [b"no zip file"], at=0, size=11)
     assert w._words["warning"]
+
+
+def test_an_upload_that_breaks_off_or_is_too_large_changes_nothing(some_cells, send, apart):
+    w = ms.views.explore(some_cells())
+    send(w, "upload", [b"half"], at=0, size=8)
+    assert w._words["note"].startswith("Uploading")
+    send(w, "upload", [b"late"], at=6, size=8)  # a piece is missing
+    send(w, "upload", [b"new"], at=0, size=3)
+    assert w._words["warning"] and "cannot be read as a zip file" in w._words["note"]
+    send(w, "upload", [b"x" * 100], at=0, size=300_000_000)
+    assert w._words["warning"] and "300 MB, expected 200 MB at most" in w._words["note"]
+    send(w, "upload", [b"x" * 100], at=100, size=300_000_000)
+    assert list(apart.iterdir()) in ([], [apart / "mlscope_work"]) and len(w._arrived) == 0
 
 
 def test_nothing_to_download_is_said(some_cells, answers, send):

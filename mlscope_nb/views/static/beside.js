@@ -30,7 +30,6 @@ function makeBeside(host, model, signal, names = { distribution: "Distribution",
       if (panel.options) fillSelect(column, panel.options, panel.parts[0].column);
       drawBars(make("div", "ms-part", body), panel.parts[0], model, 2.4);
     } else if (open === "sources") {
-      if (panel.warning) make("div", "ms-note ms-warning", body, panel.warning);
       const parts = make("div", "ms-parts", body);
       for (const part of panel.parts) {
         const place = make("div", "ms-part", parts);
@@ -53,9 +52,9 @@ function makeBeside(host, model, signal, names = { distribution: "Distribution",
 function drawBars(host, part, model, wanted) {
   const wide = Math.max(200, Math.min(host.clientWidth || 600, 300 * wanted)), high = 132, left = 52, right = 6, top = 6;
   const numbers = part.edges.length > 1, bottom = numbers ? 34 : 40, n = part.names.length, room = (wide - left - right) / n;
+  if (!numbers && part.names.some((name) => fitMiddle(name, room - 5) !== name)) { drawRows(host, part, model, wide); return; }
   const peak = Math.max(...part.all, ...part.chosen, 1e-9), base = high - bottom;
-  const svg = drawn("svg", host, { width: wide, height: high, class: "ms-bars", role: "img", tabindex: 0, "data-lm-suppress-shortcuts": "true" });
-  svg.setAttribute("aria-label", `Distribution of ${part.column}`);
+  const svg = barsOf(host, part, wide, high);
   const y = (share) => base - (share / peak) * (base - top);
   for (const share of [0, peak / 2, peak]) {
     drawn("line", svg, { x1: left, x2: wide - right, y1: y(share), y2: y(share), class: "ms-grid" });
@@ -65,16 +64,53 @@ function drawBars(host, part, model, wanted) {
     const at = left + i * room, gap = numbers ? 0.5 : Math.min(8, room * 0.15), colour = numbers ? "#0072b2" : part.colours[i];
     drawn("rect", svg, { x: at + gap, y: y(part.all[i]), width: Math.max(1, room - 2 * gap), height: base - y(part.all[i]), class: "ms-bar-all" });
     if (part.chosen.length) drawn("rect", svg, { x: at + gap + room * 0.18, y: y(part.chosen[i]), width: Math.max(1, room * 0.64 - 2 * gap), height: base - y(part.chosen[i]), fill: colour });
-    const shown = part.chosen.length ? `, of the selection ${(100 * part.chosen[i]).toFixed(1)} %` : "";
-    const area = drawn("rect", svg, { x: at, y: top, width: room, height: base - top, class: "ms-bar-area" });
-    drawn("title", area, {}, `${name}: ${(100 * part.all[i]).toFixed(1)} % of all${shown}`);
+    area(svg, part, i, { x: at, y: top, width: room, height: base - top });
     if (!numbers) label(svg, name, at + room / 2, base + 14, room, n);
   });
   if (numbers) ends(svg, part, left, room, base);
-  const key = part.chosen.length ? "grey: all cells, colour: selection" : "grey: all cells";
-  const words = numbers ? `${part.column} (${key})` : key;
+  const words = numbers ? `${part.column} (${keyOf(part)})` : keyOf(part);
   drawn("text", svg, { x: left + (wide - left - right) / 2, y: high - 4, class: "ms-tick", "text-anchor": "middle" }, words);
-  brush(svg, part, model, left, room, top, base);
+  brush(svg, part, model, { from: left, room, down: false, cross: top, length: base - top });
+}
+
+// Names that do not fit below their bars stand beside them.
+function drawRows(host, part, model, wide) {
+  const pitch = 22, n = part.names.length, counts = part.n_chosen ?? [], right = 8 + textWidth(counts.map((c) => c.toLocaleString("en")));
+  const left = Math.min(0.45 * wide, 8 + textWidth(part.names)), high = n * pitch + 20;
+  const peak = Math.max(...part.all, ...part.chosen, 1e-9), room = wide - left - right, long = (share) => (share / peak) * room;
+  const svg = barsOf(host, part, wide, high);
+  part.names.forEach((name, i) => {
+    const y = i * pitch + 2;
+    drawn("rect", svg, { x: left, y, width: long(part.all[i]), height: pitch - 4, class: "ms-bar-all" });
+    if (part.chosen.length) drawn("rect", svg, { x: left, y: y + 5, width: long(part.chosen[i]), height: pitch - 14, fill: part.colours[i] });
+    const text = drawn("text", svg, { x: left - 6, y: y + 13, class: "ms-tick", "text-anchor": "end" }, fitMiddle(name, left - 8));
+    drawn("title", text, {}, name);
+    if (counts.length) drawn("text", svg, { x: wide, y: y + 13, class: "ms-tick", "text-anchor": "end" }, counts[i].toLocaleString("en"));
+    area(svg, part, i, { x: left, y: y - 2, width: room, height: pitch });
+  });
+  drawn("text", svg, { x: left, y: high - 4, class: "ms-tick" }, counts.length ? `${keyOf(part)}, counted` : keyOf(part));
+  brush(svg, part, model, { from: 0, room: pitch, down: true, cross: left, length: room });
+}
+
+function barsOf(host, part, wide, high) {
+  const svg = drawn("svg", host, { width: wide, height: high, class: "ms-bars", role: "img", tabindex: 0, "data-lm-suppress-shortcuts": "true" });
+  svg.setAttribute("aria-label", `Distribution of ${part.column}`);
+  return svg;
+}
+
+function keyOf(part) { return part.chosen.length ? "grey: all cells, colour: selection" : "grey: all cells"; }
+
+// Where the mouse rests for the numbers of a bar.
+function area(svg, part, i, place) {
+  const counted = part.n_chosen?.length ? ` (${part.n_chosen[i].toLocaleString("en")})` : "";
+  const shown = part.chosen.length ? `, of the selection ${(100 * part.chosen[i]).toFixed(1)} %${counted}` : "";
+  const node = drawn("rect", svg, { ...place, class: "ms-bar-area" });
+  drawn("title", node, {}, `${part.names[i]}: ${(100 * part.all[i]).toFixed(1)} % of all${shown}`);
+}
+
+function textWidth(texts) {
+  ruler.font = `13px ${FONT}`;
+  return Math.max(0, ...texts.map((text) => ruler.measureText(text.slice(0, 80)).width));
 }
 
 function label(svg, name, x, y, room, n) {
@@ -90,14 +126,15 @@ function ends(svg, part, left, room, base) {
   });
 }
 
-// Dragging over bars selects their cells; with the keyboard: arrows and Enter.
-function brush(svg, part, model, left, room, top, base) {
-  const mark = drawn("rect", svg, { y: top, height: base - top, class: "ms-brush", visibility: "hidden" });
+// Dragging over bars selects their cells; with the keyboard: arrows and Enter. Bars stand side by side, or go `down`.
+function brush(svg, part, model, { from, room, down, cross, length }) {
+  const mark = drawn("rect", svg, { [down ? "x" : "y"]: cross, [down ? "width" : "height"]: length, class: "ms-brush", visibility: "hidden" });
   let first = -1, last = -1;
-  const bin = (event) => Math.max(0, Math.min(part.names.length - 1, Math.floor((event.clientX - svg.getBoundingClientRect().left - left) / room)));
+  const along = (event, box) => (down ? event.clientY - box.top : event.clientX - box.left);
+  const bin = (event) => Math.max(0, Math.min(part.names.length - 1, Math.floor((along(event, svg.getBoundingClientRect()) - from) / room)));
   const show = () => {
-    mark.setAttribute("x", left + Math.min(first, last) * room);
-    mark.setAttribute("width", (Math.abs(last - first) + 1) * room);
+    mark.setAttribute(down ? "y" : "x", from + Math.min(first, last) * room);
+    mark.setAttribute(down ? "height" : "width", (Math.abs(last - first) + 1) * room);
     mark.setAttribute("visibility", first < 0 ? "hidden" : "visible");
   };
   const take = (add) => {
@@ -110,7 +147,7 @@ function brush(svg, part, model, left, room, top, base) {
   svg.addEventListener("pointerup", (event) => take(event.shiftKey));
   svg.addEventListener("pointercancel", () => { first = last = -1; show(); });
   svg.addEventListener("keydown", (event) => {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (step) {
       last = Math.max(0, Math.min(part.names.length - 1, last + step));
       if (!event.shiftKey) first = last;

@@ -82,16 +82,38 @@ async function wholeModel(model) {
   return id ? model.widget_manager.get_model(id) : null;
 }
 
-// A view whose kernel is gone shows its last state; it must not look as if it still worked.
+const GONE = "The kernel was restarted or is gone: run this cell again.";
+const CUT = "No connection to the kernel: this view waits. If it does not come back, reload the page and run this cell again.";
+
+// Calls back whenever the line to the kernel breaks or is there again; what is sent in between is lost.
+async function onLine(model, signal, changed) {
+  const kernel = (await wholeModel(model))?.widget_manager?.kernel;
+  if (!kernel?.connectionStatusChanged || signal.aborted) return;
+  const look = () => changed(kernel.connectionStatus === "connected");
+  kernel.connectionStatusChanged.connect(look);
+  signal.addEventListener("abort", () => kernel.connectionStatusChanged.disconnect(look));
+  look();
+}
+
+// A view whose kernel cannot be reached shows its last state; it must not look as if it still worked.
 async function lost(root, model, signal) {
-  const note = make("div", "ms-note ms-warning ms-lost", root, "The kernel was restarted or is gone: run this cell again.");
+  const note = make("div", "ms-note ms-warning ms-lost");
   note.setAttribute("role", "alert");
   note.hidden = true;
+  root.prepend(note);
   const whole = await wholeModel(model);
   if (!whole || signal.aborted) return;
-  const look = () => { note.hidden = whole.comm_live; };
+  let connected = true;
+  const look = () => {
+    const works = whole.comm_live && connected;
+    note.textContent = whole.comm_live ? CUT : GONE;
+    note.hidden = works;
+    for (const part of root.children) if (part !== note) part.inert = !works;
+    root.classList.toggle("ms-cut-off", !works);
+  };
   model.on("comm_live_update", look);
   signal.addEventListener("abort", () => model.off("comm_live_update", look));
+  onLine(model, signal, (on) => { connected = on; look(); });
   look();
 }
 

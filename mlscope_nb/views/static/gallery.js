@@ -148,6 +148,8 @@ function makeContrast(host, model) {
   }
   function controls(channels, mode) {
     rows.replaceChildren();
+    const names = make("div", "ms-contrast-row", rows);
+    for (const text of ["", "shown as black", "shown as full colour"]) make("span", "", names, text);
     for (const channel of channels) row(channel);
     const foot = make("div", "ms-row", rows);
     for (const [value, text] of [["set", "Auto, the same for all cells"], ["crop", "Auto for each crop (cannot be compared)"]]) {

@@ -1,4 +1,6 @@
 // Labels: a name for the selection, number keys for single cells, blind mode, the work taken home.
+const PIECE = 2e6, MOST_BYTES = 2e8;
+
 function makeLabelling(host, model, signal) {
   const foot = make("div", "ms-row ms-foot", host);
   const name = make("input", "ms-label", foot);
@@ -24,8 +26,13 @@ function makeLabelling(host, model, signal) {
   const file = make("input", "", second);
   Object.assign(file, { type: "file", accept: ".zip", hidden: true });
   put.addEventListener("click", () => file.click());
+  // In pieces: the server breaks the line to the kernel at messages of more than 10 MB.
   file.addEventListener("change", async () => {
-    if (file.files.length) model.send({ kind: "upload" }, undefined, [await file.files[0].arrayBuffer()]);
+    const [zip] = file.files, size = zip?.size ?? 0;
+    for (let at = 0; at < size; at += PIECE) {
+      model.send({ kind: "upload", at, size }, undefined, [await zip.slice(at, at + PIECE).arrayBuffer()]);
+      if (size > MOST_BYTES) break;
+    }
     file.value = "";
   });
 

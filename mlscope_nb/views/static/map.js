@@ -35,6 +35,8 @@ function makeMap(host, model, signal) {
     bits = fresh;
     schedule();
   }
+  // What was drawn around just when the line broke did not reach the kernel.
+  onLine(model, signal, (on) => { if (on) chosen(); });
 
   // --- from places to screen pixels -----------------------------------------------------------------------
   function area() {

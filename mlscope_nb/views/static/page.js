@@ -1,4 +1,8 @@
 // The workbench as a page of its own: the part of the kernel is played here, from the data inside the page.
+const RESTS = new Set(["(none)", "(others)"]);
+
+function cutShort(text) { return text.length <= 60 ? text : `${text.slice(0, 59)}…`; }
+
 function bytesFrom(text) { return Uint8Array.from(atob(text), (c) => c.charCodeAt(0)); }
 
 class LocalModel {
@@ -43,10 +47,13 @@ class LocalModel {
     });
     return { ...about, values, codes, bins };
   }
-  shares(column, chosen) {
+  counts(column, chosen) {
     const counts = new Array(column.names.length).fill(0);
-    let all = 0;
-    column.bins.forEach((bin, i) => { if (bin < counts.length && (!chosen || Bits.has(this.bits, i))) { counts[bin]++; all++; } });
+    column.bins.forEach((bin, i) => { if (bin < counts.length && (!chosen || Bits.has(this.bits, i))) counts[bin]++; });
+    return counts;
+  }
+  shares(column, chosen) {
+    const counts = this.counts(column, chosen), all = counts.reduce((a, b) => a + b, 0);
     return counts.map((c) => c / Math.max(all, 1));
   }
 
@@ -91,10 +98,27 @@ class LocalModel {
     this.turn();
     const column = this.columns.get(this.beside);
     if (column) {
-      const part = { column: column.name, names: column.names, colours: column.colours, edges: column.edges, all: this.shares(column), chosen: Bits.count(this.bits) ? this.shares(column, true) : [] };
+      const part = { column: column.name, names: column.names, colours: column.colours, edges: column.edges, all: this.shares(column), chosen: Bits.count(this.bits) ? this.shares(column, true) : [], n_chosen: Bits.count(this.bits) ? this.counts(column, true) : [] };
       this.set("_panel", { tab: "distribution", parts: [part], options: this.data.columns.map((c) => ({ value: c.name, label: c.name })) });
     }
     this.set("_words", this.sentence());
+    this.set("_one_sided", this.oneSided());
+  }
+  // As _sentences.py has it: most of the selection from one batch or unit that holds far fewer of all cells.
+  oneSided() {
+    const n = Bits.count(this.bits);
+    if (n < 10) return "";
+    for (const name of this.data.origins) {
+      const { codes, legend } = this.columns.get(name), kinds = legend.entries ?? [];
+      if (kinds.filter((kind) => !RESTS.has(kind.name)).length < 2) continue;
+      const counts = new Array(kinds.length).fill(0);
+      codes.forEach((code, i) => { if (Bits.has(this.bits, i) && !RESTS.has(kinds[code].name)) counts[code]++; });
+      const most = counts.indexOf(Math.max(...counts)), part = counts[most] / n, usual = kinds[most].count / this.n;
+      if (part >= 0.6 && part * (1 - usual) >= 4 * usual * (1 - part)) {
+        return `${(100 * part).toFixed(0)} % of the selected cells come from ${cutShort(name)} ${cutShort(kinds[most].name)}, which holds ${(100 * usual).toFixed(0)} % of all cells: this may be an effect of the ${cutShort(name)}.`;
+      }
+    }
+    return "";
   }
   sentence() {
     const n = Bits.count(this.bits), all = `${this.n.toLocaleString("en")} cells`;
@@ -193,7 +217,9 @@ async function openPage() {
   for (const [text, kind] of [["Invert", "invert"], ["Clear", "clear"], ["↶ Undo", "undo"], ["↷ Redo", "redo"]]) {
     make("button", "ms-button", foot, text).addEventListener("click", () => model.send({ kind }));
   }
+  const origin = make("div", "ms-note ms-warning ms-one-sided", root);
   model.on("change:_words", () => { summary.textContent = model.get("_words"); });
+  model.on("change:_one_sided", () => { origin.textContent = model.get("_one_sided"); origin.hidden = !origin.textContent; });
   model.follow();
   makeMap(map, model, signal);
   makeGallery(side, model, signal, { page: () => model.get("_page"), tile: (i) => model.tile(model.get("_page").rows[i]), load: async () => {}, close() {} });

@@ -57,8 +57,7 @@ function drawCurve(host, curve) {
     drawn("text", svg, { x: x(share), y: base + 17, class: "ms-tick", "text-anchor": "middle" }, String(share));
   }
   drawn("text", svg, { x: 12, y: (base + top) / 2, class: "ms-tick", "text-anchor": "middle", transform: `rotate(-90 12 ${(base + top) / 2})` }, "precision");
-  drawn("text", svg, { x: (left + wide - right) / 2, y: high - 5, class: "ms-tick", "text-anchor": "middle" }, "recall");
-  drawn("text", svg, { x: left + 5, y: base - 7, class: "ms-tick" }, `average precision ${curve.area}`);
+  drawn("text", svg, { x: (left + wide - right) / 2, y: high - 5, class: "ms-tick", "text-anchor": "middle" }, `recall (average precision ${curve.area})`);
   drawn("line", svg, { x1: x(0), x2: x(1), y1: y(curve.chance), y2: y(curve.chance), class: "ms-chance" });
   drawn("polyline", svg, { points: curve.points.map(([r, p]) => `${x(r)},${y(p)}`).join(" "), fill: "none", stroke: PLOT.faulty, "stroke-width": 2.5 });
   const here = drawn("circle", svg, { r: 6, fill: PLOT.line, stroke: "#ffffff", "stroke-width": 1.5 });

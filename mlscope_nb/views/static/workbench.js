@@ -19,8 +19,9 @@ function render({ model, el, signal: given }) {
 
   const summary = make("div", "ms-summary", root);
   const labels = makeLabelling(root, model, signal);
-  const note = make("div", "ms-note", root);
+  const note = make("div", "ms-note", root), origin = make("div", "ms-note ms-warning ms-one-sided", root);
   note.setAttribute("role", "status");
+  origin.setAttribute("role", "status");
   makeBeside(make("div", "ms-below", root), model, signal);
   lost(root, model, signal);
   present(model, signal);
@@ -47,6 +48,8 @@ function render({ model, el, signal: given }) {
     note.textContent = words.note;
     note.hidden = !words.note;
     note.classList.toggle("ms-warning", Boolean(words.warning));
+    origin.textContent = words.one_sided;
+    origin.hidden = !words.one_sided;
   }
 
   root.addEventListener("keydown", (event) => {
