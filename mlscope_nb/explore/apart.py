@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from mlscope_nb.cells import Cells, table
-from mlscope_nb.explore.maps import umap
+from mlscope_nb.explore.umap_map import umap
 
 NUMBERS, POINTS, HISTORY = "numbers.npy", "points.npy", "history.json"
 
