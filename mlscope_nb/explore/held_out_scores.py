@@ -1,0 +1,168 @@
+"""Scores from one group of cells to another, each cell placed by a model that saw neither its unit nor its plate."""
+
+from __future__ import annotations
+
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mlscope_nb.cells import Cells
+from mlscope_nb.study.units import noun, plural
+
+Floats = NDArray[np.float64]
+Codes = NDArray[np.intp]
+Bools = NDArray[np.bool_]
+MOST_FOLDS = 10
+FEWEST_REFERENCE = 10
+CLIPPED = 8.0
+COMPONENTS = 150
+STRENGTH = 2.0
+"""Inverse penalty, over the total variance of the features: twice as many features are penalised twice as much."""
+
+
+class Scores(NamedTuple):
+    """A score for each cell (larger: more like the end), the fold that it was held out with, and what was held out."""
+
+    values: Floats
+    fold: Codes
+    held_out: str
+    note: str
+
+
+def held_out_scores(cells: Cells, start: Bools, end: Bools, *, seed: int = 0) -> Scores:
+    """Score every cell between two groups, with whole batches held out, or whole units where batches do not allow it.
+
+    Features are put on the scale of the controls of each batch (of all its cells where there are fewer than ten), and
+    clipped, so that one odd value decides nothing; more than 150 become as many principal components, found without
+    groups; the model is a penalised logistic regression, both groups counting the same.
+
+    Parameters
+    ----------
+    cells : Cells
+        With features.
+    start, end : arrays of bool (N,)
+        The two groups; other cells are scored and not learned from.
+    seed : int
+        Seed of the folds.
+
+    References
+    ----------
+    Hastie, Tibshirani & Friedman 2009, The Elements of Statistical Learning, 7.10 (what looks at the groups is fitted
+    inside the fold; what does not may see all cells).
+    """
+    values = _on_scale(cells)
+    fold, held_out, note = _folds(cells, start, end, seed)
+    scores = np.full(len(values), np.nan)
+    for k in range(int(fold.max()) + 1):
+        test = fold == k
+        train = ~test & (start | end)
+        scores[test] = _scored(values[train], end[train], values[test])
+    return Scores(scores, fold, held_out, note)
+
+
+def reference_rows(cells: Cells, batch: Codes) -> Bools:
+    """Return the cells that say what is usual in each batch: its controls, or all where those are too few."""
+    everyone = np.ones(len(batch), bool)
+    if cells.design.control is None:
+        return everyone
+    controls = cells.controls.to_numpy()
+    enough = np.bincount(batch[controls], minlength=int(batch.max()) + 1) >= FEWEST_REFERENCE
+    rows: Bools = np.where(enough[batch], controls, everyone)
+    return rows
+
+
+def batch_codes(cells: Cells) -> Codes:
+    """Return the number of the batch of each cell; one for all where none is declared."""
+    if not cells.design.batch:
+        return np.zeros(len(cells), np.intp)
+    return np.asarray(pd.factorize(cells.batches_of, sort=True)[0])
+
+
+def _on_scale(cells: Cells) -> Floats:
+    values = cells.table().to_numpy(np.float64, copy=True)
+    values[~np.isfinite(values)] = np.nan
+    values = values[:, ~np.isnan(values).all(axis=0)]
+    if not values.shape[1]:
+        raise ValueError("There are no features with values. Measure them: ms.features.measure(cells).")
+    batch = batch_codes(cells)
+    usual = reference_rows(cells, batch)
+    for k in range(int(batch.max()) + 1):
+        rows = batch == k
+        values[rows] = _robust(values[rows], values[rows & usual])
+    return _components(np.clip(np.nan_to_num(values), -CLIPPED, CLIPPED))
+
+
+def _components(values: Floats) -> Floats:
+    """Return the leading principal components of many features; they are found without any group."""
+    from scipy.linalg import eigh
+
+    n = values.shape[1]
+    if n <= COMPONENTS:
+        return values
+    centred = values - values.mean(axis=0)
+    directions = eigh(centred.T @ centred, subset_by_index=[n - COMPONENTS, n - 1])[1]
+    return np.asarray(centred @ directions)
+
+
+def _robust(values: Floats, among: Floats) -> Floats:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a feature without values in this batch stays without
+        middle = np.nanmedian(among, axis=0)
+        spread = 1.4826 * np.nanmedian(np.abs(among - middle), axis=0)
+        other = np.nanstd(among, axis=0)
+    spread = np.where(spread > 1e-9 * other, spread, other)
+    scaled: Floats = (values - middle) / np.where(spread > 0, spread, 1.0)
+    return scaled
+
+
+def _folds(cells: Cells, start: Bools, end: Bools, seed: int) -> tuple[Codes, str, str]:
+    """Return the fold of each cell: the largest parts that can be held out with both groups left to learn from."""
+    choices: list[tuple[Codes, str]] = []
+    if cells.design.batch:
+        choices.append((batch_codes(cells), noun(cells.design.batch)))
+    if cells.design.unit:
+        choices.append((np.asarray(pd.factorize(cells.units, sort=True)[0]), noun(cells.design.unit)))
+    for keys, word in choices:
+        fold = _dealt(keys, start, end, seed)
+        if fold is not None:
+            return fold, word, ""
+    word = plural(choices[-1][1]) if choices else "units"
+    fold = _dealt(np.arange(len(cells)), start, end, seed)
+    if fold is None:
+        raise ValueError("A direction between two groups needs at least two cells in each of them.")
+    note = f"A group lies in too few {word} to hold whole {word} out: single cells were held out instead."
+    return fold, "cell", note
+
+
+def _dealt(keys: Codes, start: Bools, end: Bools, seed: int) -> Codes | None:
+    """Deal the keys to folds, those with cells of both groups first, or return None where a fold would take it all."""
+    n_keys = int(keys.max()) + 1
+    rng = np.random.default_rng(seed)
+    has = [np.bincount(keys[rows], minlength=n_keys) > 0 for rows in (start, end)]
+    order = np.lexsort((rng.random(n_keys), has[1], has[0]))
+    n_folds = min(MOST_FOLDS, n_keys)
+    of_key = np.empty(n_keys, np.intp)
+    of_key[order] = np.arange(n_keys) % n_folds
+    fold = of_key[keys]
+    left = [np.bincount(fold[rows], minlength=n_folds) < rows.sum() for rows in (start, end)]
+    return fold if n_folds > 1 and left[0].all() and left[1].all() else None
+
+
+def _scored(train: Floats, is_end: Bools, test: Floats) -> Floats:
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
+
+    middle = train.mean(axis=0)
+    x, new = train - middle, test - middle
+    total = float((x**2).sum(axis=1).mean())
+    if total == 0:
+        raise ValueError("None of the features varies between the cells of the two groups: there is no direction.")
+    with warnings.catch_warnings(), threadpool_limits(1):
+        # A direction that has not quite converged orders cells as one that has.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = LogisticRegression(C=STRENGTH / total, class_weight="balanced", max_iter=300).fit(x, is_end)
+    return np.asarray(model.decision_function(new), np.float64)
