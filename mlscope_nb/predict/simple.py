@@ -1,0 +1,173 @@
+"""Simple readings of a study: what could give the label away without anybody looking at the cell."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from mlscope_nb.cells import Batch, Cells
+from mlscope_nb.features.scaling import Floats
+
+WELL = re.compile(r"^\s*([A-P]{1,2}|A[A-F])0*(\d{1,2})\s*$")
+PLACE = ("y_px", "x_px", "at_edge", "padded", "clipped")
+FRAME = 8
+"""Without masks the outer eighth of a crop stands for its background."""
+LEVELS = (5, 50, 95)
+MANY = 200
+
+Reading = pd.DataFrame | None
+
+
+def readings(cells: Cells) -> dict[str, pd.DataFrame]:
+    """Return small tables of what a cell has apart from how it looks, by name; those that cannot be had are left out.
+
+    Parameters
+    ----------
+    cells : Cells
+        With a declared unit; images, masks and features where there are any.
+
+    Returns
+    -------
+    dict of DataFrames (N rows)
+        "cell count" of the unit, "area", "intensity", "density" (cells nearby), "background pixels", "metadata"
+        (plate, position on the plate and in the field).
+
+    Examples
+    --------
+    >>> obs = pd.DataFrame({"well": ["A01", "A01", "B02"]}, index=list("abc"))
+    >>> found = readings(Cells(obs, unit="well"))
+    >>> found["cell count"]["log_count"].round(2).tolist(), found["metadata"]["well row"].tolist()
+    ([0.69, 0.69, 0.0], ['A', 'A', 'B'])
+    """
+    pixels = _of_pixels(cells)
+    made: dict[str, Callable[[], Reading]] = {
+        "cell count": lambda: _cell_count(cells),
+        "area": lambda: _columns(cells, r"AreaShape_Area$", pixels.get("area")),
+        "intensity": lambda: _columns(cells, r"Intensity_MeanIntensity_", pixels.get("intensity")),
+        "density": lambda: _density(cells, pixels),
+        "background pixels": lambda: pixels.get("background"),
+        "metadata": lambda: _metadata(cells),
+    }
+    found = {name: make() for name, make in made.items()}
+    return {name: table for name, table in found.items() if table is not None and _says_something(table)}
+
+
+def _says_something(table: pd.DataFrame) -> bool:
+    return table.shape[1] > 0 and bool((table.nunique(dropna=False) > 1).any())
+
+
+def _cell_count(cells: Cells) -> Reading:
+    if not cells.design.unit:
+        return None
+    units = cells.units
+    return pd.DataFrame({"log_count": np.log(units.groupby(units).transform("size"))}, index=cells.ids)
+
+
+def _columns(cells: Cells, pattern: str, otherwise: Reading) -> Reading:
+    """Return the measured columns of the whole cell; what the pixels say where nothing was measured."""
+    table = cells.features
+    names = [] if table is None else [c for c in table.columns if re.search(pattern, c)]
+    whole = [c for c in names if c.startswith("Cells_")] or names
+    return table[whole] if table is not None and whole else otherwise
+
+
+def _density(cells: Cells, pixels: dict[str, pd.DataFrame]) -> Reading:
+    table, obs = cells.features, cells.obs
+    names = [] if table is None else [c for c in table.columns if re.search(r"_Neighbors_|Neighbours?_", c)]
+    parts = [] if table is None or not names else [table[names]]
+    if "others" in pixels:
+        parts.append(pixels["others"])
+    if "field_id" in obs:
+        field = obs["field_id"].astype(str)
+        if cells.design.unit:
+            field = cells.units + " " + field
+        parts.append(pd.DataFrame({"in the field": np.log(field.groupby(field).transform("size"))}, index=cells.ids))
+    return pd.concat(parts, axis=1) if parts else None
+
+
+def _metadata(cells: Cells) -> Reading:
+    obs, design = cells.obs, cells.design
+    found: dict[str, pd.Series] = {}
+    if design.batch:
+        found["batch"] = cells.batches_of
+    for name in dict.fromkeys((*design.unit, *(c for c in obs.columns if "well" in c.lower()))):
+        place = obs[name].astype(str).str.extract(WELL.pattern)
+        if name != design.label and name != design.treatment and place.notna().all(axis=None):
+            found |= {"well row": place[0], "well column": place[1]}
+            break
+    for name in PLACE:
+        if name in obs and name != design.label:
+            found[name] = pd.to_numeric(obs[name], errors="coerce").astype(float)
+    return pd.DataFrame(found, index=cells.ids) if found else None
+
+
+def _of_pixels(cells: Cells) -> dict[str, pd.DataFrame]:
+    if cells.images is None:
+        return {}
+    parts: dict[str, list[Floats]] = {}
+    for batch in cells.batches(500):
+        for name, values in _batch(batch).items():
+            parts.setdefault(name, []).append(values)
+    return {
+        name: pd.DataFrame(np.concatenate(blocks), index=cells.ids).add_prefix(f"{name} ")
+        for name, blocks in parts.items()
+    }
+
+
+def _batch(batch: Batch) -> dict[str, Floats]:
+    images = np.asarray(batch.images, dtype=np.float64)
+    if batch.masks is None:
+        outside = np.broadcast_to(_frame(images.shape[-2:]), (len(images), *images.shape[-2:]))
+        return {"background": _levels(images, outside), "intensity": images.mean(axis=(2, 3))}
+    own, outside = batch.masks == 1, batch.masks == 0
+    size = own.sum(axis=(1, 2))
+    inside = np.einsum("ncyx,nyx->nc", images, own) / np.where(size > 0, size, np.nan)[:, None]
+    others = np.array([[len(np.setdiff1d(np.unique(m), (0, 1))), np.mean(m > 1)] for m in batch.masks])
+    found = {"background": _levels(images, outside), "intensity": inside, "area": size[:, None].astype(float)}
+    return {**found, "others": others}
+
+
+def _frame(shape: tuple[int, ...]) -> np.ndarray:
+    y, x = np.indices(shape)
+    thick = [max(1, side // FRAME) for side in shape]
+    inner = (y >= thick[0]) & (y < shape[0] - thick[0]) & (x >= thick[1]) & (x < shape[1] - thick[1])
+    return np.asarray(~inner)
+
+
+def _levels(images: Floats, where: np.ndarray) -> Floats:
+    """Return three grey levels and the spread of each channel, of the pixels that are chosen."""
+    found = np.full((len(images), images.shape[1], len(LEVELS) + 1), np.nan)
+    for row, (image, mask) in enumerate(zip(images, where, strict=True)):
+        if mask.any():
+            pixels = image[:, mask]
+            found[row] = np.column_stack([np.percentile(pixels, LEVELS, axis=1).T, pixels.std(axis=1)])
+    return found.reshape(len(images), -1)
+
+
+def encoded(table: pd.DataFrame) -> Floats:
+    """Return a small table as numbers in which a straight line can be any smooth curve.
+
+    Names become one column each, numbers become splines over their quantiles; gaps count as a value of their own.
+    """
+    from sklearn.preprocessing import SplineTransformer
+
+    blocks: list[Floats] = []
+    for name in table.columns:
+        column = table[name]
+        if not pd.api.types.is_numeric_dtype(column):
+            values = column.astype(str)
+            common = values.value_counts().index[:MANY]
+            blocks.append((values.to_numpy()[:, None] == common.to_numpy()[None, :]).astype(float))
+            continue
+        numbers = column.to_numpy(np.float64)[:, None]
+        gaps = np.isnan(numbers)
+        filled = np.where(gaps, np.nanmedian(numbers) if not gaps.all() else 0.0, numbers)
+        if np.ptp(filled) > 0:
+            ranks = pd.Series(filled[:, 0]).rank(pct=True).to_numpy()[:, None]
+            blocks.append(SplineTransformer(n_knots=4, degree=2, include_bias=False).fit_transform(ranks))
+        if gaps.any():
+            blocks.append(gaps.astype(float))
+    return np.hstack(blocks) if blocks else np.zeros((len(table), 1))
