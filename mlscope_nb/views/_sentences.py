@@ -101,3 +101,23 @@ def shortened(text: object, most: int = 60) -> str:
     """
     plain = str(text)
     return plain if len(plain) <= most else f"{plain[: most - 1]}…"
+
+
+def kept_apart(names: Iterable[str], most: int = 40) -> dict[str, str]:
+    """Return a short form for each name, so that no two that differ look alike.
+
+    Examples
+    --------
+    >>> kept_apart(["a", "b" * 9, "b" * 8], 5)
+    {'a': 'a', 'bbbbbbbbb': 'bbbb…', 'bbbbbbbb': 'bbbb… 2'}
+    """
+    found: dict[str, str] = {}
+    taken: set[str] = set()
+    for name in names:
+        short, n = shortened(name, most), 1
+        while short in taken:
+            n += 1
+            short = f"{shortened(name, most)} {n}"
+        taken.add(short)
+        found[name] = short
+    return found

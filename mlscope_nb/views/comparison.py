@@ -105,6 +105,7 @@ def compare(
 
     Examples
     --------
+    >>> import pandas as pd
     >>> obs = pd.DataFrame({"x": [0.0, 1, 2], "y": [1.0, 0, 1], "z": [3.0, 1, 2]}, index=list("abc"))
     >>> both = compare(Cells(obs), embedding=[("x", "y"), ("x", "z")])
     >>> both.left.selection.select(["b"]) is both.right.selection

@@ -12,6 +12,7 @@ from mlscope_nb._align import positions
 from mlscope_nb.cells import Cells
 from mlscope_nb.views import _bokeh
 from mlscope_nb.views._beside import distribution
+from mlscope_nb.views._sentences import kept_apart, shortened
 from mlscope_nb.views.colours import PALETTE, category_colours, is_continuous
 from mlscope_nb.views.map import column_of
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from holoviews import Overlay
 
 _GREY = "#a8a8a8"
+_LETTERS = 20
 
 
 def histogram(
@@ -72,7 +74,10 @@ def histogram(
         parts.append((f"{len(rows):,} selected", made.shares(rows), inks))
     draw = _numbers if made.edges else _kinds
     drawn = [draw(hv, made, np.asarray(shares) * 100, label, ink, i) for i, (label, shares, ink) in enumerate(parts)]
-    look = {"width": width, "height": height, "show_legend": bool(made.edges), "legend_position": "top_right"}
+    # Names that would run into each other are turned.
+    longest = max((len(name) for name in kept_apart(made.names, _LETTERS).values()), default=0)
+    turned = {} if made.edges or longest * 8 * len(made.names) < width - 100 else {"xrotation": 40}
+    look = turned | {"width": width, "height": height, "show_legend": bool(made.edges), "legend_position": "top_right"}
     words = {"ylabel": "share of cells (%)", "fontsize": {"labels": "14px", "ticks": "13px", "legend": "13px"}}
     # Each plot keeps an axis of its own when two stand side by side.
     return hv.Overlay(drawn).opts(**look, **words, axiswise=True, shared_axes=False)
@@ -80,13 +85,14 @@ def histogram(
 
 def _numbers(hv: Any, made: Any, shares: np.ndarray, label: str, ink: Any, over: int) -> Any:
     look = {"fill_color": ink, "line_color": None, "fill_alpha": 0.75 if over else 1.0}
-    dimension = hv.Dimension("value", label=made.name)
+    dimension = hv.Dimension("value", label=shortened(made.name))
     element = hv.Histogram((np.asarray(made.edges), shares), kdims=[dimension], vdims=["share"], label=label)
-    return element.opts(**look, xlabel=made.name, tools=["hover"], hooks=[_bokeh.tidy])
+    return element.opts(**look, xlabel=shortened(made.name), tools=["hover"], hooks=[_bokeh.tidy])
 
 
 def _kinds(hv: Any, made: Any, shares: np.ndarray, label: str, ink: Any, over: int) -> Any:
-    table = pd.DataFrame({"kind": list(made.names), "share": shares, "ink": ink if over else _GREY})
+    names = list(kept_apart(made.names, _LETTERS).values())
+    table = pd.DataFrame({"kind": names, "share": shares, "ink": ink if over else _GREY})
     element = hv.Bars(table, kdims=["kind"], vdims=["share", "ink"], label=label)
     look = {"color": "ink", "line_color": None, "bar_width": 0.5 if over else 0.85}
-    return element.opts(**look, xlabel=made.name, tools=["hover"], hooks=[_bokeh.tidy])
+    return element.opts(**look, xlabel=shortened(made.name), tools=["hover"], hooks=[_bokeh.tidy])

@@ -13,6 +13,7 @@ from mlscope_nb import _align, _pictures
 from mlscope_nb._words import some
 from mlscope_nb.cells import Cells
 from mlscope_nb.views import _bokeh
+from mlscope_nb.views._sentences import kept_apart, shortened
 from mlscope_nb.views.colours import CONTEXT, MISSING, as_text, category_colours, is_continuous
 
 if TYPE_CHECKING:
@@ -90,9 +91,9 @@ def scatter(
     dimensions = [hv.Dimension("cell_id", label="cell")]
     style: dict[str, Any] = {"color": CONTEXT if column is None else "colour"}
     if column is not None:
-        data["colour"] = column.to_numpy() if is_continuous(column) else as_text(column).to_numpy()
-        dimensions.append(hv.Dimension("colour", label=str(column.name)))
-        style |= _scale(column) if is_continuous(column) else _legend(column, colours)
+        data["colour"], found = _coloured(column, colours)
+        dimensions.append(hv.Dimension("colour", label=shortened(column.name)))
+        style |= found
     else:
         style["color"] = "#0072b2"
     if thumbnails is None:
@@ -101,7 +102,8 @@ def scatter(
         data["picture"] = _uris(cells)
         dimensions.append(hv.Dimension("picture"))
     # A dimension called as the axis says and reached as x, so that any two columns can be drawn.
-    kdims = [hv.Dimension("x", label=axes.x_label), hv.Dimension("y", label=axes.y_label)]
+    labels = {"x": axes.x_label, "y": axes.y_label}
+    kdims = [hv.Dimension(name, label=shortened(label)) for name, label in labels.items()]
     points = hv.Points(data.reset_index(drop=True), kdims, dimensions)
     return points.opts(
         **style,
@@ -112,8 +114,18 @@ def scatter(
         hooks=[_finish],
         width=width,
         height=height,
-        title=axes.title if title is None else title,
+        title=shortened(axes.title if title is None else title),
     )
+
+
+def _coloured(column: pd.Series, colours: Mapping[str, str] | None) -> tuple[np.ndarray, dict[str, Any]]:
+    """Return what is drawn of a column, and in which colours; very long names are cut short."""
+    if is_continuous(column):
+        return column.to_numpy(), _scale(column)
+    palette = category_colours(column, colours)
+    short = kept_apart(palette, 24)
+    style = _legend(column, {short[name]: ink for name, ink in palette.items()})
+    return as_text(column).map(short).to_numpy(), style
 
 
 def axes_of(cells: Cells | pd.DataFrame, embedding: Embedding) -> Axes:
@@ -188,12 +200,12 @@ def _scale(column: pd.Series) -> dict[str, Any]:
     }
 
 
-def _legend(column: pd.Series, colours: Mapping[str, str] | None) -> dict[str, Any]:
+def _legend(column: pd.Series, palette: dict[str, str]) -> dict[str, Any]:
     return {
-        "cmap": category_colours(column, colours),
+        "cmap": palette,
         "show_legend": True,
         "legend_position": "right",
-        "legend_opts": {"title": str(column.name)},
+        "legend_opts": {"title": shortened(column.name, 30)},
     }
 
 
@@ -218,7 +230,7 @@ def _looks(size: float, *, crowded: bool) -> dict[str, Any]:
 def _hover(column: pd.Series | None, thumbnails: bool) -> Any:
     from bokeh.models import HoverTool
 
-    lines = [("cell", "@cell_id")] + ([] if column is None else [(str(column.name), "@colour")])
+    lines = [("cell", "@cell_id")] + ([] if column is None else [(shortened(column.name), "@colour")])
     if not thumbnails:
         return HoverTool(tooltips=lines, limit=1, mode="mouse")
     # Bokeh escapes the values; the name of the column is ours to escape, and its @ is no field.

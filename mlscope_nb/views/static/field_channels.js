@@ -12,7 +12,7 @@ function makeChannels(panel, model, settings, changed) {
     const on = make("input", "ms-check", label);
     on.type = "checkbox";
     make("i", "", label).style.background = channel.colour;
-    make("span", "ms-channel-text", label, channel.name);
+    make("span", "ms-channel-text", label, channel.name).title = channel.name;
     const range = make("span", "ms-where ms-range", label);
     const low = slider(box, `${channel.name}: shown as black`);
     const high = slider(box, `${channel.name}: shown as full colour`);

@@ -117,7 +117,7 @@ function shaded(width, height, behind, front, mix, grey) {
 function strength(counts, least, most) {
   let peak = 1;
   for (const n of counts) if (n > peak) peak = n;
-  const table = Float32Array.from({ length: Math.min(peak, 4095) + 1 }, (_, n) =>
+  const table = Float32Array.from({ length: Math.min(peak, 65535) + 1 }, (_, n) =>
     Math.min(most, least + ((most - least) * Math.log1p(n - 1)) / Math.max(Math.log1p(peak - 1), 1e-9)));
   return (n) => table[Math.min(n, table.length - 1)];
 }
