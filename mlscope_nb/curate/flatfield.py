@@ -15,7 +15,7 @@ from mlscope_nb._design import Columns, as_columns, keys
 from mlscope_nb._words import count, some
 from mlscope_nb.curate.flatfield_result import ENOUGH_FIELDS, Flatfield, FlatfieldOfBatch, dark_levels
 from mlscope_nb.curate.light import Light, fit_light
-from mlscope_nb.curate.tiles import Tiles, ends_of, shrink
+from mlscope_nb.curate.tiles import Tiles, tiles_of, together
 from mlscope_nb.fields import Fields, Stack
 
 FEWEST_FIELDS = 3
@@ -198,8 +198,7 @@ def _groups(fields: Fields, by: Columns) -> dict[str, np.ndarray]:
 def _read(source: Sequence[Any], rows: np.ndarray, names: list[str], bar: Any) -> tuple[tuple[int, int], list[Tiles]]:
     """Return the size of the images and their tiles per channel, reading one image at a time."""
     shape: tuple[int, ...] = ()
-    values: list[list[tuple[np.ndarray, np.ndarray]]] = []
-    ends: list[tuple[float, float]] = []
+    values: list[list[Tiles]] = []
     for row in rows:
         image = _one(source[row], names[row])
         shape = shape or image.shape
@@ -208,15 +207,9 @@ def _read(source: Sequence[Any], rows: np.ndarray, names: list[str], bar: Any) -
                 f"'{names[row]}' is {image.shape} (channels, y, x) and '{names[rows[0]]}' {shape}, expected one size "
                 "in a batch. Estimate a flat field for each size: by=…"
             )
-        values.append([shrink(channel) for channel in image])
-        ends.append(ends_of(image))
+        values.append([tiles_of([channel]) for channel in image])
         bar.update()
-    low, high = min(low for low, _ in ends), max(high for _, high in ends)
-    tiles = [
-        Tiles(np.stack([v[c][0] for v in values]), np.stack([v[c][1] for v in values]), high, low)
-        for c in range(shape[0])
-    ]
-    return (shape[1], shape[2]), tiles
+    return (shape[1], shape[2]), [together([v[c] for v in values]) for c in range(shape[0])]
 
 
 def _one(image: Any, name: str) -> np.ndarray:

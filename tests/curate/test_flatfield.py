@@ -2,14 +2,16 @@
 
 import json
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from mlscope_nb.curate import Flatfield, correct_flatfield, estimate_flatfield
-from mlscope_nb.curate.light import fit_light
-from mlscope_nb.curate.tiles import Tiles, shrink
+from mlscope_nb.curate.light import _least_harm, fit_light
+from mlscope_nb.curate.shot_noise import dark_from_noise
+from mlscope_nb.curate.tiles import shrink, tiles_of
 from mlscope_nb.fields import Fields, Stack
 
 SIZE = 64
@@ -32,11 +34,6 @@ def pictures(n, flat, *, dark=100.0, level=300.0, spread=0.0, cells=8, seed=0):
             scene += 900 * rng.lognormal(0, 0.25) * ((y - cy) ** 2 + (x - cx) ** 2 < 25)
         made.append(np.rint(rng.poisson(scene * flat) + dark + rng.normal(0, 3, scene.shape)))
     return np.clip(made, 0, 65535).astype(np.uint16)
-
-
-def tiles_of(images):
-    made = [shrink(image) for image in images]
-    return Tiles(np.stack([v for v, _ in made]), np.stack([ok for _, ok in made]), 65535, 0)
 
 
 def error(found, flat):
@@ -85,6 +82,54 @@ def test_where_all_backgrounds_are_alike_the_cells_tell_the_dark_level(flat):
     tiles = tiles_of(alike)
     found, taken_as_none = fit_light(tiles), fit_light(tiles, dark=0)
     assert error(found.flat((SIZE, SIZE)), flat) < 0.035 < error(taken_as_none.flat((SIZE, SIZE)), flat)
+
+
+def heaps(n, flat, *, seed=0):
+    """Cells in one heap a field, bright in its middle, on a background that is the same everywhere; photon noise."""
+    rng = np.random.default_rng(seed)
+    size = len(flat)
+    y, x = np.mgrid[0:size, 0:size]
+    made = []
+    for _ in range(n):
+        scene = np.full((size, size), 300.0)
+        for cy, cx in rng.normal(rng.uniform(0, size, 2), size / 5, (30, 2)):
+            scene += 1200 * rng.lognormal(0, 0.4) * np.exp(-((((y - cy) ** 2 + (x - cx) ** 2) / 81) ** 2))
+        made.append(np.rint(rng.poisson(scene * flat) + 100 + rng.normal(0, 3, scene.shape)))
+    return np.clip(made, 0, 65535).astype(np.uint16)
+
+
+def test_heaps_of_cells_do_not_pass_for_light_where_photons_were_counted(flat):
+    large = np.kron(flat, np.ones((3, 3)))
+    tiles = tiles_of(heaps(12, large, seed=1))
+    found, without = fit_light(tiles), fit_light(replace(tiles, grain=None))
+    assert error(found.flat(large.shape), large) < 0.02 < error(without.flat(large.shape), large)
+    assert abs(found.dark - 100) < 2 * found.dark_error
+
+
+def test_a_dark_level_that_is_hardly_known_is_taken_low():
+    chosen = [_least_harm(250, error, 0, 400)[0] for error in (1, 40, 80, 1000)]
+    assert chosen[0] == pytest.approx(250, abs=0.5) and chosen == sorted(chosen, reverse=True)
+    # of anything between 0 and 400 known as little: two thirds of the background are taken for light
+    assert chosen[-1] == pytest.approx(400 / 3, rel=0.02)
+    assert _least_harm(-500, 10, 0, 400)[0] < 1 and _least_harm(900, 10, 0, 400)[0] < 400
+
+
+def test_photon_noise_tells_the_dark_level_and_other_noise_says_nothing():
+    rng = np.random.default_rng(0)
+    expected = np.tile(np.linspace(250, 500, 6000), (4, 1))
+    objects = np.zeros(expected.shape, bool)
+    objects[:, ::5] = True
+    seen = np.where(objects, 4 * (expected - 100) + 100, expected)
+    chi = rng.chisquare(7, seen.shape) / 7
+
+    def told(variance):
+        return dark_from_noise(variance * chi, seen, expected, ~objects, objects, whole=False)
+
+    dark, error = told(2 * (seen - 100))
+    assert abs(dark - 100) < error < 40
+    assert told(np.full(seen.shape, 50.0)) is None, "noise that does not rise"
+    assert told(0.01 * (expected - 100) ** 2) is None, "noise that was there before the light"
+    assert told(0.01 * (seen - 100) ** 2) is None, "texture"
 
 
 def test_saturated_crumbs_and_empty_fields_do_no_harm(images, flat):
