@@ -2,6 +2,8 @@ from .apart import umap_apart
 from .axes import along, dose_trend, phenotype_axis
 from .distinguish import distinguish
 from .map_precision import map_precision
+from .map_stability import Stability, stability
+from .map_trust import Trust, trust
 from .maps import pca
 from .markers import markers
 from .memberships import members
@@ -9,10 +11,16 @@ from .neighbours import distance_to, feature_space, neighbours
 from .nulls import copula_null
 from .penetrance import penetrance
 from .profiles import unit_profiles
+from .projection import project
 from .prototypes import prototypes
+from .tsne_map import pacmap, tsne
 from .umap_map import umap
+from .verdicts import Verdict, null_cells, null_map, verdict
 
 __all__ = [
+    "Stability",
+    "Trust",
+    "Verdict",
     "along",
     "copula_null",
     "distance_to",
@@ -23,11 +31,19 @@ __all__ = [
     "markers",
     "members",
     "neighbours",
+    "null_cells",
+    "null_map",
+    "pacmap",
     "pca",
     "penetrance",
     "phenotype_axis",
+    "project",
     "prototypes",
+    "stability",
+    "trust",
+    "tsne",
     "umap",
     "umap_apart",
     "unit_profiles",
+    "verdict",
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 
 def compiled(function: Callable[..., None], *, fastmath: bool = False) -> Callable[..., None]:
@@ -13,8 +12,7 @@ def compiled(function: Callable[..., None], *, fastmath: bool = False) -> Callab
     """
     import numba
 
-    options = {"nogil": True, "fastmath": fastmath}
     try:
-        return numba.njit(cache=True, **options)(function)  # type: ignore[no-any-return]
+        return numba.njit(function, cache=True, nogil=True, fastmath=fastmath)
     except RuntimeError:  # numba's word for "no folder to keep it in"
-        return numba.njit(**options)(function)  # type: ignore[no-any-return]
+        return numba.njit(function, nogil=True, fastmath=fastmath)

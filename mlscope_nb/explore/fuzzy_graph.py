@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 CLOSE_ENOUGH = 1e-5
 SMALLEST_SHARE = 1e-3
-"""A scale is at least this share of the mean distance to the neighbours, so that copies of a cell do not divide by 0."""
+"""A scale is at least this share of the mean distance to the neighbours: copies of a cell must not divide by 0."""
 
 
 def fuzzy_graph(
@@ -59,7 +59,7 @@ def fuzzy_graph(
 def memberships(
     distances: NDArray[Any], scale: NDArray[np.float64], nearest: NDArray[np.float64]
 ) -> NDArray[np.float32]:
-    """Return how strongly neighbours at these distances (N, k) belong to each cell: 1 up to the nearest, then falling."""
+    """Return how strongly neighbours at these distances (N, k) belong to each cell: 1, then falling."""
     beyond = np.maximum(np.asarray(distances, dtype=np.float64) - nearest[:, None], 0)
     strength = np.exp(-beyond / np.where(scale > 0, scale, 1.0)[:, None])
     strength[(scale == 0) | ~np.isfinite(scale)] = 1.0
@@ -69,7 +69,7 @@ def memberships(
 def smoothed(
     distances: NDArray[Any], k: float, local_connectivity: float = 1.0
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the scale of each cell at which its memberships add up to log2(k), and the distance below which they are 1.
+    """Return the scale of each cell at which memberships add up to log2(k), and the distance up to which they are 1.
 
     As ``umap.umap_.smooth_knn_dist``: the scale is halved in, for all cells at once.
     """

@@ -1,10 +1,11 @@
-"""UMAP's layout: points are pulled along the edges of a graph and pushed from random others, a little less each time."""
+"""UMAP's layout: points are pulled along edges of a graph and pushed from random others, a little less each time."""
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -35,7 +36,7 @@ class Schedule(NamedTuple):
 
 
 def fitted_curve(spread: float, min_dist: float) -> Curve:
-    """Return the smooth curve closest to "alike up to `min_dist`, then falling over `spread`", as umap-learn fits it."""
+    """Return the smooth curve closest to "alike up to `min_dist`, then falling over `spread`", as in umap-learn."""
     from scipy.optimize import curve_fit
 
     x = np.linspace(0, spread * 3, 300)
@@ -113,7 +114,7 @@ def _edges(graph: Any, n_epochs: int) -> tuple[NDArray[np.int32], NDArray[np.int
 
 def _parts(n_edges: int, n_threads: int) -> list[tuple[int, int]]:
     ends = np.linspace(0, n_edges, max(1, n_threads) + 1).astype(int).tolist()
-    return list(zip(ends[:-1], ends[1:], strict=True))
+    return list(pairwise(ends))
 
 
 @cache

@@ -82,7 +82,7 @@ def approximate(points: NDArray[np.float32], k: int, seed: int | None) -> tuple[
     search = NNDescent(
         points,
         n_neighbors=k,
-        random_state=np.random.RandomState(seed),  # noqa: NPY002 - what pynndescent takes
+        random_state=np.random.RandomState(seed),
         n_trees=min(64, 5 + round(n**0.5 / 20)),
         n_iters=max(5, round(np.log2(n))),
         max_candidates=60,

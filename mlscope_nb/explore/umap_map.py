@@ -96,12 +96,12 @@ def umap(
     values, scale = scaled(numbers)
     scores = components(values, n_components, seed or 0)[0].astype(np.float32)
     k = min(n_neighbors, len(scores) - 1)
-    engine = _engine(engine, len(scores), seed, set(options))
+    chosen = _engine(engine, len(scores), seed, set(options))
     settings = {"n_neighbors": k, "min_dist": min_dist, "n_epochs": n_epochs, **options}
-    xy = {"mlscope": _own, "umap-learn": _umap_learn, "cuml": _cuml}[engine](scores, seed, **settings)
+    xy = {"mlscope": _own, "umap-learn": _umap_learn, "cuml": _cuml}[chosen](scores, seed, **settings)
     step = {"step": "umap", "seed": seed, **{name: value for name, value in settings.items() if value is not None}}
     made = {"n_components": scores.shape[1], "n_features": len(scale.names), "n_filled": scale.n_filled}
-    return as_map(xy, numbers.index, {**step, **made, "engine": engine})
+    return as_map(xy, numbers.index, {**step, **made, "engine": chosen})
 
 
 def _engine(engine: str, n: int, seed: int | None, options: set[str]) -> str:
@@ -127,9 +127,9 @@ def start_from(scores: NDArray[np.float32], seed: int | None, *, width: float = 
     """Return the PCA map as the beginning of another map: 0 to `width`, with a breath of noise against equal points."""
     two = np.pad(scores[:, :2], ((0, 0), (0, max(0, 2 - scores.shape[1]))))
     two = two / max(float(np.abs(two).max()), 1e-12) * 10
-    two = two + np.random.default_rng(seed).normal(scale=1e-4, size=two.shape)
-    low, high = two.min(axis=0), two.max(axis=0)
-    return (width * (two - low) / (high - low)).astype(np.float32)
+    noisy = two + np.random.default_rng(seed).normal(scale=1e-4, size=two.shape)
+    low, high = noisy.min(axis=0), noisy.max(axis=0)
+    return (width * (noisy - low) / (high - low)).astype(np.float32)
 
 
 def curve_of(min_dist: float, *, spread: float = 1.0, a: float | None = None, b: float | None = None) -> Curve:
