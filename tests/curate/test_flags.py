@@ -12,6 +12,7 @@ from mlscope_nb import Cells
 from mlscope_nb.curate import filter_bias, flag_quality, quality_thresholds, score_quality
 from mlscope_nb.curate.thresholds import RULES
 from mlscope_nb.datasets import simulate
+from mlscope_nb.study import difference_interval
 
 
 @pytest.fixture(scope="module")
@@ -158,3 +159,20 @@ def test_bias_needs_units_and_flags(study, scores, flags):
         filter_bias(flags, study[0].with_design(unit=None))
     with pytest.raises(KeyError, match="flagged"):
         filter_bias(scores, study[0])
+
+
+def test_bias_over_units_is_the_same_as_over_their_cells(plates):
+    picked = pd.Series(np.random.default_rng(2).random(len(plates)) < 0.2, plates.ids, name="picked")
+    row = filter_bias(picked, plates).table.set_index("name").loc["a"]
+    side = (plates.labels == "a").map({True: "this", False: "rest"}).rename("side")
+    wanted = difference_interval(
+        picked.astype(float),
+        plates.with_obs(side).with_design(label="side"),
+        between=("rest", "this"),
+        level=1 - 0.05 / 3,
+    )
+    assert row[["difference", "difference_low", "difference_high"]].tolist() == pytest.approx(
+        [wanted.estimate, wanted.low, wanted.high]
+    )
+    mixed = plates.with_obs(pd.Series(list("xy") * (len(plates) // 2), plates.ids, name="drug"))
+    assert filter_bias(picked, mixed).table.query("kind == 'class'")["n_units"].tolist() == [24, 24]
