@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import os
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ import traitlets
 from mlscope_nb import _pictures
 from mlscope_nb.views import _bokeh
 
+DOCS = "MLSCOPE_DOCS"
+"""Set while a site is built from notebooks: views that can are written whole, so that they work there."""
 _STATIC = Path(__file__).parent / "static"
 _BY_HAND: ContextVar[bool] = ContextVar("by_hand", default=False)
 # Written once per output: the saved picture hides behind the live view, and a lost view behind the picture.
@@ -63,10 +66,18 @@ class View(anywidget.AnyWidget):
         """Return a line of text and pictures for a notebook that is read without its kernel."""
         return "", []
 
+    def _whole(self) -> str | None:
+        """Return the view as a page that works without a kernel, if there is one."""
+        return None
+
     def _ipython_display_(self) -> None:
         from IPython.display import display
 
         text, pictures = self._saved()
+        page = self._whole() if os.environ.get(DOCS) else None
+        if page is not None:
+            display({"text/html": framed(page, text), "text/plain": text}, raw=True)
+            return
         display({"text/html": saved_html(text, pictures), "text/plain": text}, raw=True)
         bundle = self._repr_mimebundle_()
         if bundle is not None:
@@ -82,6 +93,12 @@ class FigureView(View):
 
     def __init__(self, element: Any) -> None:
         super().__init__(_figure=_bokeh.to_json(_bokeh.figure_of(element)), _bokeh=_bokeh.library()[0])
+
+
+def framed(page: str, text: str) -> str:
+    """Return a whole page as a part of another one."""
+    look = "width:100%;height:860px;border:0"
+    return f'<iframe srcdoc="{html.escape(page)}" title="{html.escape(text)}" style="{look}"></iframe>'
 
 
 def saved_html(text: str, pictures: list[np.ndarray]) -> str:

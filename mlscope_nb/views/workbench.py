@@ -102,11 +102,17 @@ class Workbench(BesideView, MapView, CropView, Labelling, TakeHome):
         """
         if not 8 <= thumbnail_px <= 96:
             raise ValueError(f"thumbnail_px={thumbnail_px}, expected 8 to 96.")
+        return write_page(path, self._page_text(columns, thumbnail_px, title))
+
+    def _whole(self) -> str:
+        return self.wait()._page_text(None, 32, None)
+
+    def _page_text(self, columns: Iterable[str] | None, thumbnail_px: int, title: str | None) -> str:
         every = [c["value"] for c in self._column_choices]
         named = [columns] if isinstance(columns, str) else columns
         wanted = list(dict.fromkeys(named)) if named is not None else self._first_columns()
         given = [self._labels()] if self._labels().notna().any() and self.label not in wanted else []
-        text = page_html(
+        return page_html(
             title or f"{count(len(self.cells), 'cell')}",
             {name: self._axes(name) for name in self._maps_at_hand()},
             [*given, *(self._column_named(c) for c in wanted)],
@@ -119,7 +125,6 @@ class Workbench(BesideView, MapView, CropView, Labelling, TakeHome):
             thumbnail_px=thumbnail_px,
             note=page_note(len(wanted), max(len(every), len(wanted)), self.cells.fingerprint),
         )
-        return write_page(path, text)
 
     def show(
         self, *, embedding: str | None = None, colour: str | None = None, hide: Iterable[str] | None = None
