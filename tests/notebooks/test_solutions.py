@@ -51,6 +51,8 @@ CLAIMS = {
         "not ms.curate.filter_bias(flags, study).warnings",
         "'micronucleus' in ' '.join(ms.curate.filter_bias(careful, study).warnings)",
         "taken.sum() > 20 and truth.obs['responder'][taken].mean() > 0.9",
+        "not balance.missing and [f for f in layout.findings if 'rim' in f and 'All plates' in f]",
+        "layout.effects['estimate'].iloc[0] > 0",
         "found.all() and set(swapped) == set(study.units[truth.obs['swapped_well']])",
         "0.5 < responds[treated & atypical].mean() < responds[treated].mean()",
         "hits >= 15",
