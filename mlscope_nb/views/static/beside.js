@@ -88,7 +88,7 @@ function drawRows(host, part, model, wide) {
     if (counts.length) drawn("text", svg, { x: wide, y: y + 13, class: "ms-tick", "text-anchor": "end" }, counts[i].toLocaleString("en"));
     area(svg, part, i, { x: left, y: y - 2, width: room, height: pitch });
   });
-  drawn("text", svg, { x: left, y: high - 4, class: "ms-tick" }, counts.length ? `${keyOf(part)}, counted` : keyOf(part));
+  drawn("text", svg, { x: 0, y: high - 4, class: "ms-tick" }, keyOf(part));
   brush(svg, part, model, { from: 0, room: pitch, down: true, cross: left, length: room });
 }
 

@@ -29,7 +29,7 @@ function render({ model, el }) {
     made = await Bokeh.embed.embed_item(JSON.parse(model.get("_figure")), root);
     if (ended) { made.clear(); return; }
     const fit = fitted([...made.roots].map((view) => view.model));
-    watcher = new ResizeObserver(() => { if (root.clientWidth > 100) fit(root.clientWidth); });
+    watcher = new ResizeObserver(() => { if (root.clientWidth > 100) fit(root.clientWidth - 8); });
     watcher.observe(root);
   }, (error) => { root.textContent = `${error.message} Run this cell again.`; });
   return () => { ended = true; watcher?.disconnect(); made?.clear(); };
