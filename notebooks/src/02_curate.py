@@ -242,9 +242,9 @@ ms.views.plate_map(layout)
 print(layout)
 
 # %% [markdown]
-# Could you see it? The wells at the rim are brighter, all plates taken together. The computer compares wells of the same
-# treatment and asks whether rim, rows and columns matter more than chance (and corrects for asking five times). A rim
-# does no harm while every treatment lies there now and then; controls that *all* lie in the first column do.
+# Could you see it? The wells at the rim are brighter, all plates taken together. The computer compares wells of the
+# same treatment and asks whether rim, rows and columns matter more than chance (and corrects for asking five times). A
+# rim does no harm while every treatment lies there now and then; controls that *all* lie in the first column do.
 
 # %% [markdown]
 # ## Photographed twice

@@ -53,7 +53,7 @@ CLAIMS = {
         "taken.sum() > 20 and truth.obs['responder'][taken].mean() > 0.9",
         "not balance.missing and [f for f in layout.findings if 'rim' in f and 'All plates' in f]",
         "layout.effects['estimate'].iloc[0] > 0",
-        "found.all() and set(swapped) == set(study.units[truth.obs['swapped_well']])",
+        "found.mean() >= 0.95 and set(swapped) == set(study.units[truth.obs['swapped_well']])",
         "0.5 < responds[treated & atypical].mean() < responds[treated].mean()",
         "hits >= 15",
         "(effect['low'] <= 0).all() and (effect['high'] >= 0).all()",
