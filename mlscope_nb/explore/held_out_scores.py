@@ -164,5 +164,7 @@ def _scored(train: Floats, is_end: Bools, test: Floats) -> Floats:
     with warnings.catch_warnings(), threadpool_limits(1):
         # A direction that has not quite converged orders cells as one that has.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model = LogisticRegression(C=STRENGTH / total, class_weight="balanced", max_iter=300).fit(x, is_end)
+        model = LogisticRegression(
+            C=STRENGTH / total, class_weight="balanced", solver="newton-cholesky", max_iter=50
+        ).fit(x, is_end)
     return np.asarray(model.decision_function(new), np.float64)

@@ -41,7 +41,8 @@ def markers(
     Groups that were **given** (treatments, labels) are tested over units, within plates where the design has them, and
     get p-values. Groups that were **found** in the same features (clusters, a lasso) get effects with intervals and no
     p-values: they differ because they were chosen to differ. Data thinning with an estimated covariance was tried for
-    them and is not offered, for it was calibrated only where it could find nothing (``studies/explore_markers.py``).
+    them and is not offered: on simulated cells without groups it called a third or more of the features different, or,
+    made to hold the level there, found next to nothing (``studies/explore_markers.py``).
 
     Parameters
     ----------

@@ -23,10 +23,10 @@ STEP = 0.1
 GRID = np.arange(-20.0, 40.0, STEP)
 FARTHEST = 18.0
 """Scores of controls farther out, in robust deviations, are moved to here."""
-SHARES = np.linspace(0.0125, 0.9875, 40)
-SHIFTS = np.geomspace(0.5, 12.0, 25)
+SHARES = np.linspace(0.02, 0.98, 25)
+SHIFTS = np.geomspace(0.5, 12.0, 16)
 """How far responding cells are shifted, in deviations of controls; less than half of one is no phenotype to count."""
-VARIES = (0.05, 0.2, 0.35, 0.5)
+VARIES = (0.1, 0.3, 0.5)
 """How much the shift varies between responding cells, as a share of it."""
 NARROWER = (0.5, 0.7, 1.0)
 """The spread of responding cells in that of controls: a score that saturates is narrower at its end."""
@@ -35,7 +35,7 @@ ALIKE = (4.0, 10.0, 30.0, 100.0)
 """How alike the shares of the wells of a treatment are (a + b of the Beta distribution)."""
 WELL_FACTOR = 0.25
 """Wells of one treatment differ by about this much in how far it shifts cells (dose)."""
-COARSE = 0.25
+COARSE = 0.1
 """What the wells say about the shape of responding cells counts this much: the shape is only roughly right."""
 FLOOR = 1e-5
 
