@@ -2,7 +2,7 @@ from .colours import category_colours
 from .comparison import Comparison, compare
 from .distributions import histogram
 from .exploring import explore
-from .fieldview import FieldView, fields
+from .fieldview import FieldView
 from .galleryview import Gallery, gallery
 from .map import scatter
 from .platemap import plate_map
@@ -10,6 +10,7 @@ from .selection import Selection, selection_of
 from .thresholds import tune_threshold
 from .thresholdview import ThresholdView
 from .tuning import SegmentationTuner, tune_segmentation
+from .viewer import fields
 from .work import Restored, restore_work, save_work
 from .workbench import Workbench
 

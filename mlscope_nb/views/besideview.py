@@ -9,8 +9,9 @@ import pandas as pd
 import traitlets
 
 from mlscope_nb.views._beside import Distribution, differences, distribution, sources
+from mlscope_nb.views._choices import with_choice
 from mlscope_nb.views.map import column_of
-from mlscope_nb.views.mapview import MapView, with_choice
+from mlscope_nb.views.mapview import MapView
 
 Tab = Literal["distribution", "differences", "sources", ""]
 TABS = ("distribution", "differences", "sources", "")

@@ -16,9 +16,11 @@ from mlscope_nb import _pictures
 from mlscope_nb._words import count, some
 from mlscope_nb.cells import Cells
 from mlscope_nb.views import _maps
+from mlscope_nb.views._choices import OWN, n_kinds, with_choice
 from mlscope_nb.views._crops import Crops
 from mlscope_nb.views._inks import inks_of
 from mlscope_nb.views._linked import LinkedView
+from mlscope_nb.views._region import inside
 from mlscope_nb.views._sentences import shortened
 from mlscope_nb.views._snapshot import snapshot
 from mlscope_nb.views._widget import script
@@ -30,7 +32,6 @@ MOST_CATEGORIES = 60
 # As many as the wells of a plate: what has more kinds is offered once it was named in Python.
 MOST_OFFERED = 384
 SHOWN = {"umap": "UMAP", "pca": "PCA", "tsne": "t-SNE"}
-_OWN = "your columns"
 
 
 class MapView(LinkedView):
@@ -121,12 +122,12 @@ class MapView(LinkedView):
         line = np.asarray(list(corners), float)
         if line.ndim != 2 or line.shape[1] != 2 or len(line) < 3 or not np.isfinite(line).all():
             raise ValueError(f"The line has shape {line.shape}, expected at least three corners (x, y).")
-        inside = _inside(self.coordinates.to_numpy(), line)
+        within = inside(self.coordinates.to_numpy(), line)
         if self._hidden:
             names = [entry["name"] for entry in self._inks["entries"]]
             codes = [i for i, name in enumerate(names) if name in self._hidden]
-            inside &= ~np.isin(np.frombuffer(self._codes, np.uint8), codes)
-        self.selection.select_rows(np.flatnonzero(inside))
+            within &= ~np.isin(np.frombuffer(self._codes, np.uint8), codes)
+        self.selection.select_rows(np.flatnonzero(within))
         return self
 
     def finish(self, embedding: Embedding) -> Self:
@@ -266,8 +267,8 @@ class MapView(LinkedView):
     def _column_choices(self) -> list[dict[str, str]]:
         """Columns that can be drawn: numbers, and texts of not too many kinds."""
         obs = self.cells.obs
-        usable = [str(c) for c in obs if is_continuous(obs[c]) or _n_kinds(obs[c]) <= MOST_OFFERED]
-        choices = [{"value": c, "label": c, "group": _OWN} for c in usable if not self._is_given_here(c)]
+        usable = [str(c) for c in obs if is_continuous(obs[c]) or n_kinds(obs[c]) <= MOST_OFFERED]
+        choices = [{"value": c, "label": c, "group": OWN} for c in usable if not self._is_given_here(c)]
         features = [] if self.cells.features is None else list(self.cells.features.columns)
         return choices + [{"value": c, "label": c, "group": "features"} for c in features]
 
@@ -315,32 +316,3 @@ class MapView(LinkedView):
 
     def _say(self, text: str, *, warning: bool = False) -> None:
         """Show a sentence to the user."""
-
-
-def with_choice(choices: list[dict[str, str]], name: str) -> list[dict[str, str]]:
-    """Return the choices with one more, if it is not among them."""
-    if any(choice["value"] == name for choice in choices):
-        return choices
-    return [*choices, {"value": name, "label": name, "group": _OWN}]
-
-
-def _n_kinds(column: pd.Series) -> float:
-    """Return how many kinds a column has; endless for lists and the like, which cannot be compared."""
-    try:
-        return column.nunique()
-    except TypeError:
-        return float("inf")
-
-
-def _inside(points: np.ndarray, line: np.ndarray) -> np.ndarray:
-    """Whether each point lies in a closed line, by the crossing number; only those in its box are looked at."""
-    low, high = line.min(axis=0), line.max(axis=0)
-    near = np.flatnonzero(((points >= low) & (points <= high)).all(axis=1))
-    x, y = points[near].T
-    odd = np.zeros(len(near), bool)
-    for (x1, y1), (x2, y2) in zip(line, np.roll(line, -1, axis=0), strict=True):
-        if y1 != y2:
-            odd ^= ((y1 > y) != (y2 > y)) & (x < x1 + (y - y1) * (x2 - x1) / (y2 - y1))
-    result = np.zeros(len(points), bool)
-    result[near] = odd
-    return result

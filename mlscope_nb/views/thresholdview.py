@@ -20,10 +20,10 @@ from mlscope_nb.curate.filter_bias import FilterBias, filter_bias
 from mlscope_nb.views import _cutwords as words
 from mlscope_nb.views._crops import COLUMNS, Crops
 from mlscope_nb.views._cutgallery import NEAREST, WORST, CutGallery, Show
+from mlscope_nb.views._cutvalues import bars, checked
 from mlscope_nb.views._widget import script
 from mlscope_nb.views.selection import Selection
 
-_BARS = 60
 _CURVE = 300
 _REST_S = 0.4
 
@@ -130,7 +130,7 @@ class ThresholdView(CutGallery):
             raise KeyError(f"No score '{column}'. Scores: {some(self.scores.columns, 20)}.")
         if side not in (None, "below", "above"):
             raise ValueError(f"side={side!r}, expected 'below' or 'above'.")
-        number = None if threshold is None else _checked(threshold)
+        number = None if threshold is None else checked(threshold)
         name = self._column if column is None else column
         turned = side or (self._side if name == self._column else cutoff.usual_side(name))
         if (name, turned) != (self._column, self._side):
@@ -170,8 +170,8 @@ class ThresholdView(CutGallery):
             "side": side,
             "unit": words.unit_of(column),
             "grid": grid,
-            "bars": _bars(drawn),
-            "faulty": [] if self._truth is None else _bars(drawn[self._truth[known]]),
+            "bars": bars(drawn),
+            "faulty": [] if self._truth is None else bars(drawn[self._truth[known]]),
             "ticks": [{"at": float(self._axis.place(v)), "text": words.number(v)} for v in self._axis.ticks()],
             "usual": sorted({round(float(self._axis.place(v)), 4) for v in plates}),
             "start": self._usual,
@@ -295,16 +295,3 @@ class ThresholdView(CutGallery):
             [] if self._crops is None or not len(rows) else [_pictures.sheet(self._crops.pictures(rows), COLUMNS)]
         )
         return " ".join([self._cut["first"], *self._cut["lines"], self.code]), pictures
-
-
-def _bars(places: np.ndarray) -> list[int]:
-    counts: list[int] = np.histogram(places, bins=_BARS, range=(0, 1))[0].tolist()
-    return counts
-
-
-def _checked(threshold: float) -> float:
-    if isinstance(threshold, bool) or not isinstance(threshold, int | float | np.number):
-        raise TypeError(f"threshold is {threshold!r}, expected a number.")
-    if not math.isfinite(threshold):
-        raise ValueError(f"threshold is {threshold}, expected a finite number.")
-    return float(threshold)

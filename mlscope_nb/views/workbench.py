@@ -15,6 +15,7 @@ from mlscope_nb import explore as _explore
 from mlscope_nb._words import count
 from mlscope_nb.cells import Cells
 from mlscope_nb.views._autosave import Autosave
+from mlscope_nb.views._choices import with_choice
 from mlscope_nb.views._crops import COLUMNS
 from mlscope_nb.views._order import ATYPICAL, CENTRE, NAMED, RANDOM, TABLE, TYPICAL
 from mlscope_nb.views._sentences import describe_selection, one_sided, origins_of, shortened
@@ -24,7 +25,7 @@ from mlscope_nb.views.besideview import BesideView
 from mlscope_nb.views.galleryview import CropView
 from mlscope_nb.views.labelling import Labelling
 from mlscope_nb.views.map import Embedding, column_of
-from mlscope_nb.views.mapview import SHOWN, MapView, with_choice
+from mlscope_nb.views.mapview import SHOWN, MapView
 from mlscope_nb.views.page import page_html, page_note, write_page
 from mlscope_nb.views.selection import Selection
 
