@@ -204,7 +204,7 @@ def features_as_maps(numbers: pd.DataFrame, scale: Scaling = "standardize") -> N
     if scale not in ("standardize", "none"):
         raise ValueError(f"scale is {scale!r}, expected 'standardize' or 'none'.")
     values, made = scaled(numbers)
-    return values if scale == "standardize" else values * made.spread + made.centre
+    return values if scale == "standardize" else made.filled(numbers)
 
 
 def _both(cells_or_table: Cells | pd.DataFrame, embedding: str | pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

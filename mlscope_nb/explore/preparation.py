@@ -36,6 +36,13 @@ class Scale:
 
     def apply(self, numbers: pd.DataFrame) -> NDArray[np.float64]:
         """Return other cells in the same scale, (N, P)."""
+        values = self.filled(numbers)
+        values -= self.centre
+        values /= self.spread
+        return values
+
+    def filled(self, numbers: pd.DataFrame) -> NDArray[np.float64]:
+        """Return the features of cells as they are, with the medians in their gaps, (N, P)."""
         named = numbers.set_axis(numbers.columns.astype(str), axis=1)
         missing = [name for name in self.names if name not in named.columns]
         if missing:
@@ -46,8 +53,6 @@ class Scale:
         values = named[self.names].to_numpy(dtype=np.float64, copy=True)
         gaps = ~np.isfinite(values)
         values[gaps] = np.broadcast_to(self.medians, values.shape)[gaps]
-        values -= self.centre
-        values /= self.spread
         return values
 
 

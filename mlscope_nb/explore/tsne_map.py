@@ -128,9 +128,7 @@ def pacmap(
     """
     numbers = table(cells_or_table)
     if importlib.util.find_spec("pacmap") is None:
-        raise ImportError(
-            "PaCMAP is an extra that is not installed. Install it with:\n    python -m pip install pacmap"
-        )
+        raise ImportError("PaCMAP is an extra. Install it: pip install 'mlscope_nb[pacmap]'")
     from pacmap import PaCMAP
 
     scores, made = _ready(numbers, n_components, seed, "PaCMAP")
