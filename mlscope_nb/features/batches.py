@@ -14,6 +14,7 @@ from mlscope_nb._words import count, some
 from mlscope_nb.cells import Cells
 from mlscope_nb.features.batch_figures import PROBE, Figure, label_probe, mixing, plate_probe, replicates
 from mlscope_nb.features.normalization import Normalizer
+from mlscope_nb.features.reference import EVERY
 from mlscope_nb.study._result import Result
 
 FIT = "mlscope_fitted_on"
@@ -122,7 +123,7 @@ def batch_report(
     with warnings.catch_warnings():
         # Half of the wells are few, and that was warned of when the whole was normalised.
         warnings.simplefilter("ignore", UserWarning)
-        fits = [(before, _refitted(before, done, half), before.ids[probed]) for half, probed in parts]
+        fits = [(before, _refitted(before, done, half, probed), before.ids[probed]) for half, probed in parts]
         fits = [(b.subset(_common(p, chosen)), a.subset(_common(p, chosen)), p) for b, a, p in fits]
         figures = [
             plate_probe([(b, a) for b, a, _ in fits], n_permutations, seed),
@@ -171,11 +172,15 @@ def _again(step: dict[str, Any]) -> Normalizer:
     return Normalizer(**{k: v for k, v in step.items() if k not in extra})
 
 
-def _refitted(before: Cells, done: _Recipe, half: np.ndarray) -> Cells:
-    """Return the cells normalised with one half of the control wells; as they are where the recipe is not known."""
+def _refitted(before: Cells, done: _Recipe, half: np.ndarray, probed: np.ndarray) -> Cells:
+    """Return the cells normalised without the probed wells; as they are where the recipe is not known.
+
+    What is fitted on controls sees their other half, what is fitted on all cells sees all but the probed ones.
+    """
     if done.normalizer is None:
         return done.after
-    marked = before.with_obs(pd.Series(half, index=before.ids, name=FIT))
+    seen = ~probed if done.normalizer.control == EVERY else half
+    marked = before.with_obs(pd.Series(seen, index=before.ids, name=FIT))
     options = {**done.normalizer.to_dict(), "control": FIT}
     fitted = Normalizer(**options).fit(marked).transform(marked)
     return fitted.with_features(fitted.table()[done.columns])

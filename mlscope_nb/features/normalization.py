@@ -81,6 +81,8 @@ class Normalizer:
         Columns that name the batch; () for none. Default: the declared batch.
     control : str or dict, optional
         The cells that are fitted on. Default: the declared control; without one all cells, which is recorded.
+        "all": every cell of the batch, steadier where controls are few; right only where all batches got the same
+        treatments, and warned of where they did not.
     force : bool
         Allow controls that are defined by the label to be predicted.
     **options

@@ -18,8 +18,11 @@ from mlscope_nb.study.units import columns_of, groups, plural
 Control = str | Mapping[str, Any] | None
 ALL = "all cells"
 """The name of the one batch when none is declared, and of the reference when no controls are."""
+EVERY = "all"
+"""What to name as control to take every cell of a batch as its reference."""
 MIN_UNITS = 2
 MIN_CELLS = 20
+MOST_UNLIKE = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +92,8 @@ def reference(cells: Cells, by: Columns = None, control: Control = None, *, forc
     by : str or several, optional
         Columns that name the batch; () for none. Default: the declared batch.
     control : str or dict, optional
-        Which cells are controls; default: the declared ones.
+        Which cells are controls; default: the declared ones. "all" takes all cells of a batch, which is steadier
+        where controls are few and right only where every batch got the same treatments: warned of where it did not.
     force : bool
         Allow controls that are defined by the predicted label.
 
@@ -106,6 +110,8 @@ def reference(cells: Cells, by: Columns = None, control: Control = None, *, forc
     """
     batch, columns = batch_of(cells, by)
     unit = (cells.units if cells.design.unit else pd.Series(cells.ids)).to_numpy(dtype=object)
+    if control == EVERY and EVERY not in cells.obs.columns:
+        return Reference(batch, np.ones(len(cells), bool), unit, columns, ALL, _warn_if_unlike(cells, batch, unit))
     declared = cells if control is None else cells.with_design(control=control)
     if declared.design.control is None:
         note = "no controls are declared: each batch was compared with all of its cells, whatever was done to them"
@@ -133,6 +139,24 @@ def warn_if_few(found: Reference, batches: list[str]) -> str:
         "shows would be taken for the batch."
     )
     warnings.warn(text, UserWarning, stacklevel=4)
+    return text
+
+
+def _warn_if_unlike(cells: Cells, batch: np.ndarray, unit: np.ndarray) -> str:
+    """Warn when batches did not get the same treatments, so that their mean holds biology; return the words."""
+    note = "each batch was compared with all of its cells"
+    column = cells.design.treatment or cells.design.label
+    if column is None:
+        return f"{note}, whatever was done to them"
+    rows = pd.DataFrame({"batch": batch, "unit": unit, "treatment": cells.obs[column].astype(str).to_numpy()})
+    shares = rows.drop_duplicates().groupby("batch")["treatment"].value_counts(normalize=True).unstack().fillna(0.0)
+    if float(shares.max().sub(shares.min()).max()) <= MOST_UNLIKE:
+        return f"{note}, which got the same treatments"
+    text = (
+        f"{note}, but batches did not get the same treatments ('{column}' differs): what the treatments do is taken "
+        "for the batch there, and removed. Use declared controls instead."
+    )
+    warnings.warn(text[0].upper() + text[1:], UserWarning, stacklevel=5)
     return text
 
 

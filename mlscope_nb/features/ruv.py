@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlscope_nb.features.scaling import Floats, none, robust
+from mlscope_nb.features.scaling import Bounded, Floats, bounded, filled, none
 
 SHRINK, FARTHEST = 0.1, 8.0
 
@@ -34,10 +34,8 @@ class RUV:
     """
 
     directions: float | None = None
-    centre: Floats = field(default_factory=none)
-    spread: Floats = field(default_factory=none)
+    scale: Bounded = field(default_factory=lambda: Bounded(none(), none(), np.empty(0, bool), FARTHEST))
     keep: Floats = field(default_factory=none)
-    flat: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, bool))
     n_directions: int = 0
 
     def __post_init__(self) -> None:
@@ -59,14 +57,9 @@ class RUV:
                 f"ruv compares control units with each other and found {len(names)}, expected at least 3 over all "
                 "batches. Declare more controls, or use method='standardize'."
             )
-        line = robust(values)
-        wide = np.sqrt(np.nanmean((values - line.centre) ** 2, axis=0))
-        # A feature that is the same for most cells has no median deviation; its standard deviation is taken then.
-        spread = np.where(line.constant | (line.spread < 0.1 * wide), np.where(wide > 0, wide, 1.0), line.spread)
-        made = replace(self, centre=line.centre, spread=spread, flat=wide == 0)
-        scaled = made._scaled(values)
-        keep, n = _kept(scaled, code, self.directions)
-        return replace(made, keep=keep, n_directions=n)
+        scale = bounded(values, FARTHEST)
+        keep, n = _kept(filled(scale(values)), code, self.directions)
+        return replace(self, scale=scale, keep=keep, n_directions=n)
 
     def extend(self, values: Floats, batch: NDArray[Any]) -> RUV:
         """Return this: new batches need nothing of their own."""
@@ -76,16 +69,12 @@ class RUV:
     def apply(self, values: Floats, batch: NDArray[Any]) -> Floats:
         """Return the values without the directions; gaps stay gaps, and count as average in the other columns."""
         del batch
-        return np.where(np.isnan(values), np.nan, self._scaled(values) @ self.keep)
+        return np.where(np.isnan(values), np.nan, filled(self.scale(values)) @ self.keep)
 
     @property
     def constant(self) -> NDArray[np.bool_]:
         """True for features that do not vary between the reference cells."""
-        return self.flat
-
-    def _scaled(self, values: Floats) -> Floats:
-        scaled = np.clip((values - self.centre) / self.spread, -FARTHEST, FARTHEST)
-        return np.where(np.isnan(scaled), 0.0, scaled)
+        return self.scale.constant
 
 
 def _kept(scaled: Floats, code: NDArray[np.intp], directions: float | None) -> tuple[Floats, int]:

@@ -61,6 +61,34 @@ class Ranks:
         return np.where(np.isnan(values), np.nan, result)
 
 
+@dataclass(frozen=True, eq=False)
+class Bounded:
+    """Median 0 and scaled median absolute deviation 1, and nothing farther out than a limit.
+
+    A few spoilt cells (saturated, debris) would else decide the means and covariances of a few dozen controls.
+    """
+
+    centre: Floats
+    spread: Floats
+    constant: NDArray[np.bool_]
+    farthest: float
+
+    def __call__(self, values: Floats) -> Floats:
+        """Return the rows on the new scale; gaps stay gaps."""
+        return np.clip((values - self.centre) / self.spread, -self.farthest, self.farthest)
+
+
+def bounded(values: Floats, farthest: float) -> Bounded:
+    """Return the map to the robust scale of these rows, cut off at `farthest`."""
+    line = robust(values)
+    known = ~np.isnan(values).all(axis=0)
+    wide = np.zeros(values.shape[1])
+    wide[known] = np.sqrt(np.nanmean((values[:, known] - line.centre[known]) ** 2, axis=0))
+    # A feature that is the same for most cells has no median deviation; its standard deviation is taken then.
+    spread = np.where(line.constant, np.where(wide > 0, wide, 1.0), line.spread)
+    return Bounded(line.centre, spread, known & (wide == 0), farthest)
+
+
 def standard(values: Floats) -> Line:
     """Return the map to mean 0 and standard deviation 1 (divided by n, as scikit-learn's StandardScaler)."""
     return _line(values, np.nanmean, lambda v, centre: np.sqrt(np.nanmean((v - centre) ** 2, axis=0)))
@@ -111,6 +139,11 @@ class PerBatch:
         """True for features that do not vary between the reference cells of some batch."""
         found: NDArray[np.bool_] = np.any([m.constant for m in self.maps.values()], axis=0)
         return found
+
+
+def filled(values: Floats) -> Floats:
+    """Return the values with gaps at 0, the average after standardising."""
+    return np.where(np.isnan(values), 0.0, values)
 
 
 def _line(values: Floats, centre_of: Callable[..., Any], spread_of: Callable[[Floats, Floats], Floats]) -> Line:

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlscope_nb.features.scaling import Floats, PerBatch, none, standard
+from mlscope_nb.features.scaling import Floats, PerBatch, bounded, filled, none, standard
+
+FARTHEST = 5.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +57,16 @@ class TVN:
 
     Standardise to all reference cells, rotate to their principal components, standardise each batch to its own,
     and give the covariance of each batch's reference cells the common shape (CORAL); at last everything is rotated
-    back, so that columns keep the names of their features.
+    back, so that columns keep the names of their features. Two things are added for designs with few controls: no cell
+    counts as farther out than 5 robust deviations, and components that hold hardly any variation are left out.
+    Whitened, they would count as much as the others, and the error of each batch's mean in them marks the batch anew.
+
+    Parameters
+    ----------
+    shrink : float
+        Added to the variances before the covariances are aligned.
+    keep : float
+        Share of the variance of the reference cells that the components must hold; 1 keeps all.
 
     References
     ----------
@@ -63,6 +74,8 @@ class TVN:
     """
 
     shrink: float = 0.5
+    keep: float = 0.97
+    own: PerBatch = field(default_factory=lambda: PerBatch(lambda values: bounded(values, FARTHEST)))
     whole: PerBatch = field(default_factory=lambda: PerBatch(standard))
     axes: Floats = field(default_factory=none)
     local: PerBatch = field(default_factory=lambda: PerBatch(standard))
@@ -71,24 +84,27 @@ class TVN:
 
     def fit(self, values: Floats, batch: NDArray[Any]) -> TVN:
         """Return this fitted on reference cells."""
-        whole = self.whole.fit(values, _one(batch))
-        scaled = filled(whole.apply(values, _one(batch)))
-        axes = _axes(scaled)
+        own = self.own.fit(values, batch)
+        near = own.apply(values, batch)
+        whole = self.whole.fit(near, _one(batch))
+        scaled = filled(whole.apply(near, _one(batch)))
+        axes = _axes(scaled, self.keep)
         local = self.local.fit(scaled @ axes, batch)
         target = _power(self._covariance(local.apply(scaled @ axes, batch)), 0.5)
         return replace(self, whole=whole, axes=axes, local=local, target=target).extend(values, batch)
 
     def extend(self, values: Floats, batch: NDArray[Any]) -> TVN:
         """Return this with further batches aligned to the same shape."""
-        scores = filled(self.whole.apply(values, _one(batch))) @ self.axes
+        own = self.own.fit(values, batch)
+        scores = filled(self.whole.apply(own.apply(values, batch), _one(batch))) @ self.axes
         local = self.local.fit(scores, batch)
         aligned = local.apply(scores, batch)
         new = {str(b): _power(self._covariance(aligned[batch == b]), -0.5) @ self.target for b in sorted(set(batch))}
-        return replace(self, local=local, turns={**self.turns, **new})
+        return replace(self, own=own, local=local, turns={**self.turns, **new})
 
     def apply(self, values: Floats, batch: NDArray[Any]) -> Floats:
         """Return the values normalised; gaps stay gaps, and count as average in the other columns."""
-        scaled = self.whole.apply(values, _one(batch))
+        scaled = self.whole.apply(self.own.apply(values, batch), _one(batch))
         scores = self.local.apply(filled(scaled) @ self.axes, batch)
         for b in sorted(set(batch)):
             scores[batch == b] = scores[batch == b] @ self.turns[str(b)]
@@ -123,19 +139,17 @@ def zca(values: Floats, epsilon: float) -> Floats:
     return (axes.T / strength) @ axes * np.sqrt(max(n - 1, 1))
 
 
-def filled(values: Floats) -> Floats:
-    """Return the values with gaps at 0, the average after standardising."""
-    return np.where(np.isnan(values), 0.0, values)
-
-
 def _one(batch: NDArray[Any]) -> NDArray[Any]:
     return np.full(len(batch), "all", dtype=object)
 
 
-def _axes(values: Floats) -> Floats:
+def _axes(values: Floats, keep: float) -> Floats:
+    """Return the principal components (P, K) that hold this share of the variance."""
     _, strength, axes = np.linalg.svd(values - values.mean(axis=0), full_matrices=False)
-    kept = strength > strength[0] * max(values.shape) * np.finfo(float).eps
-    return axes[kept].T
+    known = int((strength > strength[0] * max(values.shape) * np.finfo(float).eps).sum())
+    share = np.cumsum(strength**2) / max(float((strength**2).sum()), 1e-300)
+    enough = int(np.searchsorted(share, keep - 1e-12)) + 1
+    return axes[: min(known, enough)].T
 
 
 def _power(symmetric: Floats, exponent: float) -> Floats:

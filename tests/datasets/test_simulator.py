@@ -282,7 +282,7 @@ def test_every_dose_and_treatment_is_in_the_documentation():
         ({"seed": -1}, ValueError, r"seed=-1, expected 0 or more"),
         ({"size": 65}, ValueError, r"size=65, expected an even number"),
         ({"size": 32}, ValueError, r"size=32, expected 48 or more"),
-        ({"version": 2}, ValueError, r"No version 2 of the defaults"),
+        ({"version": 3}, ValueError, r"No version 3 of the defaults"),
         ({"doses": "all"}, ValueError, r"doses='all', expected 'default' or 'none'"),
         ({"tied_to": "round"}, ValueError, r"tied_to='round', expected one of DMSO"),
         ({"swapped_wells": 9, "n_plates": 1, "wells_per_plate": 2}, ValueError, r"Ask for fewer"),
@@ -311,16 +311,27 @@ def test_wrong_questions_to_the_truth_are_refused(study):
 # --- the defaults are frozen ---
 
 
-def test_version_1_is_frozen():
+@pytest.mark.parametrize("version", [1, 2])
+def test_each_version_is_frozen(version):
     """A change here is a new version of the defaults: docs/decisions says how."""
-    table = doses()["default"].astype(float)
-    cells, truth = simulate(1, 16, 2, seed=0)
+    table = doses(version)["default"].astype(float)
+    cells, truth = simulate(1, 16, 2, seed=0, version=version)
     found = {
         "doses": hashlib.sha256(repr(sorted(table.items())).encode()).hexdigest()[:16],
         "truth": hashlib.sha256(truth.obs.round(6).to_csv().encode()).hexdigest()[:16],
         "light": np.round(cells.images.astype(float).mean((0, 2, 3)), 1).tolist(),
     }
-    assert found == FROZEN
+    assert found == FROZEN[version]
 
 
-FROZEN = {"doses": "5b0c70f4ab2b40df", "truth": "fc579e2101ece268", "light": [557.6, 570.4, 365.5]}
+def test_a_version_is_only_its_doses():
+    cells, _ = simulate(1, 4, 3, seed=4)
+    assert cells.history[-1]["version"] == 2 and cells.history[-1]["changed"] == {}
+    same, _ = simulate(1, 4, 3, seed=4, version=1, batch=1.85, well=0.5, strength=1.15)
+    np.testing.assert_array_equal(cells.images, same.images)
+
+
+FROZEN = {
+    1: {"doses": "5b0c70f4ab2b40df", "truth": "fc579e2101ece268", "light": [557.6, 570.4, 365.5]},
+    2: {"doses": "49f01b34f641227f", "truth": "61af5c682d62babc", "light": [522.8, 541.5, 323.4]},
+}

@@ -87,8 +87,8 @@ def test_probed_controls_take_no_part_in_fitting():
         changed = cells.features.copy()
         changed[probed] += 1000.0
         recipe = _Recipe(cells, Normalizer(), list(cells.features.columns), [])
-        a = _refitted(cells, recipe, half).features[half]
-        b = _refitted(cells.with_features(changed), recipe, half).features[half]
+        a = _refitted(cells, recipe, half, probed).features[half]
+        b = _refitted(cells.with_features(changed), recipe, half, probed).features[half]
         pd.testing.assert_frame_equal(a, b)
 
 
@@ -164,3 +164,27 @@ def test_the_linear_probe_is_a_ridge_regression_with_a_chosen_penalty():
     peer = RidgeCV(alphas=np.logspace(0, 5, 6)).fit(scale.transform(x[train]), target)
     expected = peer.predict(scale.transform(x[test])).argmax(axis=1)
     assert (linear_probe(x, y[:, None], [(train, test)])[test, 0] == expected).all()
+
+
+def test_normalised_to_whole_plates_the_probed_wells_still_take_no_part():
+    cells = study()
+    half, probed = _halves(cells, seed=0)[0]
+    norm = Normalizer(control="all")
+    done = _Recipe(cells, norm, list(cells.features.columns), [])
+    seen = _refitted(cells, done, half, probed)
+    spoilt = cells.with_features(cells.features.where(~pd.Series(probed, cells.ids), 1e6, axis=0))
+    other = _refitted(spoilt, done, half, probed)
+    pd.testing.assert_frame_equal(seen.features[~probed], other.features[~probed])
+    means = seen.features[~probed].groupby(cells.batches_of[~probed]).mean().to_numpy()
+    np.testing.assert_allclose(means, 0, atol=1e-9)
+
+
+def test_whole_plates_with_other_treatments_are_warned_of():
+    cells = study()
+    odd = cells.subset(cells.ids[~((cells.obs["plate"] == "p0") & (cells.obs["drug"] == "x"))])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        even = normalize(cells, "tvn", control="all")
+    assert "same treatments" in str(even.history)
+    with pytest.warns(UserWarning, match="batches did not get the same treatments"):
+        normalize(odd, control="all")

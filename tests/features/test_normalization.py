@@ -218,6 +218,18 @@ def test_tvn_gives_the_controls_of_all_plates_one_covariance():
     assert distance(normalize(cells, "tvn", shrink=0.01)) < 0.1 * distance(normalize(cells, "tvn", shrink=1e9))
 
 
+def test_tvn_leaves_out_what_hardly_varies_and_bounds_spoilt_cells():
+    cells = study(cells=200)
+    nearly = cells.features["Cells_F_0"] + 1e-3 * np.random.default_rng(0).normal(size=len(cells))
+    wide = cells.with_features(cells.features.assign(Cells_F_9=nearly))
+    rank = [np.linalg.matrix_rank(normalize(wide, "tvn", keep=k).features.to_numpy(), tol=1e-6) for k in (0.999, 1)]
+    assert rank == [5, 6]
+    far, farther = cells.features.copy(), cells.features.copy()
+    far.iloc[0], farther.iloc[0] = 1e3, 1e9
+    after = [normalize(cells.with_features(f), "tvn").features for f in (far, farther)]
+    pd.testing.assert_frame_equal(*after)
+
+
 def test_more_features_than_controls_is_warned_of_for_sphering():
     with pytest.warns(UserWarning, match="blown up"):
         normalize(study(n_plates=1, cells=12, n_features=40), "sphering")

@@ -11,11 +11,16 @@ import pandas as pd
 
 from mlscope_nb._words import some
 
-VERSIONS = (1,)
 Preset = Literal["default", "none"]
 GROUPS = {
     "batch": ("plate_size", "plate_gain", "plate_background", "plate_blur", "plate_illumination"),
     "faults": ("defocus", "saturation", "debris", "empty", "touching", "cut"),
+}
+LATEST = 2
+# What differs from the numbers of version 1 below. Version 2: as in real screens, plates differ more than wells do.
+VERSIONS: dict[int, dict[str, float]] = {
+    1: {},
+    2: {**dict.fromkeys(GROUPS["batch"], 1.85), "well": 0.5, "strength": 1.15},
 }
 
 
@@ -25,7 +30,7 @@ def _dose(default: float, meaning: str, *, most: float = 5.0, none: float | None
 
 @dataclass(frozen=True)
 class Doses:
-    """How much of each effect there is; 0 leaves no trace of it. The defaults are version 1 and frozen."""
+    """How much of each effect there is; 0 leaves no trace of it. These are the frozen defaults of version 1."""
 
     strength: float = _dose(1.0, "how far a responding cell departs from a control cell")
     penetrance: float = _dose(0.85, "fraction of the cells of a treated well that respond", most=1.0, none=None)
@@ -74,26 +79,34 @@ class Doses:
         mine = {f.name: getattr(self, f.name) for f in fields(self)}
         return {k: list(v) if isinstance(v, tuple) else v for k, v in mine.items()}
 
-    def changed(self) -> dict[str, Any]:
-        """Return the doses that are not at their defaults."""
-        return {k: v for k, v in self.to_dict().items() if v != _DEFAULT[k]}
+    def changed(self, version: int = LATEST) -> dict[str, Any]:
+        """Return the doses that are not at the defaults of a version."""
+        defaults = Doses(**VERSIONS[version]).to_dict()
+        return {k: v for k, v in self.to_dict().items() if v != defaults[k]}
 
 
 _DEFAULT: dict[str, Any] = {f.name: f.default for f in fields(Doses)}
 
 
-def doses() -> pd.DataFrame:
-    """Return the table of doses: default, largest sensible value, group and meaning.
+def doses(version: int = LATEST) -> pd.DataFrame:
+    """Return the table of doses: default in a version, largest sensible value, group and meaning.
+
+    Raises
+    ------
+    ValueError
+        There is no such version.
 
     Examples
     --------
     >>> float(doses().loc["penetrance", "default"])
     0.85
     """
+    _known(version)
+    defaults = Doses(**VERSIONS[version])
     group = {name: group for group, names in GROUPS.items() for name in names}
     rows = {
         f.name: {
-            "default": f.default,
+            "default": getattr(defaults, f.name),
             "most": f.metadata["most"],
             "group": group.get(f.name, ""),
             "meaning": f.metadata["meaning"],
@@ -113,16 +126,20 @@ def resolve(preset: Preset, version: int, given: dict[str, Any]) -> Doses:
     ValueError
         A dose is out of its range, or there is no such preset or version.
     """
-    if version not in VERSIONS:
-        raise ValueError(f"No version {version!r} of the defaults. There are: {some(VERSIONS)}.")
+    _known(version)
     if preset not in ("default", "none"):
         raise ValueError(f"doses={preset!r}, expected 'default' or 'none' (every effect at 0).")
-    chosen = {} if preset == "default" else _absent()
+    chosen: dict[str, Any] = dict(VERSIONS[version]) if preset == "default" else _absent()
     for name in [n for n in given if n in GROUPS]:
         chosen.update(dict.fromkeys(GROUPS[name], given[name]))
     chosen.update({name: value for name, value in given.items() if name not in GROUPS})
     checked: dict[str, Any] = {name: _checked(name, value) for name, value in chosen.items()}
     return Doses(**checked)
+
+
+def _known(version: int) -> None:
+    if version not in VERSIONS:
+        raise ValueError(f"No version {version!r} of the defaults. There are: {some(VERSIONS)}.")
 
 
 def _absent() -> dict[str, float]:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from mlscope_nb.datasets.simulator.doses import Preset
+from mlscope_nb.datasets.simulator.doses import LATEST, Preset
 from mlscope_nb.datasets.simulator.field import FieldPictures, FieldPlan, field_fault, make_fields
 from mlscope_nb.datasets.simulator.plan import Plan, make_plan
 from mlscope_nb.datasets.simulator.study import CHANNELS, DESIGN, PIXEL_SIZE_UM, asked, described, true_obs
@@ -26,7 +26,7 @@ def simulate_fields(
     *,
     fields_per_well: int = 1,
     field_size: int = 400,
-    version: int = 1,
+    version: int = LATEST,
     doses: Preset = "default",
     tied_to: str = "micronucleus",
     **dose: float | Sequence[float],

@@ -10,7 +10,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from mlscope_nb.cells import Cells
-from mlscope_nb.datasets.simulator.doses import Preset, resolve
+from mlscope_nb.datasets.simulator.doses import LATEST, Preset, resolve
 from mlscope_nb.datasets.simulator.layout import CLASSES, CONTROL, FORMATS
 from mlscope_nb.datasets.simulator.plan import CELLS_PER_FIELD, CellPlan, Plan, Study, make_plan
 from mlscope_nb.datasets.simulator.render import cell_fault, place, render
@@ -27,7 +27,7 @@ def simulate(
     cells_per_well: int = 40,
     seed: int = 0,
     *,
-    version: int = 1,
+    version: int = LATEST,
     size: int = 64,
     doses: Preset = "default",
     tied_to: str = "micronucleus",
@@ -46,7 +46,7 @@ def simulate(
     seed : int
         0 or more. A cell depends on (seed, plate, well, index) and nothing else.
     version : int
-        Version of the default doses; they are frozen.
+        Version of the default doses; each is frozen, and ``version=1`` draws what it always drew.
     size : int
         Width and height of a crop in pixels, 48 or more.
     doses : {"default", "none"}
@@ -145,7 +145,7 @@ def described(study: Study, version: int, preset: Preset) -> dict[str, Any]:
         "size": study.size,
         "doses": preset,
         "tied_to": study.tied_to,
-        "changed": study.doses.changed() if preset == "default" else study.doses.to_dict(),
+        "changed": study.doses.changed(version) if preset == "default" else study.doses.to_dict(),
     }
 
 
