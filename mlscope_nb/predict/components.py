@@ -11,8 +11,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from mlscope_nb.features.scaling import Floats
 
-FAR = 10.0
-"""Beyond ten deviations a value says no more: one wild cell must not turn the components."""
+SHARP = 2.0
+"""From half a deviation on, values count by their logarithm: features of cells have long tails."""
 EXACT = 600
 """Up to so many rows or columns the components are computed exactly, which is then the quicker way too."""
 NOTHING = 1e-9
@@ -22,9 +22,10 @@ ROUNDS = 4
 class Components(TransformerMixin, BaseEstimator):
     """Principal components of standardised features, large ones made smaller without making all alike.
 
-    Gaps take the median, features are standardised and cut at ten deviations, all by the rows fitted on. A component
-    of variance v is divided by ``v ** (whitening / 2)``: at 0 the components keep their sizes, at 1 all are equally
-    large. In between, what many features say still counts for more than what hardly any does.
+    Gaps take the median. Features are standardised, their tails drawn in (``asinh(2 z)``), and standardised again, all
+    by the rows fitted on. A component of variance v is divided by ``v ** (whitening / 2)``: at 0 the components keep
+    their sizes, at 1 all are equally large. In between, what many features say still counts for more than what hardly
+    any does.
 
     Parameters
     ----------
@@ -48,39 +49,42 @@ class Components(TransformerMixin, BaseEstimator):
     def fit(self, x: Floats, y: Any = None) -> Components:
         """Learn medians, scales and directions."""
         x = np.asarray(x, dtype=np.float64)
-        self._fill(x)
-        z = self._standard(x)
+        z = self._scaled(x)
         variances, directions = leading(z, self.n_components)
         size = variances ** (self.whitening / 2)
         # The mean square of what comes out is 1, whatever the number of features: a penalty then means the same.
         root = float(np.sqrt(np.mean(variances / size**2))) if len(variances) else 1.0
-        self.axes_ = (directions / (size * root)).astype(np.float64)
+        self.axes_ = directions / (size * root)
         return self
 
     def transform(self, x: Floats) -> Floats:
         """Return the components of rows."""
         check_is_fitted(self, "axes_")
-        return np.asarray(self._standard(np.asarray(x, dtype=np.float64)) @ self.axes_)
+        z = (self._drawn_in(np.asarray(x, dtype=np.float64)) - self.level_) / self.width_
+        return np.asarray(z @ self.axes_)
 
-    def _fill(self, x: Floats) -> None:
+    def _scaled(self, x: Floats) -> Floats:
+        """Learn what a value is compared with, and return the rows on that scale."""
         gaps = np.isnan(x)
         known = ~gaps.all(axis=0)
-        middle = np.zeros(x.shape[1])
         gappy = known & gaps.any(axis=0)
+        middle = np.zeros(x.shape[1])
         if gappy.any():
             middle[gappy] = np.nanmedian(x[:, gappy], axis=0)
-        filled = np.where(gaps, middle, x)
-        centre, spread = filled.mean(axis=0), filled.std(axis=0)
-        self.varies_ = known & (spread > 1e-12 * np.maximum(1.0, np.abs(centre)))
+        filled = np.where(gaps, middle, x) if gaps.any() else x
+        self.centre_, self.spread_ = filled.mean(axis=0), filled.std(axis=0)
+        self.varies_ = known & (self.spread_ > 1e-12 * np.maximum(1.0, np.abs(self.centre_)))
         # Rows to come may have gaps where there were none: sorting every column for its median is not worth it.
-        self.middle_ = np.where(gappy, middle, centre)
-        self.centre_, self.spread_ = centre, spread
+        self.middle_ = np.where(gappy, middle, self.centre_)
+        z = self._drawn_in(x)
+        self.level_, self.width_ = z.mean(axis=0), z.std(axis=0)
+        return np.asarray((z - self.level_) / self.width_)
 
-    def _standard(self, x: Floats) -> Floats:
+    def _drawn_in(self, x: Floats) -> Floats:
         use = self.varies_
         x = x[:, use]
         x = np.where(np.isnan(x), self.middle_[use], x)
-        return np.clip((x - self.centre_[use]) / self.spread_[use], -FAR, FAR)
+        return np.asarray(np.arcsinh(SHARP * ((x - self.centre_[use]) / self.spread_[use])))
 
 
 def leading(z: Floats, n: int) -> tuple[Floats, Floats]:

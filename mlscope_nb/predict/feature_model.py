@@ -109,7 +109,8 @@ class PreparedLearner:
             )
         known = given.notna().to_numpy()
         codes = pd.Index(classes, dtype=object).get_indexer(pd.Index(given[known], dtype=object))
-        models = {name: fitted(self.learner.recipe, v[known], codes) for name, v in self.values.items()}
+        n = len(self.values)
+        models = {name: fitted(self.learner.recipe, v[known], codes, n) for name, v in self.values.items()}
         return FeatureClassifier(self, models, tuple(classes))
 
 

@@ -14,10 +14,10 @@ from scipy.special import log_softmax
 from mlscope_nb.features.scaling import Floats
 
 ModelName = Literal["logistic", "svm", "forest", "boosting"]
-Texts = NDArray[np.object_]
 
-STRENGTH = 10.0
-"""How much the labels count against the penalty, for all rows together: copies of rows then change nothing."""
+STRENGTH = 20.0
+"""How much the labels count against the penalty, for all rows and tables together: copies of rows then change nothing,
+and several tables, whose evidence is added, are together no surer than one."""
 TREES = 200
 ROUNDS = 100
 FLOOR = 1e-6
@@ -36,7 +36,7 @@ class Recipe:
     estimator : classifier
         From scikit-learn.
     relative : bool
-        The penalty ``C`` is given for all rows together, and divided by their number.
+        The penalty ``C`` is given for all rows and tables together, and divided by their numbers.
     quick : bool
         Fits in a moment, so that exchanged labels can be tried more than once.
     """
@@ -108,15 +108,15 @@ def _named(model: str, seed: int) -> Recipe:
     return Recipe(model, _filled(), boosting)
 
 
-def fitted(recipe: Recipe, values: Floats, labels: Texts) -> Any:
-    """Return the estimator of a recipe, fitted on prepared rows and their labels."""
+def fitted(recipe: Recipe, values: Floats, labels: NDArray[Any], n_tables: int = 1) -> Any:
+    """Return the estimator of a recipe, fitted on prepared rows and their labels, one of `n_tables` for them."""
     from sklearn.base import clone
     from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
 
     estimator = clone(recipe.estimator)
     if recipe.relative:
-        estimator.set_params(C=estimator.get_params()["C"] / len(values))
+        estimator.set_params(C=estimator.get_params()["C"] / (len(values) * n_tables))
     # Many small products: threads would wait for each other most of the time.
     with warnings.catch_warnings(), threadpool_limits(1):
         # A penalised model that has not quite converged ranks classes as one that has.

@@ -124,8 +124,9 @@ def test_other_models_learn_with_gaps_in_the_features(model, study):
 def test_tables_are_read_by_a_model_each_and_their_evidence_added(study):
     cells = study(n_classes=3)
     second = cells.features * 2 + np.random.default_rng(5).normal(size=cells.features.shape)
-    both = quick(cells, by="plate", features=[cells.features, second])
-    parts = [np.log(quick(cells, by="plate", features=t).probabilities) for t in (cells.features, second)]
+    tables, model = (cells.features, second), LogisticRegression()
+    both = quick(cells, model, by="plate", features=list(tables))
+    parts = [np.log(quick(cells, model, by="plate", features=t).probabilities) for t in tables]
     expected = np.exp(parts[0] + parts[1])
     expected = expected.div(expected.sum(axis=1), axis=0)
     assert np.allclose(both.probabilities, expected, atol=1e-6)
