@@ -170,7 +170,7 @@ def planted_features(seed: int) -> dict[str, list[str]]:
     spread = measure(cells.subset(cells.controls), progress=False).std()
     responds, known = truth.obs["responder"], cells.obs["treatment"]
     moved = (change[responds].groupby(known[responds]).mean().abs() / spread) >= PLANTED_AT
-    return {drug: list(moved.columns[row]) for drug, row in moved.iterrows()}
+    return {str(drug): list(moved.columns[row]) for drug, row in moved.iterrows()}
 
 
 def default_studies(n_seeds: int) -> dict[str, object]:
