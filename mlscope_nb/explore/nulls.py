@@ -72,15 +72,18 @@ class CopulaNull:
     ----------
     values : array (N, P)
         Numbers of the cells, none missing.
+    one_peak : bool
+        Give every column the fit with one peak, also where its peaks may be chance: for tests, whose null must not
+        hold what they look for.
     """
 
-    def __init__(self, values: NDArray[Any]) -> None:
+    def __init__(self, values: NDArray[Any], *, one_peak: bool = False) -> None:
         values = _checked(values)
         self.n, self.n_columns = values.shape
         self.varies = np.ptp(values, axis=0) > 1e-12 * np.maximum(np.abs(values).max(axis=0), 1e-300)
         self.constants: Floats = values[0]
         used = values[:, self.varies]
-        self.marginals = [Marginal(column) for column in used.T]
+        self.marginals = [Marginal(column, one_peak=one_peak) for column in used.T]
         self.root = _root(used, self.marginals)
 
     def draw(self, seed: int = 0, n: int | None = None) -> Floats:
@@ -104,11 +107,13 @@ class Marginal:
     ----------
     column : array (N,)
         Numbers that vary.
+    one_peak : bool
+        Fit in any case.
     """
 
-    def __init__(self, column: Floats) -> None:
+    def __init__(self, column: Floats, *, one_peak: bool = False) -> None:
         ordered = np.sort(column)
-        chance = _by_chance(len(ordered))
+        chance = 0.0 if one_peak else _by_chance(len(ordered))
         self.values = _counted(ordered)
         if self.values is not None:
             seen = np.searchsorted(ordered, self.values, side="right") / len(ordered)
