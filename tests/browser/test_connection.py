@@ -166,7 +166,8 @@ def test_downloaded_work_comes_back_after_everything_is_gone(nb, lab, tmp_path):
     nb.python("w.annotations.path.unlink();")
     nb.page.locator(".ms-more-row input[type=file]").set_input_files(str(tmp_path / "mine.zip"))
     nb.page.wait_for_selector(".ms-note:has-text('Run this cell again to see the labels')")
-    nb.python("w.close(); w = ms.views.explore(cells);")
+    nb.run_all()
+    nb.drawn()
     assert nb.python("print(json.dumps(w.labels.dropna().to_dict()))") == dict.fromkeys(nb.ids(rows), "kept")
 
 
