@@ -246,3 +246,13 @@ def test_two_models_are_compared_on_the_same_plates(found, study):
     assert gain.n_units == 4 and gain.unit == "plate"
     with pytest.raises(ValueError, match="other cells, labels or groups"):
         found.against(quick(study(n_classes=3)))
+
+
+@pytest.mark.parametrize("kind", ["int64", "bool", "category"])
+def test_labels_keep_their_type(study, kind):
+    cells = study(n_plates=3, effect=3)
+    labels = (cells.labels == "b").astype(int) if kind != "category" else cells.labels
+    found = quick(cells.with_obs(labels.astype(kind).rename("drug")), by=["plate", "well"], n_splits=4)
+    assert found.unit == "well" and found.balanced_accuracy > 0.8
+    assert list(found.confusion.index) == (["a", "b"] if kind == "category" else [0, 1])
+    assert len(found.cells_of(*found.confusion.index[[0, 0]])) > 0
