@@ -140,3 +140,11 @@ def test_gaps_are_filled_and_result_is_plain():
     found = structure(numbers, n_null=19)
     assert found.to_dict()["p_value"] == found.p_value and "no proof" in str(found)
     assert "No unit is declared" in found._repr_html_()
+
+
+@pytest.mark.parametrize(("strength", "expected"), [(0.0, False), (2.0, True)])
+def test_simulated_study_without_and_with_phenotypes(strength, expected):
+    """Plate and well effects and faults are there in both."""
+    cells, _ = ms.datasets.simulate(3, 16, 8, seed=5, strength=strength, penetrance=1)
+    cells = cells.with_features(ms.features.measure(cells))
+    assert structure(cells).more_than_one is expected
