@@ -3,13 +3,14 @@
 Plate: balanced accuracy of the plate from control wells that took no part in fitting, minus its permuted null, before
 and after. Probe: a logistic regression leaving plates out, for classical, pretrained and both together.
 
-.venv/bin/python studies/features_batches.py [n_seeds] [wells_per_plate] [cells_per_well]
+.venv/bin/python studies/features_batches.py [n_seeds] [n_workers] [wells_per_plate] [cells_per_well]
 """
 
 from __future__ import annotations
 
 import sys
 import warnings
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -71,15 +72,21 @@ def reports(classical: Cells, seed: int) -> dict[str, float]:
     return row
 
 
-def main(n_seeds: int = 10, wells: int = 16, cells_per_well: int = 40) -> None:
+def quietly(size: tuple[int, int, int]) -> dict[str, float]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        row = of_seed(*size)
+    print(size[0], {k: round(v, 3) for k, v in row.items()}, flush=True)
+    return row
+
+
+def main(n_seeds: int = 10, n_workers: int = 1, wells: int = 16, cells_per_well: int = 40) -> None:
     what = f"{N_PLATES} plates × {wells} wells × {cells_per_well} cells, default doses, mean over seeds"
     rows = []
-    for seed in range(n_seeds):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)
-            rows.append(of_seed(seed, wells, cells_per_well))
-        print(seed, {k: round(v, 3) for k, v in rows[-1].items()}, flush=True)
-        keep("features_batches", what, rows)
+    with ProcessPoolExecutor(n_workers) as pool:
+        for row in pool.map(quietly, [(seed, wells, cells_per_well) for seed in range(n_seeds)]):
+            rows.append(row)
+            keep("features_batches", what, rows)
 
 
 if __name__ == "__main__":

@@ -7,29 +7,35 @@ import re
 from functools import cache
 
 from mlscope_nb._words import some
+from mlscope_nb.cells import Cells
 from mlscope_nb.features import terms
+from mlscope_nb.features.description import Description, from_low_to_high
 
 PARTS = {"Cells": "the cell", "Nuclei": "the nucleus", "Cytoplasm": "the cytoplasm"}
 DIRECTIONS = {"00": "to the right", "01": "down right", "02": "down", "03": "down left"}
 
 
-def describe(name: str) -> str:
-    """Say in one plain sentence what a feature means.
+def describe(name: str, cells: Cells | None = None, *, n: int = 10) -> Description:
+    """Say in one plain sentence what a feature means, with a drawing, and with cells from low to high.
 
     Parameters
     ----------
     name : str
         A feature, named as in CellProfiler.
+    cells : Cells, optional
+        Cells that were measured: some of them are shown in the order of the feature.
+    n : int
+        How many cells are shown.
 
     Returns
     -------
-    str
-        One sentence.
+    Description
+        One sentence (a str), which a notebook shows with the drawing; ``ids`` are the cells shown.
 
     Raises
     ------
     ValueError
-        The name is unknown; similar names are offered.
+        The name is unknown (similar names are offered), or the cells have no such feature.
 
     Examples
     --------
@@ -49,7 +55,7 @@ def describe(name: str) -> str:
             f"No feature is called '{name}'.{hint} Names read Part_Category_Feature_Channel, such as "
             "'Nuclei_Intensity_MeanIntensity_DNA'."
         )
-    return sentence
+    return Description(sentence, name, *(from_low_to_high(cells, name, n) if cells is not None else ()))
 
 
 def _sentence(category: str, feature: str, where: str) -> str | None:

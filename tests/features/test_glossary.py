@@ -64,3 +64,30 @@ def test_a_misspelt_name_gets_close_ones(name, close):
 def test_what_is_no_feature_is_refused(name):
     with pytest.raises(ValueError, match="No feature is called"):
         ms.features.describe(name)
+
+
+def test_a_drawing_for_every_feature_and_nothing_from_the_data_is_markup(names):
+    from xml.etree import ElementTree
+
+    drawn = {name: ms.features.describe(name)._repr_html_() for name in names}
+    for name, text in drawn.items():
+        picture = text[text.index("<svg") : text.index("</svg>") + 6]
+        ElementTree.fromstring(picture)
+        assert len(list(ElementTree.fromstring(picture))) >= 3, name
+    kinds = {drawn[n][: drawn[n].index("</svg>")] for n in names}
+    assert len(kinds) > 60, "parts, scales, directions and rings are told apart"
+
+
+def test_cells_are_shown_from_low_to_high():
+    rng = np.random.default_rng(0)
+    ids = [f"<b>{i}" for i in range(30)]
+    images = rng.integers(0, 200, (30, 1, 8, 8)).astype(np.uint8)
+    name = "Cells_AreaShape_Area"
+    table = pd.DataFrame({name: rng.permutation(30).astype(float)}, index=ids)
+    table.iloc[3] = np.nan
+    cells = ms.Cells(pd.DataFrame(index=ids), images, features=table, channels=["DNA"])
+    shown = ms.features.describe(name, cells, n=6)
+    assert len(shown.ids) == 6 and table.loc[shown.ids, name].is_monotonic_increasing
+    assert shown._repr_html_().count("<img") == 6 and "<b>" not in shown._repr_html_().replace(f"<b>{name}</b>", "")
+    with pytest.raises(ValueError, match="no feature 'Nuclei_AreaShape_Area'"):
+        ms.features.describe("Nuclei_AreaShape_Area", cells)
