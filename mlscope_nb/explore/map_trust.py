@@ -22,7 +22,7 @@ COMPARISONS = 300_000_000
 """Pairs of cells whose neighbourhoods are compared: all of up to 17,000 cells, 3,000 of 100,000."""
 FEWEST, PAIRED, GROUPS = 1_000, 2_000, 20
 
-Scaling = Literal["standardize", "none"]
+Scaling = Literal["auto", "standardize", "none"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +82,7 @@ def trust(
     embedding: str | pd.DataFrame,
     k: int = 15,
     *,
-    scale: Scaling = "standardize",
+    scale: Scaling = "auto",
     sample: int | None = None,
     seed: int = 0,
 ) -> Trust:
@@ -97,12 +97,14 @@ def trust(
     cells_or_table : Cells or DataFrame (N, P)
         The features.
     embedding : str or DataFrame (N, D)
-        The map, or the name of a map of the cells.
+        The map (all of its columns), or the name of a map of the cells.
     k : int
         How many neighbours make a neighbourhood; below half the number of cells.
-    scale : {"standardize", "none"}
+    scale : {"auto", "standardize", "none"}
         "standardize": the features as maps see them: gaps filled with medians, mean 0 and deviation 1, constant columns
-        left out. "none": as they are (gaps filled), for a map that was made so.
+        left out. "none": as they are (gaps filled), for a map that was made so. "auto": the features of Cells are
+        standardised, the numbers of a table are taken as they are. Say "standardize" for a table of features whose map
+        was made with `umap`, `tsne` or `pca`, which standardise them.
     sample : int, optional
         How many cells are compared with all others; by default as many as make 300 million comparisons (at least
         1,000).
@@ -130,14 +132,15 @@ def trust(
     Examples
     --------
     >>> numbers = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 2)), columns=["x", "y"])
-    >>> trust(numbers, numbers, k=5, scale="none").trustworthiness
+    >>> trust(numbers, numbers, k=5).trustworthiness
     1.0
     """
     numbers, places = _both(cells_or_table, embedding)
     n = len(numbers)
     if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k < n / 2:
         raise ValueError(f"k is {k!r}, expected a whole number from 1 to below half of the {n:,} cells.")
-    values, xy = features_as_maps(numbers, scale), places.to_numpy()
+    used = scaling(cells_or_table, scale)
+    values, xy = features_as_maps(numbers, used), places.to_numpy()
     rng = np.random.default_rng(seed)
     rows = _drawn(n, max(FEWEST, COMPARISONS // n) if sample is None else _checked(sample), rng)
     kept = kept_neighbours(values, xy, rows, int(k))
@@ -155,7 +158,7 @@ def trust(
     left = np.sqrt((1 - len(rows) / n) / len(rows))
     errors = {name: float(measured[name].std(ddof=1) * left) for name in measured.columns[:3]}
     per_cell = measured.reindex(numbers.index)
-    per_cell.attrs["history"] = [{"step": "trust", "k": int(k), "scale": scale, "seed": seed, "n_compared": len(rows)}]
+    per_cell.attrs["history"] = [{"step": "trust", "k": int(k), "scale": used, "seed": seed, "n_compared": len(rows)}]
     return Trust(
         float(measured["trustworthiness"].mean()),
         float(measured["continuity"].mean()),
@@ -199,10 +202,17 @@ def distance_correlation(values: NDArray[Any], xy: NDArray[Any], n_of: int) -> t
     return whole, float(error)
 
 
-def features_as_maps(numbers: pd.DataFrame, scale: Scaling = "standardize") -> NDArray[np.float64]:
+def scaling(cells_or_table: Cells | pd.DataFrame, scale: Scaling) -> Literal["standardize", "none"]:
+    """Return how features are scaled: those of cells as maps do, the numbers of a table not at all."""
+    if scale not in ("auto", "standardize", "none"):
+        raise ValueError(f"scale is {scale!r}, expected 'auto', 'standardize' or 'none'.")
+    if scale == "auto":
+        return "standardize" if isinstance(cells_or_table, Cells) else "none"
+    return scale
+
+
+def features_as_maps(numbers: pd.DataFrame, scale: Literal["standardize", "none"]) -> NDArray[np.float64]:
     """Return the features as maps see them, or only with their gaps filled."""
-    if scale not in ("standardize", "none"):
-        raise ValueError(f"scale is {scale!r}, expected 'standardize' or 'none'.")
     values, made = scaled(numbers)
     return values if scale == "standardize" else made.filled(numbers)
 
@@ -214,7 +224,6 @@ def _both(cells_or_table: Cells | pd.DataFrame, embedding: str | pd.DataFrame) -
         embedding = named_map(cells_or_table, embedding)
     numbers = numbers.set_axis(text_index(numbers.index, "cell_id"), axis=0)
     places = numeric(aligned(embedding, numbers.index, "the map"), "the map")
-    places = places[["x", "y"]] if {"x", "y"} <= set(places.columns) else places
     lost = int((~np.isfinite(places.to_numpy())).any(axis=1).sum())
     if lost:
         raise ValueError(f"{count(lost, 'cell')} without a place on the map. Leave these cells out, or map them too.")

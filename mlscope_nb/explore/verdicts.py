@@ -175,7 +175,9 @@ def verdict(
         embedding = named_map(cells_or_table, embedding)
     cloud = null_cells(cells_or_table, seed)
     null = _mapped(cloud, method, seed, options)
-    real, of_null = trust(cells_or_table, embedding, k, seed=seed), trust(cloud, null, k, seed=seed)
+    # Maps standardise what they are made of, tables too.
+    real = trust(cells_or_table, embedding, k, scale="standardize", seed=seed)
+    of_null = trust(cloud, null, k, scale="standardize", seed=seed)
     steady = stability(cells_or_table, method, k=k, n_seeds=n_seeds, n_draws=n_draws, seed=seed, **options)
     return Verdict(_words(real, of_null, steady), real, of_null, steady, null)
 

@@ -52,6 +52,24 @@ def test_trustworthiness_and_continuity_equal_scikit_learn(data):
         assert set(found.errors.values()) == {0.0}
 
 
+def test_a_table_is_taken_as_it_is_and_cells_as_maps_see_them(data):
+    numbers, places = data
+    plain = trust(numbers, places, K)
+    assert plain.trustworthiness == pytest.approx(trustworthiness(numbers, places, n_neighbors=K), abs=1e-8)
+    assert plain.per_cell.attrs["history"][0]["scale"] == "none"
+    of_cells = trust(ms.Cells(pd.DataFrame(index=numbers.index), features=numbers), places, K)
+    assert of_cells.to_dict() == trust(numbers, places, K, scale="standardize").to_dict()
+    assert of_cells.trustworthiness != plain.trustworthiness
+
+
+def test_all_columns_of_a_map_count_whatever_their_names(data):
+    numbers, _ = data
+    for names in ("xyz", "uvw"):
+        places = numbers.iloc[:, :3].set_axis(list(names), axis=1)
+        found = trust(numbers, places, K).trustworthiness
+        assert found == pytest.approx(trustworthiness(numbers, places, n_neighbors=K), abs=1e-8)
+
+
 def test_per_cell_figures_equal_the_definition(data):
     numbers, places = data
     found = trust(numbers, places, K, scale="none").per_cell
@@ -75,8 +93,8 @@ def test_the_worst_and_the_best_map():
 
 def test_the_map_may_come_in_any_order_and_by_name(data):
     numbers, places = data
-    whole = trust(numbers, places, K)
-    shuffled = trust(numbers, places.sample(frac=1, random_state=1), K)
+    whole = trust(numbers, places, K, scale="standardize")
+    shuffled = trust(numbers, places.sample(frac=1, random_state=1), K, scale="standardize")
     pd.testing.assert_frame_equal(whole.per_cell, shuffled.per_cell)
     cells = ms.Cells(pd.DataFrame(index=numbers.index), features=numbers).with_embedding("mine", places)
     named = trust(cells, "mine", K)
@@ -125,7 +143,7 @@ def test_results_are_plain_values_and_words(data):
         ({"k": 200}, "below half"),
         ({"k": 0}, "expected a whole number"),
         ({"k": True}, "expected a whole number"),
-        ({"scale": "robust"}, "expected 'standardize' or 'none'"),
+        ({"scale": "robust"}, "expected 'auto', 'standardize' or 'none'"),
         ({"sample": 1}, "expected 2 cells or more"),
     ],
 )
