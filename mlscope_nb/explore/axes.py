@@ -16,7 +16,7 @@ from mlscope_nb.explore.held_out_scores import Bools, Codes, Floats, batch_codes
 from mlscope_nb.explore.memberships import rows_of_group
 from mlscope_nb.study._result import Result, number
 from mlscope_nb.study.blocks import blocks
-from mlscope_nb.study.units import plural
+from mlscope_nb.study.units import finite, plural
 
 ENOUGH = 10
 """Cells of a group that a fold or a plate must have for its own median to be trusted."""
@@ -199,7 +199,7 @@ def dose_trend(
     KeyError
         There is no such column.
     ValueError
-        The column holds fewer than two doses, or no numbers, or no unit is declared.
+        The column holds fewer than two doses, or no numbers, a value is infinite, or no unit is declared.
 
     Examples
     --------
@@ -214,7 +214,7 @@ def dose_trend(
     if not pd.api.types.is_numeric_dtype(obs[column]) or obs[column].nunique() < 2:
         raise ValueError(f"'{column}' does not hold two or more different numbers, so that there is no order in it.")
     given = cells.table(values) if isinstance(values, str) else aligned(values.rename("values"), cells.ids, "values")
-    numbers = given.iloc[:, 0]
+    numbers = finite(given.iloc[:, 0])
     found = blocks(cells, labels=obs[column].where(numbers.notna().to_numpy()))
     means = found.means(numbers.fillna(0.0))
     sizes = np.bincount(found.stratum)

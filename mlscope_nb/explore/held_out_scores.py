@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mlscope_nb.cells import Cells
+from mlscope_nb.study.blocks import different
 from mlscope_nb.study.units import noun, plural
 
 Floats = NDArray[np.float64]
@@ -34,6 +35,8 @@ class Scores(NamedTuple):
 
 def held_out_scores(cells: Cells, start: Bools, end: Bools, *, seed: int = 0) -> Scores:
     """Score every cell between two groups, with whole batches held out, or whole units where batches do not allow it.
+
+    Batches do not allow it where one of them holds all cells of a group, or where units lie in several of them.
 
     Features are put on the scale of the controls of each batch (of all its cells where there are fewer than ten), and
     clipped, so that one odd value decides nothing; more than 150 become as many principal components, found without
@@ -121,10 +124,13 @@ def _robust(values: Floats, among: Floats) -> Floats:
 def _folds(cells: Cells, start: Bools, end: Bools, seed: int) -> tuple[Codes, str, str]:
     """Return the fold of each cell: the largest parts that can be held out with both groups left to learn from."""
     choices: list[tuple[Codes, str]] = []
-    if cells.design.batch:
-        choices.append((batch_codes(cells), noun(cells.design.batch)))
-    if cells.design.unit:
-        choices.append((np.asarray(pd.factorize(cells.units, sort=True)[0]), noun(cells.design.unit)))
+    unit = np.asarray(pd.factorize(cells.units, sort=True)[0]) if cells.design.unit else None
+    batch = batch_codes(cells)
+    # A donor who is on several plates would be learned from with one of them held out.
+    if cells.design.batch and (unit is None or int(different(unit, batch).max()) == 1):
+        choices.append((batch, noun(cells.design.batch)))
+    if unit is not None:
+        choices.append((unit, noun(cells.design.unit)))
     for keys, word in choices:
         fold = _dealt(keys, start, end, seed)
         if fold is not None:

@@ -109,3 +109,20 @@ def test_dose_trend_is_over_units():
         dose_trend(cells, axis, "drug")
     with pytest.raises(KeyError, match="No column 'time'"):
         dose_trend(cells, axis, "time")
+
+
+def test_a_donor_on_several_plates_is_held_out_as_a_whole():
+    rng = np.random.default_rng(0)
+    donor = np.repeat(np.arange(8), 30)
+    obs = pd.DataFrame({"donor": donor, "day": np.arange(240) % 2, "kind": np.where(donor % 2, "x", "none")})
+    table = pd.DataFrame(rng.normal(size=(240, 8)) + 3 * rng.normal(size=(8, 8))[donor])
+    cells = Cells(obs, features=table, unit="donor", batch="day", label="kind")
+    assert phenotype_axis(cells, "none", "x").attrs["held_out"] == "donor"
+
+
+def test_an_infinite_value_is_no_trend():
+    cells, _ = study()
+    values = pd.Series(np.arange(600.0), cells.ids)
+    values.iloc[3] = np.inf
+    with pytest.raises(ValueError, match="1 value infinite"):
+        dose_trend(cells, values, "dose")
