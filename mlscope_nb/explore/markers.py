@@ -20,6 +20,7 @@ from mlscope_nb.study.intervals import check_level
 
 Method = Literal["units", "naive"]
 COLUMNS = ["group", "feature", "effect", "low", "high", "p_value", "q_value", "n_units", "mean_group", "mean_reference"]
+CLUSTERED = ("cluster", "assign")
 NO_P = (
     "No p-values: these groups were found in the same features, and any way of grouping cells, even of pure noise, "
     "makes groups that differ. Effects say how much; whether treatments hold more of a group can be tested over units."
@@ -52,8 +53,8 @@ def markers(
         As in `members`: a column, one value per cell, a clustering, ``{name: ids}``, or ids.
     found : bool, optional
         Were the groups found by looking at these features? Default: no for the declared label, treatment or control,
-        and for groups that hold whole units of several cells; yes for all others. Say False for labels that come from
-        elsewhere (a person, another stain).
+        and for groups that hold whole units of several cells, unless `cluster` made them; yes for all others. Say
+        False for labels that come from elsewhere (a person, another stain).
     against : optional
         The reference: "control", "others", or the name of a group. Default: the controls where the groups are given,
         controls are declared and are a group of their own; otherwise all other cells that have a group.
@@ -127,8 +128,13 @@ def markers(
 
 
 def _given(cells: Cells, groups: Any, group: pd.Series) -> bool:
-    """Whether groups are declared, or hold whole units: what is done to a well is not found by looking at its cells."""
+    """Whether groups are declared, or hold whole units: what is done to a well is not found by looking at its cells.
+
+    The labels of a clustering are found, also where a cluster happens to hold whole wells.
+    """
     design = cells.design
+    if _clustered(cells, groups):
+        return False
     declared = {design.label, design.treatment, *((design.control,) if isinstance(design.control, str) else ())}
     if isinstance(groups, str) and (groups in declared - {None} or groups in ("label", "treatment", "control")):
         return True
@@ -137,6 +143,16 @@ def _given(cells: Cells, groups: Any, group: pd.Series) -> bool:
     units = cells.units[group.notna()]
     several = len(units) > units.nunique()
     return bool(several and (group.dropna().groupby(units.to_numpy()).nunique() == 1).all())
+
+
+def _clustered(cells: Cells, groups: Any) -> bool:
+    """Whether groups are the labels of a clustering, or a column of obs that was made of them."""
+    if isinstance(groups, str):
+        steps = cells.history
+        added = [i for i, s in enumerate(steps) if s["step"] == "with_obs" and groups in s.get("columns", ())]
+        return bool(added) and added[-1] > 0 and steps[added[-1] - 1]["step"] in CLUSTERED
+    labels = groups if isinstance(groups, pd.Series) else getattr(groups, "labels", None)
+    return isinstance(labels, pd.Series) and any(s["step"] in CLUSTERED for s in labels.attrs.get("history", ()))
 
 
 def _reference(cells: Cells, group: pd.Series, against: Any, found: bool) -> Any:
@@ -172,7 +188,8 @@ def _pair(group: pd.Series, name: Any, reference: Any) -> pd.Series:
     second = pd.Series(np.nan, index=group.index, dtype=object)
     if name == reference:
         return second
-    second[(group.notna() if reference is None else group == reference).to_numpy()] = False
+    others = group.notna() if reference is None else (group == reference).fillna(False)
+    second[others.to_numpy(bool)] = False
     second[(group == name).fillna(False).to_numpy(bool)] = True
     return second
 

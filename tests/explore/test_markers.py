@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from mlscope_nb.cells import Cells
-from mlscope_nb.explore import markers
+from mlscope_nb.explore import cluster, markers
 from mlscope_nb.explore.comparisons import compare
 from mlscope_nb.explore.markers import adjusted
 from mlscope_nb.study import difference_interval
@@ -157,3 +157,26 @@ def test_bad_input_is_refused():
     assert found.loc[("a", "flat"), "p_value"] != found.loc[("a", "flat"), "p_value"]
     assert np.isnan(found.loc[("a", "empty"), "effect"])
     assert adjusted(pd.Series([np.nan, 0.01, 0.02])).round(3).tolist()[1:] == [0.02, 0.02]
+
+
+def test_clusters_of_whole_wells_are_found_and_get_no_p_values():
+    cells = null_study(3, unit_sd=0.0)
+    apart = cells.with_features(cells.table() + 50.0 * (cells.obs[["well"]] % 2).to_numpy())
+    found = cluster(apart, n_clusters=2, n_bootstrap=0)
+    assert (found.labels.groupby(apart.units).nunique() == 1).all()
+    for groups in (found, found.labels, found.to_obs(), "cluster"):
+        result = markers(apart.with_obs(found.to_obs()), groups)
+        assert result.attrs["found"] and "p_value" not in result
+    assert "p_value" in markers(apart, found, found=False)
+
+
+@pytest.mark.parametrize("kind", ["string", "category", "Int64"])
+def test_missing_groups_of_any_type_take_no_part(kind):
+    cells = null_study(4, effect=1.0)
+    drug = cells.obs["drug"].map({"DMSO": 0, "a": 1, "b": 2}) if kind == "Int64" else cells.obs["drug"].copy()
+    drug = drug.astype(kind)
+    drug.iloc[:7] = pd.NA
+    against = 0 if kind == "Int64" else "DMSO"
+    found = markers(cells.with_obs(drug.rename("given")), "given", against=against, found=False)
+    less = markers(cells.subset(cells.ids[7:]), "drug", against="DMSO")
+    np.testing.assert_allclose(found["p_value"], less["p_value"])
