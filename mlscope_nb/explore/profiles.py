@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mlscope_nb._words import count, some
 from mlscope_nb.cells import Cells
 from mlscope_nb.explore.neighbours import CLIPPED, feature_space
+from mlscope_nb.study.blocks import different
 
 Floats = NDArray[np.float64]
 RIDGE = 0.1
@@ -40,7 +42,7 @@ def unit_profiles(cells: Cells) -> Profiles:
     Raises
     ------
     ValueError
-        No unit is declared, or there are no features that vary.
+        No unit is declared, units lie in several batches, or there are no features that vary.
 
     Examples
     --------
@@ -58,13 +60,26 @@ def unit_profiles(cells: Cells) -> Profiles:
     means = _means(points, unit, n)
     inside = points - means[unit]
     if cells.design.batch:
-        batch = pd.factorize(cells.batches_of.iloc[np.unique(unit, return_index=True)[1]])[0]
+        batch = _batch_of_unit(cells, unit, names)
         means = means - _means(means, batch, np.bincount(batch))[batch]
     strength, directions = np.linalg.eigh(inside.T @ inside / len(inside))
     strength = np.maximum(strength, 0)
     # Where every unit is one cell nothing varies within units: then there is nothing to scale by.
     scale = np.sqrt(strength + RIDGE * strength.mean()) if strength.mean() > 0 else np.ones(len(strength))
     return Profiles(means @ directions / scale, obs, n)
+
+
+def _batch_of_unit(cells: Cells, unit: NDArray[np.intp], names: pd.Index) -> NDArray[np.intp]:
+    batch = pd.factorize(cells.batches_of)[0]
+    spanning = names[np.flatnonzero(different(unit, batch) > 1)]
+    if len(spanning):
+        raise ValueError(
+            f"{count(len(spanning), 'unit')} in more than one batch: {some(spanning)}. One profile cannot be relative "
+            "to several batches. If wells of one name are others on each plate, declare both (unit=('plate', 'well')); "
+            "otherwise leave the batch out (cells.with_design(batch=None))."
+        )
+    found: NDArray[np.intp] = batch[np.unique(unit, return_index=True)[1]]
+    return found
 
 
 def _means(values: Floats, codes: NDArray[np.intp], sizes: NDArray[np.intp]) -> Floats:

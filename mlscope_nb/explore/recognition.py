@@ -43,16 +43,24 @@ class Recognition:
 def recognition(wide: Floats, codes: Codes, units: NDArray[np.intp]) -> Recognition:
     """Learn the groups, and from units left out in turn how far an ordinary cell of a new unit is from them."""
     known = codes >= 0
-    fold = _folds(units)
-    away = []
+    away = _left_out(wide, codes, units)
+    if not len(away):  # no group lies in two units: then single cells are left out
+        away = _left_out(wide, codes, np.arange(len(codes)))
+    threshold = float(np.quantile(away, KNOWN_SHARE))
+    learned = _learned(wide[known], codes[known], int(codes.max()) + 1)
+    return Recognition(learned.centres, learned.spread, threshold)
+
+
+def _left_out(wide: Floats, codes: Codes, units: NDArray[np.intp]) -> Floats:
+    """Return how far the cells of units left out in turn are from their groups; nothing where none can be."""
+    known, fold = codes >= 0, _folds(units)
+    away = [np.empty(0)]
     for k in range(FOLDS):
         train, test = known & (fold != k), known & (fold == k)
         test &= np.isin(codes, np.unique(codes[train]))
         if test.any():
             away.append(_learned(wide[train], codes[train], int(codes.max()) + 1).distance(wide[test], codes[test]))
-    threshold = float(np.quantile(np.concatenate(away), KNOWN_SHARE))
-    learned = _learned(wide[known], codes[known], int(codes.max()) + 1)
-    return Recognition(learned.centres, learned.spread, threshold)
+    return np.concatenate(away)
 
 
 def _folds(units: NDArray[np.intp]) -> NDArray[np.intp]:

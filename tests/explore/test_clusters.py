@@ -159,3 +159,13 @@ def test_same_seed_same_clusters():
     one, again = (cluster(cells, n_clusters=3, n_bootstrap=3, seed=5) for _ in range(2))
     pd.testing.assert_series_equal(one.labels, again.labels)
     assert one.stability == again.stability and one.structure is None
+
+
+def test_one_unit_alone_can_be_clustered_and_found_again():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.normal(size=(80, 3)) + 9 * (np.arange(80) % 2)[:, None])
+    cells = ms.Cells(pd.DataFrame({"well": "A01"}, index=table.index), features=table, unit="well")
+    found = cluster(cells, n_clusters=2, n_bootstrap=0)
+    assert adjusted_rand_score(found.labels, np.arange(80) % 2) == 1
+    placed = found.assign(cells)
+    assert (placed["cluster"] == found.labels).all() and placed["unlike_anything_seen"].mean() < 0.05

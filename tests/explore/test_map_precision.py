@@ -91,3 +91,10 @@ def test_a_design_without_what_is_needed_says_so():
     mixed = cells.with_obs(pd.Series(np.arange(len(cells)) % 2, cells.ids, name="odd"))
     with pytest.raises(ValueError, match="differs between cells of a unit"):
         map_precision(mixed, by="odd")
+
+
+def test_units_on_several_plates_are_refused():
+    obs = pd.DataFrame({"donor": np.arange(24) % 6, "plate": np.arange(24) // 12})
+    table = pd.DataFrame(np.random.default_rng(0).normal(size=(24, 3)))
+    with pytest.raises(ValueError, match="6 units in more than one batch"):
+        unit_profiles(Cells(obs, features=table, unit="donor", batch="plate"))
