@@ -192,4 +192,5 @@ def without_images(cells: Cells) -> Cells:
         batch=design.batch,
         control=design.control,
         treatment=design.treatment,
+        history=cells.history,
     )

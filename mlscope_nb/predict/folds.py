@@ -81,7 +81,8 @@ def make_folds(
     Raises
     ------
     ValueError
-        No label or unit, one class, classes that stand in one group each, or too few groups.
+        No label or unit, one class, classes that stand in one group each, too few groups, or splits that train on
+        what they test on or test a cell twice.
     """
     labels = _labels(cells)
     word = CELL if by == CELL else _word(cells, columns_of(cells, by))
@@ -95,8 +96,8 @@ def make_folds(
     lonely = _lonely(labels, held, word)
     n = _number(labels, held, by == CELL, n_splits)
     made = list(splits) if splits is not None else split(cells, by=by, n_splits=n, seed=seed)
-    if splits is not None and by != CELL and cells.design.unit:
-        check_split(cells, made)
+    if splits is not None:
+        _check(cells, held, made)
     new = _new_batches(cells, made)
     counted, counted_word = held, word
     if by == CELL and cells.design.unit:
@@ -104,6 +105,23 @@ def make_folds(
     notes = [*lonely, *_unlearned(labels, made, lonely), *_about(cells, labels, held, by == CELL, new)]
     several = bool(cells.design.unit) and cells.units.groupby(counted).nunique().max() > 1
     return Folds(made, counted, word, counted_word, new or several, tuple(dict.fromkeys(n for n in notes if n)))
+
+
+def _check(cells: Cells, held: pd.Series, made: list[Split]) -> None:
+    """Refuse splits that train on units or groups that they test on, and those that test a cell more than once."""
+    if not made:
+        raise ValueError("splits is empty: give one split or more, or leave it out.")
+    group = pd.DataFrame({"group": held.to_numpy()}, index=cells.ids)
+    check_split(Cells(group, unit="group"), made)
+    if cells.design.unit and not held.equals(pd.Series(cells.ids, index=cells.ids)):
+        check_split(cells, made)
+    tested = pd.Index(np.concatenate([part.test_ids for part in made]), dtype=object)
+    twice = tested[tested.duplicated()].unique()
+    if len(twice):
+        raise ValueError(
+            f"{count(len(twice), 'cell')} tested in more than one split: {some(twice)}. An evaluation has one "
+            "prediction for each cell: call cross_validate once for each repetition."
+        )
 
 
 def _labels(cells: Cells) -> pd.Series:

@@ -256,3 +256,27 @@ def test_labels_keep_their_type(study, kind):
     assert found.unit == "well" and found.balanced_accuracy > 0.8
     assert list(found.confusion.index) == (["a", "b"] if kind == "category" else [0, 1])
     assert len(found.cells_of(*found.confusion.index[[0, 0]])) > 0
+
+
+def test_splits_of_ones_own_hold_out_what_they_say(study):
+    cells = study()
+    over_wells = ms.predict.split(cells, n_splits=3)
+    with pytest.raises(ValueError, match=r"in training and test: .?p0"):
+        quick(cells, by="plate", splits=over_wells)
+    leaking = [ms.predict.Split(cells.ids, cells.ids[::2])]
+    for by, unit in (("cell", ("plate", "well")), ("plate", None)):
+        with pytest.raises(ValueError, match="trains and tests on 96 same cell"):
+            quick(cells.with_design(unit=unit), by=by, splits=leaking)
+    with pytest.raises(ValueError, match="192 cells tested in more than one split"):
+        quick(cells, splits=[*over_wells, *ms.predict.split(cells, n_splits=3, seed=1)])
+    with pytest.raises(ValueError, match="splits is empty"):
+        quick(cells, splits=[])
+    at_random = ms.predict.split(cells, by="cell", n_splits=3)
+    assert len(quick(cells, by="cell", splits=at_random).predictions) == len(cells)
+
+
+def test_the_history_of_cells_with_images_is_kept(study):
+    cells = study()
+    shown = ms.Cells(cells.obs, np.zeros((len(cells), 1, 4, 4)), label="drug", unit=("plate", "well"), batch="plate")
+    found = quick(shown.with_features(cells.features), n_splits=2)
+    assert [s["step"] for s in found.history] == ["with_features", "cross_validate"]
