@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from sklearn.metrics import balanced_accuracy_score
 
 from mlscope_nb import Cells
-from mlscope_nb.features.probes import fused_predictions, logistic_probe
+from mlscope_nb.features.probes import log_probabilities, logistic_probe
 from mlscope_nb.study import leave_one_out
 from mlscope_nb.study.intervals import t_interval
 from studies._record import record
@@ -25,16 +25,23 @@ def probe(cells: Cells) -> float:
     return float(balanced_accuracy_score(labels.astype(str), found.astype(str)))
 
 
-def fused_probe(cells: Cells, tables: Sequence[pd.DataFrame]) -> float:
-    """Return the balanced accuracy of one model per table, their log probabilities added, plates left out in turn."""
+def fused_probes(
+    cells: Cells, tables: Mapping[str, pd.DataFrame], sets: Mapping[str, Sequence[str]]
+) -> dict[str, float]:
+    """Return the balanced accuracy of each set of tables: one model per table, plates left out in turn.
+
+    The log probabilities of the tables of a set are added, as `fused_predictions` does; each table is read once.
+    """
     labels = cells.labels.astype(str)
-    values = [table.loc[cells.ids].to_numpy(np.float64) for table in tables]
-    found = np.full(len(cells), None, dtype=object)
+    values = {name: table.loc[cells.ids].to_numpy(np.float64) for name, table in tables.items()}
+    found = {name: np.full(len(cells), None, dtype=object) for name in sets}
     for part in leave_one_out(cells):
         train, test = cells.ids.get_indexer(part.train_ids), cells.ids.get_indexer(part.test_ids)
         known = labels.to_numpy(object)[train]
-        found[test] = fused_predictions([v[train] for v in values], known, [v[test] for v in values])
-    return float(balanced_accuracy_score(labels, found.astype(str)))
+        each = {name: log_probabilities(v[train], known, v[test]) for name, v in values.items()}
+        for name, members in sets.items():
+            found[name][test] = sum(each[m] for m in members).idxmax(axis=1).to_numpy(object)
+    return {name: float(balanced_accuracy_score(labels, guess.astype(str))) for name, guess in found.items()}
 
 
 def keep(name: str, what: str, rows: Sequence[dict[str, float]]) -> None:

@@ -26,9 +26,9 @@ from mlscope_nb.features import (  # noqa: E402
     select,
 )
 from mlscope_nb.features.batch_figures import LABEL, MIXING, PROBE, REPLICATES  # noqa: E402
-from studies._features import fused_probe, keep  # noqa: E402
+from studies._features import fused_probes, keep  # noqa: E402
 
-ON_CONTROLS = ("standardize", "robust", "rank", "sphering", "tvn", "ruv", "combat")
+ON_CONTROLS = ("standardize", "tvn", "ruv", "combat")
 ON_ALL = ("standardize", "tvn")
 METHODS = {
     **{name: Normalizer(name) for name in ON_CONTROLS},
@@ -44,10 +44,10 @@ def of_seed(seed: int, wells: int, cells_per_well: int) -> dict[str, float]:
     classical = select(cells.with_features(measure(cells, "all"))).features
     row["plate before, all families"] = plate(cells.with_features(classical), seed)
     deep, random = (embed_pretrained(cells, weights=w, cache=False) for w in ("pretrained", "random"))
-    tables = {"classical": [classical], "pretrained": [deep], "random twin": [random]}
-    tables |= {"both": [classical, deep], "classical and random twin": [classical, random]}
-    for name, used in tables.items():
-        row[f"probe {name}"] = fused_probe(cells, used)
+    tables = {"classical": classical, "pretrained": deep, "random twin": random}
+    sets = {name: [name] for name in tables}
+    sets |= {"both": ["classical", "pretrained"], "classical and random twin": ["classical", "random twin"]}
+    row |= {f"probe {name}": score for name, score in fused_probes(cells, tables, sets).items()}
     row["gain of both"] = row["probe both"] - max(row["probe classical"], row["probe pretrained"])
     row["gain with the random twin"] = row["probe classical and random twin"] - row["probe classical"]
     return row
@@ -62,7 +62,7 @@ def plate(cells: Cells, seed: int) -> float:
 def reports(classical: Cells, seed: int) -> dict[str, float]:
     row: dict[str, float] = {}
     for method, normalizer in METHODS.items():
-        table = batch_report(classical, normalizer, seed=seed).table
+        table = batch_report(classical, normalizer, n_permutations=30, seed=seed).table
         null = table.loc[PROBE, "null"]
         row["plate before"] = table.loc[PROBE, "before"] - null
         row[f"plate after {method}"] = table.loc[PROBE, "after"] - null

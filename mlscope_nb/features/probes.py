@@ -121,21 +121,32 @@ def fused_predictions(
     >>> fused_predictions([x, -x], np.repeat(["a", "b"], 6).astype(object), [x[[0, 11]], -x[[0, 11]]]).tolist()
     ['a', 'b']
     """
+    if not train:
+        raise ValueError("There is no table to predict from: expected one or more.")
+    each = [log_probabilities(rows, labels, new) for rows, new in zip(train, test, strict=True)]
+    return np.asarray(each[0].columns.to_numpy(object)[np.argmax(sum(e.to_numpy() for e in each), axis=1)])
+
+
+def log_probabilities(train: Floats, labels: NDArray[np.object_], test: Floats) -> pd.DataFrame:
+    """Return the log probability of each class (columns) for the test rows, as one table alone has it.
+
+    Parameters
+    ----------
+    train, test : array (N, P)
+        The table.
+    labels : array of str (N,)
+        Of the training rows.
+    """
     from sklearn.decomposition import PCA
     from sklearn.linear_model import LogisticRegression
     from threadpoolctl import threadpool_limits
 
-    total, model = 0.0, None
-    for rows, new in zip(train, test, strict=True):
-        x, unseen = prepared(rows, new)
-        axes = PCA(min(COMPONENTS, *x.shape), whiten=True, random_state=0).fit(x)
-        model = LogisticRegression(C=PENALTY, class_weight="balanced", max_iter=300)
-        with threadpool_limits(1):
-            model.fit(axes.transform(x), labels.astype(str))
-        total = total + model.predict_log_proba(axes.transform(unseen))
-    if model is None:
-        raise ValueError("There is no table to predict from: expected one or more.")
-    return np.asarray(model.classes_[np.argmax(total, axis=1)], dtype=object)
+    x, unseen = prepared(train, test)
+    axes = PCA(min(COMPONENTS, *x.shape), whiten=True, random_state=0).fit(x)
+    model = LogisticRegression(C=PENALTY, class_weight="balanced", max_iter=300)
+    with threadpool_limits(1):
+        model.fit(axes.transform(x), labels.astype(str))
+    return pd.DataFrame(model.predict_log_proba(axes.transform(unseen)), columns=model.classes_)
 
 
 def prepared(train: Floats, test: Floats) -> tuple[Floats, Floats]:
