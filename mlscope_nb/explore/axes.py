@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mlscope_nb._align import aligned, step
+from mlscope_nb._align import aligned, positions, step, text_index
 from mlscope_nb._words import count, no_column
 from mlscope_nb.cells import Cells
 from mlscope_nb.explore.held_out_scores import Bools, Codes, Floats, batch_codes, held_out_scores
@@ -110,7 +110,7 @@ def along(axis: pd.Series, n: int = 12, *, ids: Any = None, trim: float = 0.01) 
     n : int
         How many cells; fewer where there are not as many.
     ids : ids, optional
-        Choose among these cells only.
+        Choose among these cells only (or those with True of one True or False for each cell).
     trim : float
         Share of cells left out at either end: what lies far out there is often damaged.
 
@@ -123,6 +123,8 @@ def along(axis: pd.Series, n: int = 12, *, ids: Any = None, trim: float = 0.01) 
     ------
     ValueError
         n is below 2, trim is not from 0 to below 0.5, or no cell has a value.
+    KeyError
+        An id is not known.
 
     Examples
     --------
@@ -133,7 +135,8 @@ def along(axis: pd.Series, n: int = 12, *, ids: Any = None, trim: float = 0.01) 
         raise ValueError(f"n is {n!r}, expected how many cells to show: 2 or more.")
     if not 0 <= trim < 0.5:
         raise ValueError(f"trim is {trim}, expected a share from 0 to below 0.5.")
-    known = (axis if ids is None else axis.loc[pd.Index(ids)]).dropna().sort_values(kind="stable")
+    chosen_from = axis if ids is None else axis.iloc[positions(ids, text_index(axis.index, "cell_id"))]
+    known = chosen_from.dropna().sort_values(kind="stable")
     if known.empty:
         raise ValueError("No cell has a place on this axis.")
     low, high = known.quantile([trim, 1 - trim])

@@ -135,7 +135,7 @@ class PartitionStability(Result):
     n_draws : int
         Bootstrap draws.
     resampled : str
-        What was drawn: "units" or "cells".
+        What was drawn: "units", or "cells" where there are not two units.
     """
 
     estimate: float
@@ -208,7 +208,9 @@ def stability_of(
     """Return the stability of groups in a space; with a method, groups are cut anew in each draw."""
     if len(names) < 2 or n_draws < 2:
         raise ValueError(f"{len(names)} groups and {n_draws} draws: stability needs 2 groups and 2 draws at least.")
-    units = np.arange(len(codes)) if space.units is None else pd.factorize(space.units)[0]
+    # One unit drawn again is the same cells again: then its cells are drawn.
+    several = space.units if space.units is not None and space.units.nunique() > 1 else None
+    units = np.arange(len(codes)) if several is None else pd.factorize(several)[0]
     draws = []
     for s in np.random.SeedSequence(seed).generate_state(n_draws):
         rows = redraw(space.points, units, int(s))
@@ -230,5 +232,5 @@ def stability_of(
         index=pd.Index(names, name="group"),
     )
     low, high = np.quantile(found, [0.05, 0.95])
-    resampled = "cells" if space.units is None else "units"
+    resampled = "cells" if several is None else "units"
     return PartitionStability(float(found.mean()), float(low), float(high), per_group, n_draws, resampled)

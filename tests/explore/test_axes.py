@@ -126,3 +126,11 @@ def test_an_infinite_value_is_no_trend():
     values.iloc[3] = np.inf
     with pytest.raises(ValueError, match="1 value infinite"):
         dose_trend(cells, values, "dose")
+
+
+def test_a_montage_of_chosen_cells():
+    axis = pd.Series([0.0, 9, 1, 2, 8, 5], index=list("abcdef"))
+    assert along(axis, 2, ids=["c", "b", "d"], trim=0).tolist() == ["c", "b"]
+    assert along(axis, 2, ids=axis < 4, trim=0).tolist() == ["a", "d"]
+    with pytest.raises(KeyError, match="1 id not found: 'z'"):
+        along(axis, 2, ids=["a", "z"])

@@ -165,7 +165,9 @@ def test_one_unit_alone_can_be_clustered_and_found_again():
     rng = np.random.default_rng(0)
     table = pd.DataFrame(rng.normal(size=(80, 3)) + 9 * (np.arange(80) % 2)[:, None])
     cells = ms.Cells(pd.DataFrame({"well": "A01"}, index=table.index), features=table, unit="well")
-    found = cluster(cells, n_clusters=2, n_bootstrap=0)
-    assert adjusted_rand_score(found.labels, np.arange(80) % 2) == 1
+    found = cluster(cells, n_clusters=2, n_bootstrap=5)
+    assert adjusted_rand_score(found.labels, np.arange(80) % 2) == 1 and "draws of cells" in str(found)
+    noise = cells.with_features(pd.DataFrame(rng.normal(size=(80, 3)), index=cells.ids))
+    assert cluster(noise, n_clusters=4, n_bootstrap=5).stability < 0.9
     placed = found.assign(cells)
     assert (placed["cluster"] == found.labels).all() and placed["unlike_anything_seen"].mean() < 0.05
