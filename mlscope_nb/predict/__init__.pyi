@@ -1,3 +1,4 @@
+from .answering import abstention
 from .evaluation import Evaluation
 from .feature_model import Classifier, FeatureClassifier, Learner, train_model
 from .prediction_sets import Conformal, conformal
@@ -13,6 +14,7 @@ __all__ = [
     "FeatureClassifier",
     "Learner",
     "Split",
+    "abstention",
     "conformal",
     "coverage",
     "cross_validate",
