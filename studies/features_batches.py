@@ -1,7 +1,7 @@
-"""What normalisation does to plate and biology on simulated plates, and whether embeddings add to classical features.
+"""What normalisation does to plate and biology on simulated plates.
 
-Plate: balanced accuracy of the plate from control wells that took no part in fitting, minus its permuted null, before
-and after. Probe: a logistic regression leaving plates out, for classical, pretrained and both together.
+Plate: balanced accuracy of the plate from control wells that took no part in fitting, minus its permuted null, before and
+after; beside it the neighbours of controls, replicates of treatments on other plates, and the label in plates left out.
 
 .venv/bin/python studies/features_batches.py [n_seeds] [n_workers] [wells_per_plate] [cells_per_well]
 """
@@ -21,15 +21,14 @@ from mlscope_nb.datasets import simulate  # noqa: E402
 from mlscope_nb.features import (  # noqa: E402
     Normalizer,
     batch_report,
-    embed_pretrained,
     measure,
     select,
 )
 from mlscope_nb.features.batch_figures import LABEL, MIXING, PROBE, REPLICATES  # noqa: E402
-from studies._features import fused_probes, keep  # noqa: E402
+from studies._features import keep  # noqa: E402
 
-ON_CONTROLS = ("standardize", "tvn", "ruv", "combat")
-ON_ALL = ("standardize", "tvn")
+ON_CONTROLS = ("standardize", "tvn")
+ON_ALL = ("tvn",)
 METHODS = {
     **{name: Normalizer(name) for name in ON_CONTROLS},
     **{f"{name}, whole plates": Normalizer(name, control="all") for name in ON_ALL},
@@ -40,23 +39,7 @@ N_PLATES = 6
 def of_seed(seed: int, wells: int, cells_per_well: int) -> dict[str, float]:
     """Return all figures of one simulated study."""
     cells, _ = simulate(N_PLATES, wells, cells_per_well, seed=seed)
-    row = reports(select(cells.with_features(measure(cells))), seed)
-    classical = select(cells.with_features(measure(cells, "all"))).features
-    row["plate before, all families"] = plate(cells.with_features(classical), seed)
-    deep, random = (embed_pretrained(cells, weights=w, cache=False) for w in ("pretrained", "random"))
-    tables = {"classical": classical, "pretrained": deep, "random twin": random}
-    sets = {name: [name] for name in tables}
-    sets |= {"both": ["classical", "pretrained"], "classical and random twin": ["classical", "random twin"]}
-    row |= {f"probe {name}": score for name, score in fused_probes(cells, tables, sets).items()}
-    row["gain of both"] = row["probe both"] - max(row["probe classical"], row["probe pretrained"])
-    row["gain with the random twin"] = row["probe classical and random twin"] - row["probe classical"]
-    return row
-
-
-def plate(cells: Cells, seed: int) -> float:
-    """Return how well the plate is read from held-out controls as they are, minus its null."""
-    row = batch_report(cells, Normalizer(), seed=seed, n_permutations=20).table.loc[PROBE]
-    return float(row["before"] - row["null"])
+    return reports(select(cells.with_features(measure(cells))), seed)
 
 
 def reports(classical: Cells, seed: int) -> dict[str, float]:
