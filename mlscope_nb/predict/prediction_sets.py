@@ -162,7 +162,8 @@ def conformal(
     ----------
     Lee, Barber & Willett 2023, arXiv:2306.06342 (hierarchical conformal prediction); Dunn, Wasserman & Ramdas 2022,
     JASA 118:2491; Sadinle et al. 2019, JASA 114:223 (LAC); Romano et al. 2020, NeurIPS (APS, here without
-    randomisation). With ``by="cell"`` equal to MAPIE's and crepes' sets.
+    randomisation). With ``by="cell"`` equal to MAPIE's sets and, where (n + 1)(1 - level)
+    is not whole, to crepes' (which then keeps one score more).
 
     Examples
     --------

@@ -70,7 +70,7 @@ def test_coverage_over_exchangeable_splits(method):
     assert np.mean(found) == pytest.approx(0.9, abs=0.01)
 
 
-def test_new_wells_are_covered_where_cells_as_units_promise_too_much():
+def test_new_wells_are_covered_and_vary_less_than_when_cells_count():
     by_unit, by_cell = [], []
     for seed in range(60):
         cells, given = drawn(n_units=30, n_cells=6, well=2.5, seed=seed)
@@ -80,7 +80,7 @@ def test_new_wells_are_covered_where_cells_as_units_promise_too_much():
             found.append(held(conformal(given, first, by=by).sets(given.loc[rest.ids]), rest).mean())
     # With K units the coverage lies between the level and the level plus 1 / (K + 1), here 0.077.
     assert 0.89 <= np.mean(by_unit) <= 0.987
-    assert np.mean(by_cell) < np.mean(by_unit)
+    assert np.std(by_unit) < np.std(by_cell)
 
 
 def test_a_shift_breaks_the_promise_and_the_report_shows_it():
