@@ -83,8 +83,8 @@ study, truth = ms.datasets.simulate(**small, faults=0, batch=2, well=1)
 study
 
 # %% [markdown]
-# (`faults=0`: no spoilt cells. `batch=2, well=1`: plates and wells differ more than they usually do here, so that you can
-# see it well.) The brightest pixel, and a corner of the first picture, where there is no cell:
+# (`faults=0`: no spoilt cells. `batch=2, well=1`: plates and wells differ more than they usually do here, so that you
+# can see it well.) The brightest pixel, and a corner of the first picture, where there is no cell:
 
 # %%
 print("type:", study.images.dtype, " brightest:", study.images.max())
