@@ -1,7 +1,8 @@
 """What normalisation does to plate and biology on simulated plates.
 
 Plate: balanced accuracy of the plate from control wells that took no part in fitting, minus its permuted null, before
-and after; beside it the neighbours of controls, replicates of treatments on other plates, and the label in plates left out.
+and after; beside it the neighbours of controls, replicates of treatments on other plates, and the label in plates left
+out.
 
 .venv/bin/python studies/features_batches.py [n_seeds] [n_workers] [wells_per_plate] [cells_per_well]
 """
