@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mlscope_nb.datasets import Truth
+    from mlscope_nb.explore import Trust
     from mlscope_nb.study import Interval
 
 
@@ -158,3 +159,15 @@ def wrong_among_first(pair: tuple[pd.DataFrame, pd.Series]) -> int:
     """
     ranked, wrong = pair
     return int(wrong[ranked.index[:20]].sum())
+
+
+def neighbours_kept(found: Trust) -> float:
+    """How many of its nearest cells a cell keeps on a map, on average.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> neighbours_kept(SimpleNamespace(knn_recall=0.5, k=15))
+    7.5
+    """
+    return float(found.knn_recall * found.k)

@@ -512,8 +512,7 @@ ms.study.describe(wrong).findings[-1]
 # ## Where to go next
 #
 # You have seen cells that should not be in the table at all: several nuclei in one outline, pieces at the edge. To find
-# them, and the blurred and the copied ones, is what notebook `02_curate` is about; it is coming. How far did you get
-# today?
+# them, and the blurred and the copied ones, is what notebook `02_curate` is about. How far did you get today?
 
 # %%
 ms.lessons.progress("01_from_pixels_to_numbers")

@@ -505,8 +505,7 @@ ms.views.gallery(fly, fly_flags["flagged"], rows=3)
 # %% [markdown]
 # ## Where to go next
 #
-# The table is clean, as far as you can know. Notebook `03_explore` asks what is in it; it is coming. How far did you
-# get today?
+# The table is clean, as far as you can know. Notebook `03_explore` asks what is in it. How far did you get today?
 
 # %%
 ms.lessons.progress("02_curate")

@@ -60,6 +60,14 @@ CLAIMS = {
         "flattered.loc['hard to tell', 'low'] > 0.05 and in_dropped <= in_others",
         "(fly_flags.loc[fly_flags['flagged'], 'main'] == 'cut').mean() > 0.5",
     ],
+    "03_explore": [
+        "trust.knn_recall < 0.5 and trust.distance_correlation < 0.7",
+        "groups.more_than_one and groups.of == 'units'",
+        "10 <= rare.sum() <= 25 and (chosen & rare).sum() >= 0.7 * rare.sum()",
+        "(lobed['q_value'] < 0.05).all() and 'p_value' not in drawn_group",
+        "active.loc[hardest, 'mean_average_precision'] < active['mean_average_precision'].max() - 0.05",
+        "pd.crosstab(study.obs['plate'], study.labels).nunique().max() == 1",
+    ],
 }
 
 
