@@ -1,8 +1,11 @@
-"""What studies of features share: how much of the label a table of numbers holds, plates left out."""
+"""What studies of features share: seeds in turn, and how much of the label a table holds, plates left out."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -13,6 +16,29 @@ from mlscope_nb.features.probes import log_probabilities, logistic_probe
 from mlscope_nb.study import leave_one_out
 from mlscope_nb.study.intervals import t_interval
 from studies._record import record
+
+N_PLATES = 6
+
+OfSeed = Callable[[int, int, int], dict[str, float]]
+"""Seed, wells per plate and cells per well → figures of one simulated study."""
+
+
+def run_seeds(name: str, of_seed: OfSeed, n_seeds: int, n_workers: int, wells: int, cells_per_well: int) -> None:
+    """Record the figures of the seeds from 0 on, after each of them: a study that is stopped keeps its seeds."""
+    what = f"{N_PLATES} plates × {wells} wells × {cells_per_well} cells, default doses, mean over seeds"
+    rows = []
+    with ProcessPoolExecutor(n_workers) as pool:
+        for row in pool.map(partial(_quietly, of_seed, wells, cells_per_well), range(n_seeds)):
+            rows.append(row)
+            keep(name, what, rows)
+
+
+def _quietly(of_seed: OfSeed, wells: int, cells_per_well: int, seed: int) -> dict[str, float]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        row = of_seed(seed, wells, cells_per_well)
+    print(seed, {k: round(v, 3) for k, v in row.items()}, flush=True)
+    return row
 
 
 def probe(cells: Cells) -> float:

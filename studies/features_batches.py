@@ -10,8 +10,6 @@ out.
 from __future__ import annotations
 
 import sys
-import warnings
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,7 +24,7 @@ from mlscope_nb.features import (  # noqa: E402
     select,
 )
 from mlscope_nb.features.batch_figures import LABEL, MIXING, PROBE, REPLICATES  # noqa: E402
-from studies._features import keep  # noqa: E402
+from studies._features import N_PLATES, run_seeds  # noqa: E402
 
 ON_CONTROLS = ("standardize", "tvn")
 ON_ALL = ("tvn",)
@@ -34,7 +32,6 @@ METHODS = {
     **{name: Normalizer(name) for name in ON_CONTROLS},
     **{f"{name}, whole plates": Normalizer(name, control="all") for name in ON_ALL},
 }
-N_PLATES = 6
 
 
 def of_seed(seed: int, wells: int, cells_per_well: int) -> dict[str, float]:
@@ -56,21 +53,8 @@ def reports(classical: Cells, seed: int) -> dict[str, float]:
     return row
 
 
-def quietly(size: tuple[int, int, int]) -> dict[str, float]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        row = of_seed(*size)
-    print(size[0], {k: round(v, 3) for k, v in row.items()}, flush=True)
-    return row
-
-
 def main(n_seeds: int = 10, n_workers: int = 1, wells: int = 16, cells_per_well: int = 40) -> None:
-    what = f"{N_PLATES} plates × {wells} wells × {cells_per_well} cells, default doses, mean over seeds"
-    rows = []
-    with ProcessPoolExecutor(n_workers) as pool:
-        for row in pool.map(quietly, [(seed, wells, cells_per_well) for seed in range(n_seeds)]):
-            rows.append(row)
-            keep("features_batches", what, rows)
+    run_seeds("features_batches", of_seed, n_seeds, n_workers, wells, cells_per_well)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,6 @@ A logistic regression leaving plates out, one model per table of numbers, for cl
 from __future__ import annotations
 
 import sys
-import warnings
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,9 +19,7 @@ from mlscope_nb.features import (  # noqa: E402
     measure,
     select,
 )
-from studies._features import fused_probes, keep  # noqa: E402
-
-N_PLATES = 6
+from studies._features import N_PLATES, fused_probes, run_seeds  # noqa: E402
 
 
 def of_seed(seed: int, wells: int, cells_per_well: int) -> dict[str, float]:
@@ -41,21 +37,8 @@ def of_seed(seed: int, wells: int, cells_per_well: int) -> dict[str, float]:
     return row
 
 
-def quietly(size: tuple[int, int, int]) -> dict[str, float]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        row = of_seed(*size)
-    print(size[0], {k: round(v, 3) for k, v in row.items()}, flush=True)
-    return row
-
-
 def main(n_seeds: int = 10, n_workers: int = 1, wells: int = 16, cells_per_well: int = 40) -> None:
-    what = f"{N_PLATES} plates × {wells} wells × {cells_per_well} cells, default doses, mean over seeds"
-    rows = []
-    with ProcessPoolExecutor(n_workers) as pool:
-        for row in pool.map(quietly, [(seed, wells, cells_per_well) for seed in range(n_seeds)]):
-            rows.append(row)
-            keep("features_fused", what, rows)
+    run_seeds("features_fused", of_seed, n_seeds, n_workers, wells, cells_per_well)
 
 
 if __name__ == "__main__":

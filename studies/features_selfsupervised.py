@@ -32,9 +32,7 @@ from mlscope_nb.features import (  # noqa: E402
 )
 from mlscope_nb.features.probes import logistic_predictions  # noqa: E402
 from mlscope_nb.study import split  # noqa: E402
-from studies._features import keep  # noqa: E402
-
-N_PLATES = 6
+from studies._features import N_PLATES, keep  # noqa: E402
 
 
 def tested(cells: Cells, table: pd.DataFrame, train: pd.Index, test: pd.Index) -> pd.Series:

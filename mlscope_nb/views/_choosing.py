@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Self
 
 import pandas as pd
@@ -12,9 +13,8 @@ from mlscope_nb.views.selection import Ids, Selection
 class Choosing:
     """What a mouse does in a view, as calls: each changes the one selection of all views of the same cells."""
 
-    def _linked(self) -> Selection:
-        """Return the selection that this view shares."""
-        raise NotImplementedError
+    _linked: Callable[[], Selection]
+    """Every view's own: returns the selection that it shares."""
 
     @property
     def selected(self) -> pd.Index:
