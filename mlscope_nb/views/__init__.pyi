@@ -1,6 +1,8 @@
 from .colours import category_colours
 from .comparison import Comparison, compare
+from .confusionview import ConfusionView, confusion
 from .distributions import histogram
+from .estimates import estimates
 from .exploring import explore
 from .fieldview import FieldView
 from .galleryview import Gallery, gallery
@@ -16,6 +18,7 @@ from .workbench import Workbench
 
 __all__ = [
     "Comparison",
+    "ConfusionView",
     "FieldView",
     "Gallery",
     "Restored",
@@ -25,6 +28,8 @@ __all__ = [
     "Workbench",
     "category_colours",
     "compare",
+    "confusion",
+    "estimates",
     "explore",
     "fields",
     "gallery",

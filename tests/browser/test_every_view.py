@@ -21,6 +21,8 @@ table = pd.DataFrame(rng.normal(size=(len(cells), 3)), cells.ids, columns=["<b>f
 xy = table.iloc[:, :2].set_axis(["x", "y"], axis=1)
 cells = cells.with_obs(obs).with_features(table).with_embedding("umap", xy).with_embedding("other", -xy)
 cells = cells.with_design(batch=names[1])
+judged = cells.with_design(label=names[0])
+found = ms.predict.cross_validate(judged, by="cell", n_splits=2, baselines=False, progress=False)
 """
 VIEWS = {
     "explore": "w = ms.views.explore(cells, colour=names[0]).select(cells.ids[:8]).assign(names[1])\nw",
@@ -31,6 +33,7 @@ VIEWS = {
     "tune_threshold": "t = ms.views.tune_threshold(cells, cells.features, threshold=0.5)\nt",
     "scatter": "ms.views.scatter(cells, 'umap', colour=names[1], thumbnails=True)",
     "histogram": "ms.views.histogram(cells, names[2], cells.ids[:9])",
+    "confusion": "c = ms.views.confusion(judged, found).show(names[0], names[0])\nc",
 }
 ROOT = "i => window.jupyterapp.shell.currentWidget.content.widgets[i].node.querySelector('.mlscope')"
 KEYS = [*"123456789", "ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", "x", "z", "d", "d", "a", "b", "m", "0", "0"]
@@ -116,6 +119,18 @@ def test_nothing_is_cut_off(nb, at, width):
         if not (found := nb.page.evaluate(CLIPPED, at)):
             break
     assert found == []
+
+
+def test_a_number_of_the_confusion_matrix_chooses_its_cells_without_a_mouse(nb):
+    numbers = nb.page.locator(".ms-number:not(:disabled)")
+    nb.page.evaluate(f"i => ({ROOT})(i).scrollIntoView({{block: 'start'}})", 1 + list(VIEWS).index("confusion"))
+    numbers.first.focus()
+    numbers.first.press("ArrowRight")
+    nb.page.keyboard.press("Enter")
+    nb.page.wait_for_selector(".ms-number[aria-pressed=true]:focus")
+    label = nb.page.locator(".ms-number[aria-pressed=true]").get_attribute("aria-label")
+    assert nb.python("print(len(c.selected))") == int(label.rsplit(": ", 1)[1].split()[0])
+    assert nb.python("print(json.dumps(w.selected.equals(c.selected)))")  # on the map too
 
 
 def test_plots_are_as_wide_as_there_is_room_and_come_back(nb):
