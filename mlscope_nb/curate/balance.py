@@ -65,10 +65,11 @@ class Balance(Result):
 
     def _repr_html_(self) -> str:
         several = plural(self.replication.unit)
-        both = self.cells.astype(str) + f" cells in {several}: " + self.units.astype(str)
+        both = self.cells.astype(str) + " in " + self.units.astype(str)
         both = both.where(self.cells > 0, "–")
         words = [f"<b>{html.escape(w)}</b>" for w in self.warnings] or [html.escape(str(self).splitlines()[-1])]
-        return both.to_html(border=0) + "".join(f"<p>{w}</p>" for w in words)
+        head = f"<p>Cells in {html.escape(several)}, by class and batch:</p>"
+        return head + both.to_html(border=0) + "".join(f"<p>{w}</p>" for w in words)
 
 
 def balance(cells: Cells) -> Balance:
