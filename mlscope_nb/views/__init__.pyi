@@ -1,12 +1,14 @@
 from .colours import category_colours
 from .comparison import Comparison, compare
 from .confusionview import ConfusionView, confusion
+from .curve import learning_curve
 from .distributions import histogram
 from .estimates import estimates
 from .exploring import explore
 from .fieldview import FieldView
 from .galleryview import Gallery, gallery
 from .map import scatter
+from .matrix import matrix
 from .platemap import plate_map
 from .selection import Selection, selection_of
 from .thresholds import tune_threshold
@@ -34,6 +36,8 @@ __all__ = [
     "fields",
     "gallery",
     "histogram",
+    "learning_curve",
+    "matrix",
     "plate_map",
     "restore_work",
     "save_work",
