@@ -48,7 +48,7 @@ def learning_curve(
     n_draws: int = 5,
     n_splits: int | None = None,
     splits: Iterable[Split] | None = None,
-    level: float = 0.95,
+    level: float = 0.8,
     seed: int = 0,
     progress: bool = True,
 ) -> pd.DataFrame:
@@ -76,7 +76,8 @@ def learning_curve(
     splits : sequence of Split, optional
         Splits of one's own. Where what they test on is never trained on, the test stays as it is in a larger study.
     level : float
-        Confidence level.
+        How often the interval shall hold what more units then show. Lower than elsewhere (0.8): it is to plan by, and
+        most of its width is chance of the wells to come, which no fit takes away.
     seed : int
         Of draws, models and intervals.
     progress : bool
@@ -121,13 +122,13 @@ def learning_curve(
         cells, model, normalize, features, replace(folds, splits=[*folds.splits, *every]), seed
     )
     scores, parts = _measure(whole, learner, folds, plan, progress)
-    measured, grows = _spread(plan, scores, parts, cells, folds)
+    measured, grows = _spread(plan, scores, parts, folds)
     ahead = _ahead(extrapolate_to, plan)
     curves, studies = foreseen(measured, np.array([*plan.sizes, *ahead], float), grows=grows, seed=seed)
     found = _table(plan, scores, ahead, curves, studies, level)
     found.attrs["notes"] = [
         *_said(found, plan, folds, cells, grows, level),
-        _over_batches(parts[(plan.sizes[-1], 0)], cells, folds, plan, level, seed),
+        _over_batches(parts[(plan.sizes[-1], 0)], folds, plan, seed),
         *(validation._sentence(n) for n in [*folds.notes, *notes] if n),
     ]
     step = validation._step(learner, model, by, folds, seed)
@@ -244,32 +245,20 @@ def _values(table: pd.DataFrame, plan: _Plan) -> np.ndarray:
 
 
 def _spread(
-    plan: _Plan, scores: np.ndarray, parts: dict[tuple[int, int], pd.DataFrame], cells: Cells, folds: Folds
+    plan: _Plan, scores: np.ndarray, parts: dict[tuple[int, int], pd.DataFrame], folds: Folds
 ) -> tuple[Measured, bool]:
     """Return the scores with what they vary by, and whether a larger study tests on more units."""
     table = parts[(plan.sizes[0], 0)]
     values = np.array(
         [np.mean([_values(parts[plan.key(n, k)], plan) for k in range(plan.n_draws)], axis=0) for n in plan.sizes]
     )
-    off = _within_batches(values, table, plan, cells)
+    off = values - values.mean(axis=1, keepdims=True)
     n = values.shape[1]
     trained = {i for part in folds.splits for i in plan.units[part.train_ids].unique()}
     grows = bool(plan.units[table.index].isin(trained).all())
     change = off - off[-1]
     tested = float(off[-1] @ off[-1]) / (n - 1)
     return Measured(np.array(plan.sizes, float), scores, plan.pool, change @ change.T / (n - 1) / n, tested, n), grows
-
-
-def _within_batches(values: np.ndarray, table: pd.DataFrame, plan: _Plan, cells: Cells) -> np.ndarray:
-    """Return values less the mean of their batch, times what that takes from their spread."""
-    if not cells.design.batch:
-        return values - values.mean(axis=1, keepdims=True)
-    units = plan.units[table.index]
-    batch = pd.factorize(cells.batches_of[table.index].groupby(units.to_numpy(), sort=True).first())[0]
-    size = np.bincount(batch)
-    means = np.array([np.bincount(batch, row)[batch] / size[batch] for row in values])
-    free = max(len(batch) - len(size), 1)
-    return np.asarray((values - means) * np.sqrt((len(batch) - 1) / free))
 
 
 def _table(
@@ -315,12 +304,13 @@ def _said(found: pd.DataFrame, plan: _Plan, folds: Folds, cells: Cells, grows: b
     return lines
 
 
-def _over_batches(table: pd.DataFrame, cells: Cells, folds: Folds, plan: _Plan, level: float, seed: int) -> str:
+def _over_batches(table: pd.DataFrame, folds: Folds, plan: _Plan, seed: int) -> str:
     """Say how far the score of the largest size goes for new groups, which is another question."""
     classes = pd.Index(ordered(table["given"]), dtype=object)
     truth = classes.get_indexer(pd.Index(table["given"], dtype=object))
     right = (table["given"] == table["predicted"]).to_numpy(np.float64)
-    words = {"word": folds.word, "target": folds.target}
-    found = score_interval(truth, right, table["group"], large=folds.large, level=level, seed=seed, **words)
+    found = score_interval(
+        truth, right, table["group"], large=folds.large, word=folds.word, target=folds.target, seed=seed
+    )
     more = f" More {plural(plan.word)} do not narrow what {plural(folds.word)} differ by." if folds.large else ""
     return f"On {folds.target}, with {plan.sizes[-1]:,} {plural(plan.word)} to train on: {found}.{more}"

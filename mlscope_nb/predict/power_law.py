@@ -8,8 +8,11 @@ import numpy as np
 
 from mlscope_nb.features.scaling import Floats
 
-EXPONENTS = np.linspace(0.25, 1.5, 11)
-"""How fast a score nears its limit: 0.5 and 1 come from theory, learning curves of cells lie between and around."""
+EXPONENTS = np.linspace(0.25, 2.0, 15)
+"""How fast a score nears its limit: 0.5 and 1 come from theory, measured curves lie between and around."""
+BEND = 0.005
+"""How far real curves bend away from one power law, times the square of the doublings up to the largest size: small
+studies, in which a class stands in one or two batches, say less about what comes."""
 N_DRAWS = 4000
 FLOOR = 1e-3
 """Error of a score that rounding leaves even where nothing was drawn."""
@@ -59,7 +62,8 @@ class Measured:
         """
         larger = np.maximum.outer(self.sizes, self.sizes)
         train = self.drawn * (1 / larger - 1 / self.pool) / self.scores.shape[1]
-        return np.asarray(train + self.paired + FLOOR**2 * np.eye(len(self.sizes)))
+        bend = BEND * np.log2(self.sizes[-1] / self.sizes) ** 2
+        return np.asarray(train + self.paired + np.diag(FLOOR**2 + bend**2))
 
 
 def foreseen(measured: Measured, sizes: Floats, *, grows: bool, seed: int = 0) -> tuple[Floats, Floats]:
