@@ -1,9 +1,10 @@
 """UMAP: ours against umap-learn's default call, each in a process of its own, one after the other.
 
 "cold": the first map of 5,000 × 128 in a fresh kernel, imports, neighbours and compilation included, and the first of
-all after installation, when nothing is in numba's cache. "trust": the same tables, five seeds. "warm": 50,000 × 128
-after a small map has compiled everything. Seconds are of the clock; seconds of the processor stand beside them, because
-they do not depend on what else the machine does.
+all after installation, when nothing is in numba's cache. "trust": the same tables, five seeds; and `trust` itself on
+100,000 cells × 50 in a fresh process, with its peak memory, imports and table included. "warm": 50,000 × 128 after a
+small map has compiled everything. Seconds are of the clock; seconds of the processor stand beside them, because they do
+not depend on what else the machine does.
 
 .venv/bin/python benchmarks/umap.py [cold] [trust] [warm]
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -49,6 +51,8 @@ def mapped(who: str, values: np.ndarray, seed: int | None = 0) -> np.ndarray:
 
 def child(who: str, n: int, warm: bool, seed: int | None) -> dict[str, float]:
     """What one process measures."""
+    if who == "trust":
+        return measured_trust(n, 50)
     values = cells(n, 0)
     if warm:
         # more than 4,096 cells: below that umap-learn does without the search that has to be compiled
@@ -56,6 +60,20 @@ def child(who: str, n: int, warm: bool, seed: int | None) -> dict[str, float]:
     wall, cpu = time.perf_counter(), time.process_time()
     mapped(who, values, seed)
     return {"seconds": time.perf_counter() - wall, "processor seconds": time.process_time() - cpu}
+
+
+def measured_trust(n: int, columns: int) -> dict[str, float]:
+    """What one process measures of `trust`: time of the call, and the most memory that the process ever held."""
+    from mlscope_nb.explore import pca
+    from mlscope_nb.explore import trust as ours
+
+    table = pd.DataFrame(cells(n, 0)[:, :columns])
+    places = pca(table)
+    wall, cpu = time.perf_counter(), time.process_time()
+    found = ours(table, places, scale="standardize")
+    spent = {"seconds": time.perf_counter() - wall, "processor seconds": time.process_time() - cpu}
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {**spent, "peak MB": peak, "cells compared with all": found.n_compared}
 
 
 def run(who: str, n: int, *, warm: bool = False, seed: int | None = 0, cache: str | None = None) -> dict[str, float]:
@@ -87,7 +105,8 @@ def trust() -> dict[str, Any]:
         for who, found in scores.items():
             found.append(float(trustworthiness(values, mapped(who, values, seed), n_neighbors=K)))
     worst = min(b - a for a, b in zip(*scores.values(), strict=True))
-    return {**{f"trustworthiness, {who}": x for who, x in scores.items()}, "least difference": worst}
+    figures: dict[str, Any] = {f"trustworthiness, {who}": x for who, x in scores.items()}
+    return {**figures, "least difference": worst, "trust of 100,000 × 50": rounded(run("trust", 100_000))}
 
 
 def compared(rounds: list[tuple[dict[str, float], dict[str, float]]]) -> dict[str, Any]:

@@ -10,16 +10,16 @@ import numpy as np
 import pandas as pd
 
 from mlscope_nb._align import aligned, positions, step, text_index
-from mlscope_nb._words import count, no_column
+from mlscope_nb._words import count, no_column, some
 from mlscope_nb.cells import Cells
-from mlscope_nb.explore.held_out_scores import Bools, Codes, Floats, batch_codes, held_out_scores
+from mlscope_nb.explore.held_out_scores import Bools, Codes, Floats, batch_codes, cell_worth, held_out_scores
 from mlscope_nb.explore.memberships import rows_of_group
 from mlscope_nb.study._result import Result, number
 from mlscope_nb.study.blocks import blocks
 from mlscope_nb.study.units import finite, plural
 
 ENOUGH = 10
-"""Cells of a group that a fold or a plate must have for its own median to be trusted."""
+"""Different cells of a group that a fold or a plate must have for its own median to be trusted."""
 
 
 def phenotype_axis(cells: Cells, start: Any, end: Any, *, seed: int = 0) -> pd.Series:
@@ -74,15 +74,18 @@ def phenotype_axis(cells: Cells, start: Any, end: Any, *, seed: int = 0) -> pd.S
     found = held_out_scores(cells, first, last, seed=seed)
     if found.note:
         warnings.warn(found.note, UserWarning, stacklevel=2)
-    values = _from_zero_to_one(found.values, found.fold, first, last)
-    values = _from_zero_to_one(values, batch_codes(cells), first, last, shift_only=True)
+    counts = cell_worth(cells)
+    values = _from_zero_to_one(found.values, found.fold, first, last, counts)
+    values = _from_zero_to_one(values, batch_codes(cells), first, last, counts, shift_only=True)
     result = pd.Series(values, index=cells.ids, name="axis")
     done = step("phenotype_axis", n_start=int(first.sum()), n_end=int(last.sum()), held_out=found.held_out, seed=seed)
     result.attrs = {"held_out": found.held_out, "note": found.note, "history": [done]}
     return result
 
 
-def _from_zero_to_one(values: Floats, part: Codes, first: Bools, last: Bools, *, shift_only: bool = False) -> Floats:
+def _from_zero_to_one(
+    values: Floats, part: Codes, first: Bools, last: Bools, counts: Floats, *, shift_only: bool = False
+) -> Floats:
     """Put the median of the start at 0 and that of the end at 1, within each part that has enough cells of both.
 
     Each fold has a model of its own, with an offset and a scale of its own; a plate may have an offset left.
@@ -90,9 +93,10 @@ def _from_zero_to_one(values: Floats, part: Codes, first: Bools, last: Bools, *,
     result = values.copy()
     for k in range(int(part.max()) + 1):
         rows = part == k
-        a, b = values[rows & first], values[rows & last]
-        zero = float(np.median(a if len(a) >= ENOUGH else values[first]))
-        one = float(np.median(b if len(b) >= ENOUGH else values[last]))
+        zero, one = (
+            float(np.median(values[rows & group] if round(counts[rows & group].sum()) >= ENOUGH else values[group]))
+            for group in (first, last)
+        )
         if shift_only:
             result[rows] = values[rows] - zero
         elif one > zero:
@@ -202,7 +206,8 @@ def dose_trend(
     KeyError
         There is no such column.
     ValueError
-        The column holds fewer than two doses, or no numbers, a value is infinite, or no unit is declared.
+        The column holds fewer than two doses, or no numbers, fewer than two doses have cells with a value, a value is
+        infinite, or no unit is declared.
 
     Examples
     --------
@@ -218,7 +223,10 @@ def dose_trend(
         raise ValueError(f"'{column}' does not hold two or more different numbers, so that there is no order in it.")
     given = cells.table(values) if isinstance(values, str) else aligned(values.rename("values"), cells.ids, "values")
     numbers = finite(given.iloc[:, 0])
-    found = blocks(cells, labels=obs[column].where(numbers.notna().to_numpy()))
+    doses = obs[column].where(numbers.notna().to_numpy())
+    if doses.nunique() < 2:
+        raise ValueError(_no_trend(values, column, numbers, doses))
+    found = blocks(cells, labels=doses)
     means = found.means(numbers.fillna(0.0))
     sizes = np.bincount(found.stratum)
     means = means - (np.bincount(found.stratum, means) / sizes)[found.stratum]
@@ -228,3 +236,14 @@ def dose_trend(
     p = (1 + int((np.abs(drawn) >= abs(observed) - 1e-9).sum())) / (n_permutations + 1)
     slope = observed / float(code @ code) if code.any() else float("nan")
     return Trend(slope, p, len(means), len(found.classes), n_permutations, column, found.item)
+
+
+def _no_trend(values: str | pd.Series, column: str, numbers: pd.Series, doses: pd.Series) -> str:
+    """Say why there is no trend: the doses at which no cell has a value."""
+    what = f"'{values}'" if isinstance(values, str) else "values"
+    lost, n = int(numbers.isna().sum()), len(numbers)
+    left = "no cell" if lost == n else f"only cells with {column} = {some(doses.dropna().unique())}"
+    return (
+        f"{lost:,} of {count(n, 'value')} in {what} missing: {left} can be compared, expected cells of two or more "
+        f"values of '{column}' with a number each. Measure the others, or give another feature or phenotype_axis."
+    )

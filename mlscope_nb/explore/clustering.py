@@ -18,7 +18,7 @@ from mlscope_nb.explore.grouping import GroupSpace
 from mlscope_nb.explore.partitions import NOISE, PartitionStability, nearest
 from mlscope_nb.explore.prototypes import prototypes
 from mlscope_nb.explore.recognition import Recognition, as_table
-from mlscope_nb.explore.splits import by_group
+from mlscope_nb.explore.spread import by_group
 from mlscope_nb.explore.structures import Structure
 from mlscope_nb.study._result import plain
 

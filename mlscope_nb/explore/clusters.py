@@ -15,7 +15,7 @@ from mlscope_nb.explore.clustering import Clustering
 from mlscope_nb.explore.grouping import GroupSpace, Of, group_space
 from mlscope_nb.explore.partitions import NOISE, Codes, Method, centres_of, partition, stability_of
 from mlscope_nb.explore.recognition import recognition
-from mlscope_nb.explore.splits import splits
+from mlscope_nb.explore.spread import spread
 from mlscope_nb.explore.structures import Structure, of_space
 
 OWN_NUMBER = ("hdbscan", "leiden")
@@ -108,7 +108,7 @@ def cluster(
     units = np.arange(len(codes)) if space.units is None else pd.factorize(space.units)[0]
     labels = pd.Series(codes, index=space.ids, name="cluster")
     labels.attrs["history"] = [step("cluster", method=method, n_clusters=n, of=space.of, on=on, seed=seed)]
-    table = splits(cells_or_table, labels, None if stability is None else stability.per_group["stability"])
+    table = spread(cells_or_table, labels, None if stability is None else stability.per_group["stability"])
     for note in table["note"]:
         if note:
             warnings.warn(note, UserWarning, stacklevel=2)

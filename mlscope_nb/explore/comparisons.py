@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from mlscope_nb.cells import Cells
+from mlscope_nb.explore.extremes import drawn_in
 from mlscope_nb.study.blocks import Blocks, blocks
 from mlscope_nb.study.intervals import MIN_UNITS
 
@@ -28,7 +29,9 @@ class Fit(NamedTuple):
     fewest: NDArray[np.int64]
 
 
-def compare(cells: Cells, table: pd.DataFrame, second: pd.Series, *, level: float = 0.95) -> pd.DataFrame:
+def compare(
+    cells: Cells, table: pd.DataFrame, second: pd.Series, *, level: float = 0.95, clip: float | None = None
+) -> pd.DataFrame:
     """Compare the features of two classes of cells over units, as `study.difference_interval` does for one of them.
 
     Parameters
@@ -41,6 +44,8 @@ def compare(cells: Cells, table: pd.DataFrame, second: pd.Series, *, level: floa
         True and False for the two classes (the difference is True minus False); missing for cells of neither.
     level : float
         Confidence level.
+    clip : float, optional
+        Draw in cells that are farther than this many robust deviations from the median of their unit (`extremes`).
 
     Returns
     -------
@@ -58,13 +63,23 @@ def compare(cells: Cells, table: pd.DataFrame, second: pd.Series, *, level: floa
     """
     found = blocks(cells, labels=second.astype(object).rename("group"))
     values = table.to_numpy()
+    batch = pd.factorize(cells.batches_of)[0] if cells.design.batch else np.zeros(len(values), np.intp)
     width = max(1, BLOCK_VALUES // max(1, len(values)))
-    parts = [_compared(found, values[:, i : i + width], level) for i in range(0, values.shape[1], width)]
+    blocks_of = (values[:, i : i + width] for i in range(0, values.shape[1], width))
+    parts = [_compared(found, _finite(block, found, batch, clip), level) for block in blocks_of]
     return pd.concat(parts).set_axis(table.columns, axis=0)
 
 
-def _compared(found: Blocks, numbers: NDArray[Any], level: float) -> pd.DataFrame:
-    values: Floats = np.asarray(numbers, np.float64)
+def _finite(numbers: NDArray[Any], found: Blocks, batch: NDArray[np.intp], clip: float | None) -> Floats:
+    """Return the numbers of labelled cells, others and infinite ones as NaN, those far from their unit drawn in."""
+    values = np.array(numbers, np.float64)
+    values[~np.isfinite(values) | (found.of_cell < 0)[:, None]] = np.nan
+    if clip is None:
+        return values
+    return drawn_in(values, found.of_cell * (int(found.unit_of_cell.max()) + 1) + found.unit_of_cell, batch, clip)
+
+
+def _compared(found: Blocks, values: Floats, level: float) -> pd.DataFrame:
     known = np.isfinite(values) & (found.of_cell >= 0)[:, None]
     means = item_means(found, np.where(known, values, 0.0), known)
     fit = over_units(found, means)

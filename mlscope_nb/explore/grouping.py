@@ -13,18 +13,25 @@ from numpy.typing import NDArray
 from mlscope_nb._align import refuse_duplicates, text_index
 from mlscope_nb._words import count, some
 from mlscope_nb.cells import Cells, table
+from mlscope_nb.explore.copies import worth
+from mlscope_nb.explore.directions import (
+    DIRECTIONS_OF_CELLS,
+    MOST_DIRECTIONS,
+    Floats,
+    between_units,
+    flattest,
+    leading,
+    means_of,
+    principal_axes,
+)
 from mlscope_nb.study.units import groups
 
-Floats = NDArray[np.float64]
 Of = Literal["auto", "units", "cells"]
 CLIPPED = 6.0
 """Features are taken at most this many robust deviations from the median: one odd cell must not be a direction."""
 LEAST_UNITS = 16
 """Fewer units have no groups that could be told from chance."""
 CELLS_PER_UNIT = 3
-MOST_DIRECTIONS = 30
-DIRECTIONS_OF_CELLS = 10
-FLATTEST = 3
 AROUND = 30
 """Principal components in which a cell's distance from a group is measured."""
 
@@ -137,14 +144,15 @@ def group_space(cells_or_table: Cells | pd.DataFrame, *, of: Of = "auto", seed: 
     if len(numbers) < 2 * CELLS_PER_UNIT:
         raise ValueError(f"{count(len(numbers), 'cell')} are too few to look for groups, expected at least 6.")
     units = _units(cells_or_table)
-    kind = _kind(of, units)
+    counts = np.ones(len(numbers)) if units is None else worth(numbers, units)
+    kind = _kind(of, units, counts)
     values = numbers.to_numpy(np.float64)
     middle, spread = _scale(values)
     used = spread > 0
     if not used.any():
         raise ValueError(f"None of {count(values.shape[1], 'feature')} varies between these cells.")
     scaled = _scaled(values[:, used], middle[used], spread[used])
-    offset_of = _offset_by(cells_or_table, kind)
+    offset_of = _offset_by(cells_or_table, kind, counts)
     offsets: dict[str, Floats] = {}
     if offset_of:
         keys, of_unit = _offset_keys(cells_or_table, offset_of)
@@ -154,7 +162,7 @@ def group_space(cells_or_table: Cells | pd.DataFrame, *, of: Of = "auto", seed: 
     axes = principal_axes(
         scaled, MOST_DIRECTIONS if codes is None else min(MOST_DIRECTIONS, int(codes.max() + 1) // 2), seed
     )
-    turn = _between(scaled @ axes, codes) if kind == "units" and codes is not None else _leading(axes)
+    turn = between_units(scaled @ axes, codes, counts) if kind == "units" and codes is not None else leading(axes)
     points = scaled @ axes @ turn
     return GroupSpace(
         of=kind,
@@ -162,7 +170,7 @@ def group_space(cells_or_table: Cells | pd.DataFrame, *, of: Of = "auto", seed: 
         points=points,
         wide=_wide(scaled, scaled @ axes, axes),
         units=units,
-        unit_points=_means(points, codes) if kind == "units" and codes is not None else points,
+        unit_points=means_of(points, codes) if kind == "units" and codes is not None else points,
         notes=_notes(kind, units, offset_of, of),
         scaled=scaled,
         columns=tuple(map(str, numbers.columns[used])),
@@ -175,36 +183,15 @@ def group_space(cells_or_table: Cells | pd.DataFrame, *, of: Of = "auto", seed: 
     )
 
 
-def flattest(scores: Floats) -> Floats:
-    """Return the directions (D, 3) in which the middle holds fewest points: least kurtosis, each with deviation 1.
-
-    Two groups of like size leave the middle empty in the direction in which they differ, however many other directions
-    there are and however much cells vary in those.
-
-    References
-    ----------
-    FOBI (Cardoso 1989), as invariant coordinate selection finds groups (Tyler et al. 2009 J R Stat Soc B 71:549).
-    """
-    centred = scores - scores.mean(axis=0)
-    power, direction = np.linalg.eigh(centred.T @ centred / len(centred))
-    kept = power > 1e-9 * power[-1]
-    white = direction[:, kept] / np.sqrt(power[kept])
-    turned = centred @ white
-    weight = np.einsum("ij,ij->i", turned, turned)
-    axes = np.linalg.eigh((turned * weight[:, None]).T @ turned / len(turned))[1]
-    found: Floats = white @ axes[:, :FLATTEST]
-    return found
-
-
 def _units(x: Cells | pd.DataFrame) -> pd.Series | None:
     return groups(x) if isinstance(x, Cells) and x.design.unit else None
 
 
-def _kind(of: Of, units: pd.Series | None) -> Literal["units", "cells"]:
+def _kind(of: Of, units: pd.Series | None, counts: Floats) -> Literal["units", "cells"]:
     if of not in ("auto", "units", "cells"):
         raise ValueError(f"of is {of!r}, expected 'auto', 'units' or 'cells'.")
     n_units = 0 if units is None else units.nunique()
-    enough = units is not None and n_units >= LEAST_UNITS and len(units) >= CELLS_PER_UNIT * n_units
+    enough = n_units >= LEAST_UNITS and _several_each(n_units, counts)
     if of == "units" and not enough:
         raise ValueError(
             f"of='units' needs cells of at least {LEAST_UNITS} declared units, {CELLS_PER_UNIT} each; "
@@ -213,14 +200,19 @@ def _kind(of: Of, units: pd.Series | None) -> Literal["units", "cells"]:
     return "units" if enough and of != "cells" else "cells"
 
 
-def _offset_by(x: Cells | pd.DataFrame, kind: str) -> str:
+def _offset_by(x: Cells | pd.DataFrame, kind: str, counts: Floats) -> str:
     """Return what is put on a common middle: batches for groups of units, units for groups within them."""
     if not isinstance(x, Cells):
         return ""
     if kind == "units":
         return "batch" if x.design.batch else ""
     units = _units(x)
-    return "unit" if units is not None and len(units) >= CELLS_PER_UNIT * units.nunique() else ""
+    return "unit" if units is not None and _several_each(units.nunique(), counts) else ""
+
+
+def _several_each(n_units: int, counts: Floats) -> bool:
+    """Whether units hold several cells on average, copies of a cell counted once."""
+    return bool(round(float(counts.sum())) >= CELLS_PER_UNIT * n_units)
 
 
 def _offset_keys(x: Cells | pd.DataFrame, role: str) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -258,45 +250,6 @@ def _scaled(values: Floats, middle: Floats, spread: Floats) -> Floats:
     filled = np.where(np.isfinite(values), values, middle)
     scaled: Floats = np.clip((filled - middle) / spread, -CLIPPED, CLIPPED)
     return scaled
-
-
-def principal_axes(scaled: Floats, most: int, seed: int) -> Floats:
-    """Return the leading principal axes (P, D)."""
-    from sklearn.decomposition import PCA
-
-    n = max(1, min(most, scaled.shape[1], len(scaled) - 1))
-    solver = "covariance_eigh" if scaled.shape[1] <= 300 else "randomized"
-    axes: Floats = PCA(n, svd_solver=solver, random_state=seed).fit(scaled).components_.T
-    return axes
-
-
-def _leading(axes: Floats) -> Floats:
-    return np.eye(axes.shape[1])[:, :DIRECTIONS_OF_CELLS]
-
-
-def _between(scores: Floats, codes: NDArray[np.intp]) -> Floats:
-    """Return the directions (D, K) in which units differ most for what cells within them do, in its deviations."""
-    n = np.bincount(codes)
-    means = _means(scores, codes)
-    rest = scores - means[codes]
-    power, direction = np.linalg.eigh(rest.T @ rest / max(len(scores) - len(n), 1))
-    kept = power > 1e-8 * power[-1]
-    white = direction[:, kept] / np.sqrt(power[kept])
-    turned = means @ white
-    turned = turned - turned.mean(axis=0)
-    power, direction = np.linalg.eigh(turned.T @ turned / (len(n) - 1))
-    # Unit means of alike units differ by chance as far as this (Marchenko & Pastur).
-    edge = (1 + np.sqrt(white.shape[1] / len(n))) ** 2 * float((1 / n).mean())
-    k = min(max(2, int((power > edge).sum())), white.shape[1])
-    found: Floats = white @ direction[:, ::-1][:, :k]
-    return found
-
-
-def _means(points: Floats, codes: NDArray[np.intp]) -> Floats:
-    sums = np.zeros((int(codes.max()) + 1, points.shape[1]))
-    np.add.at(sums, codes, points)
-    means: Floats = sums / np.bincount(codes)[:, None]
-    return means
 
 
 def _wide(scaled: Floats, scores: Floats, axes: Floats) -> Floats:

@@ -15,27 +15,29 @@ if TYPE_CHECKING:
 
 
 def pca(cells_or_table: Cells | pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """Map cells on the two directions in which their standardised features vary most.
-
-    Missing values take the median of their column; constant columns are left out.
+    """Map cells with PCA: the two directions in which their standardised features vary most.
 
     Parameters
     ----------
     cells_or_table : Cells or DataFrame (N, P)
-        The features.
+        The features; missing values take the median of their column, constant columns are left out.
     seed : int
-        Kept in the history; the result does not depend on it up to 1e-6.
+        Same seed, same map; another one changes it by less than 1e-6.
 
     Returns
     -------
     DataFrame (N, 2)
-        Columns x and y, by cell id. ``attrs["explained"]`` holds the share of variance of each axis,
-        ``attrs["loadings"]`` the weight of each feature, ``attrs["history"]`` what was done.
+        Columns x and y, by cell id; what was done in ``attrs["history"]``, the share of variance of each axis in
+        ``attrs["explained"]``, the weight of each feature in ``attrs["loadings"]``.
 
     Raises
     ------
     ValueError
         Fewer than three cells, or no feature that varies.
+
+    References
+    ----------
+    Pearson 1901, Philosophical Magazine 2:559; Hotelling 1933, J Educational Psychology 24:417.
 
     Examples
     --------

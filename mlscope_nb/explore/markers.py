@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -19,6 +18,8 @@ from mlscope_nb.study.blocks import ordered
 from mlscope_nb.study.intervals import check_level
 
 Method = Literal["units", "naive"]
+CLIP = 5.0
+"""Robust deviations: of a million cells with a normal distribution fewer than one is farther out."""
 COLUMNS = ["group", "feature", "effect", "low", "high", "p_value", "q_value", "n_units", "mean_group", "mean_reference"]
 CLUSTERED = ("cluster", "assign")
 NO_P = (
@@ -36,6 +37,7 @@ def markers(
     method: Method = "units",
     columns: str | Sequence[str] | None = None,
     level: float = 0.95,
+    clip: float | None = CLIP,
 ) -> pd.DataFrame:
     """Rank the features that tell each group from a reference, by effect size.
 
@@ -60,11 +62,15 @@ def markers(
         controls are declared and are a group of their own; otherwise all other cells that have a group.
     method : {"units", "naive"}
         "naive" tests cells as if each were independent, and found groups as if they were given: wrong in both ways,
-        for the lesson. It warns.
+        for the lesson; ``.attrs["reason"]`` says so.
     columns : str or several, optional
         Columns of features and obs; all features by default.
     level : float
         Confidence level.
+    clip : float or None
+        Where groups are given, cells farther than this many robust deviations from the median of their unit are drawn
+        in to there: out of focus, saturated or covered cells would otherwise decide about whole wells (in default
+        simulated studies a fifth to a half of the markers were missed). None takes features as they are.
 
     Returns
     -------
@@ -77,7 +83,7 @@ def markers(
     Raises
     ------
     ValueError
-        No unit is declared (given groups), there is one group only, or there are no features.
+        clip is not above 0, no unit is declared (given groups), there is one group only, or there are no features.
     KeyError
         A column, group or id is not known.
 
@@ -102,6 +108,8 @@ def markers(
     check_level(level)
     if method not in ("units", "naive"):
         raise ValueError(f"method is {method!r}, expected 'units' or 'naive'.")
+    if clip is not None and not clip > 0:
+        raise ValueError(f"clip is {clip}, expected how many robust deviations a cell may be from its unit, or None.")
     group = members(cells, groups)
     names = ordered(group)
     if len(names) < 2:
@@ -118,11 +126,13 @@ def markers(
     elif was_found:
         result = _effects(cells, pairs, columns, level)
     else:
-        result = _tested({name: compare(cells, table, second, level=level) for name, second in pairs.items()})
+        result = _tested(
+            {name: compare(cells, table, second, level=level, clip=clip) for name, second in pairs.items()}
+        )
     result.attrs = {
         "found": was_found,
         "reason": _reason(result, was_found, method),
-        "history": [step("markers", found=was_found, method=method, level=level, n_groups=len(pairs))],
+        "history": [step("markers", found=was_found, method=method, level=level, clip=clip, n_groups=len(pairs))],
     }
     return result
 
@@ -224,12 +234,6 @@ def _effects(cells: Cells, pairs: dict[Any, pd.Series], columns: Any, level: flo
 def _naive(table: pd.DataFrame, pairs: dict[Any, pd.Series], level: float) -> pd.DataFrame:
     from scipy.stats import ttest_ind
 
-    warnings.warn(
-        "method='naive' takes every cell as independent and every group as given. Its p-values are far too small: they "
-        "are here to show that.",
-        UserWarning,
-        stacklevel=3,
-    )
     frames = []
     for name, second in pairs.items():
         a, b = (table[second.eq(side).to_numpy(bool)] for side in (True, False))

@@ -230,7 +230,9 @@ def _root(values: Floats, marginals: list[Marginal]) -> Floats:
     latent = _latent(wanted, np.array([_hermite(marginal) for marginal in marginals]))
     power, direction = np.linalg.eigh((latent + latent.T) / 2)
     kept = power > 1e-10 * power[-1]
-    root = direction[:, kept] * np.sqrt(power[kept])
+    direction = direction[:, kept]
+    # The symmetric root: where columns do not correlate, directions are a matter of rounding, and the root is not.
+    root = (direction * np.sqrt(power[kept])) @ direction.T
     # Negative powers are left out (the nearest correlation matrix would cost more and change as little).
     scaled: Floats = root / np.linalg.norm(root, axis=1, keepdims=True)
     return scaled

@@ -10,6 +10,7 @@ import pandas as pd
 from mlscope_nb._align import step
 from mlscope_nb._words import no_column, some
 from mlscope_nb.cells import Cells
+from mlscope_nb.explore.copies import first_of_each
 from mlscope_nb.explore.held_out_scores import Bools, Codes, Floats, batch_codes, held_out_scores
 from mlscope_nb.explore.mixtures import controls_of, responders
 from mlscope_nb.study.blocks import ordered
@@ -36,7 +37,8 @@ def penetrance(
     that did not see it. The scores of a treated well are then a mixture of cells like the controls, whose distribution
     is known, and of responding ones; the shape of the latter is shared by the wells of a treatment, the fraction is
     each well's own. The interval is about the cells that are there: it holds what their scores, the well's own shift
-    (as control wells have it) and the unknown shape leave open. It does not say what another well would show.
+    (as control wells have it) and the unknown shape leave open. It does not say what another well would show. A cell
+    that stands in its unit twice counts once.
 
     Parameters
     ----------
@@ -89,11 +91,12 @@ def penetrance(
     """
     check_level(level)
     name = treatment or cells.design.treatment or cells.design.label
-    obs, control = cells.obs, cells.controls.to_numpy()
     if name is None:
         raise ValueError("No treatment is declared. Name its column: cells.with_design(treatment=…).")
-    if name not in obs.columns:
-        raise KeyError(no_column(name, obs.columns, "Name the column of the treatments with treatment=…"))
+    if name not in cells.obs.columns:
+        raise KeyError(no_column(name, cells.obs.columns, "Name the column of the treatments with treatment=…"))
+    cells = _without_copies(cells)
+    obs, control = cells.obs, cells.controls.to_numpy()
     if control.sum() < FEWEST_CONTROLS:
         raise ValueError(
             f"Only {int(control.sum())} control cells, expected {FEWEST_CONTROLS} or more to compare with."
@@ -117,6 +120,12 @@ def penetrance(
     result = pd.concat(parts)[columns].rename_axis("unit")
     result.attrs["history"] = [step("penetrance", treatment=name, level=level, draws=draws, seed=seed)]
     return result
+
+
+def _without_copies(cells: Cells) -> Cells:
+    """Return the cells without those that stand in their unit once more: each is evidence once."""
+    first = first_of_each(cells.table(), cells.units)
+    return cells if first.all() else cells.subset(first)
 
 
 def _in_deviations(values: Floats, fold: Codes, batch: Codes, control: Bools) -> Floats:

@@ -12,16 +12,9 @@ from numpy.typing import NDArray
 from mlscope_nb._align import step
 from mlscope_nb._words import count
 from mlscope_nb.cells import Cells
+from mlscope_nb.explore.directions import DIRECTIONS_OF_CELLS, MOST_DIRECTIONS, flattest, principal_axes
 from mlscope_nb.explore.dispersion import PER_GROUP, gap
-from mlscope_nb.explore.grouping import (
-    DIRECTIONS_OF_CELLS,
-    MOST_DIRECTIONS,
-    GroupSpace,
-    Of,
-    flattest,
-    group_space,
-    principal_axes,
-)
+from mlscope_nb.explore.grouping import GroupSpace, Of, group_space
 from mlscope_nb.explore.nulls import CopulaNull
 from mlscope_nb.study._result import Result
 from mlscope_nb.study.units import plural

@@ -33,13 +33,13 @@ def tsne(
     Parameters
     ----------
     cells_or_table : Cells or DataFrame (N, P)
-        The features; missing values take the median of their column.
+        The features; missing values take the median of their column, constant columns are left out.
     seed : int or None
         Same seed, same map (one thread). None: all cores, and a little different each time.
     perplexity : float
         About how many neighbours each cell looks at; lowered to a third of the cells where they are few.
     n_components : int
-        Principal components that the neighbours are searched in.
+        How many leading principal components the neighbours are searched in.
     **options
         Further arguments of ``sklearn.manifold.TSNE``.
 
@@ -95,18 +95,20 @@ def pacmap(
     n_components: int = 50,
     **options: Any,
 ) -> pd.DataFrame:
-    """Map cells with PaCMAP (an extra) on the leading principal components of their standardised features.
+    """Map cells with PaCMAP on the leading principal components of their standardised features, starting from PCA.
+
+    PaCMAP is an extra: ``pip install 'mlscope_nb[pacmap]'``.
 
     Parameters
     ----------
     cells_or_table : Cells or DataFrame (N, P)
-        The features; missing values take the median of their column.
+        The features; missing values take the median of their column, constant columns are left out.
     seed : int or None
-        Same seed, same map.
+        Same seed, same map. None: a little different each time.
     n_neighbors : int
-        How many neighbours each cell is held to.
+        How many neighbours each cell is joined to; lowered where cells are few.
     n_components : int
-        Principal components that the neighbours are searched in.
+        How many leading principal components the neighbours are searched in.
     **options
         Further arguments of ``pacmap.PaCMAP``.
 

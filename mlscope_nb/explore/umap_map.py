@@ -40,7 +40,7 @@ def umap(
     engine: Engine = "auto",
     **options: Any,
 ) -> pd.DataFrame:
-    """Map cells with UMAP on the leading principal components of their standardised features.
+    """Map cells with UMAP on the leading principal components of their standardised features, starting from PCA.
 
     The algorithm and its defaults are those of umap-learn, with two differences: neighbours are exact up to 60,000
     cells (above that, umap-learn's own approximate search), and the start is the PCA map. With a seed, one thread
@@ -49,15 +49,15 @@ def umap(
     Parameters
     ----------
     cells_or_table : Cells or DataFrame (N, P)
-        The features; missing values take the median of their column.
+        The features; missing values take the median of their column, constant columns are left out.
     seed : int or None
-        Same seed, same map. None: faster, and a little different each time.
+        Same seed, same map (one thread). None: all cores, and a little different each time.
     n_neighbors : int
-        How many neighbours each cell is joined to, itself counted; lowered when there are fewer cells.
+        How many neighbours each cell is joined to, itself counted; lowered where cells are few.
     min_dist : float
         How tightly points may be packed.
     n_components : int
-        Principal components that the neighbours are searched in.
+        How many leading principal components the neighbours are searched in.
     n_epochs : int, optional
         How often points are moved; 500 up to 10,000 cells and 200 above.
     engine : {"auto", "mlscope", "umap-learn", "cuml"}

@@ -134,3 +134,28 @@ def test_a_montage_of_chosen_cells():
     assert along(axis, 2, ids=axis < 4, trim=0).tolist() == ["a", "d"]
     with pytest.raises(KeyError, match="1 id not found: 'z'"):
         along(axis, 2, ids=["a", "z"])
+
+
+def test_values_that_are_missing_are_said_to_be():
+    cells, _ = study()
+    nothing = pd.Series(np.nan, cells.ids)
+    with pytest.raises(ValueError, match="600 of 600 values in values missing: no cell can be compared"):
+        dose_trend(cells, nothing, "dose")
+    with pytest.raises(ValueError, match=r"in 'F0' missing: no cell can be compared.* another feature"):
+        dose_trend(cells.with_features(cells.table().assign(F0=np.nan)), "F0", "dose")
+    one_dose = cells.table()["F0"].where(cells.obs["dose"] == 10.0)
+    with pytest.raises(ValueError, match=r"400 of 600 values in values missing: only cells with dose = '10\.0'"):
+        dose_trend(cells, one_dose, "dose")
+
+
+def test_an_axis_of_profiles_is_learned_from_how_those_of_a_group_differ():
+    rng = np.random.default_rng(0)
+    kind = np.tile(["none", "x"], 40)
+    obs = pd.DataFrame({"well": np.arange(80), "plate": np.arange(80) // 16, "drug": kind})
+    table = pd.DataFrame(rng.normal(size=(80, 5)) * [1, 1, 1, 1, 20] + 2 * (kind == "x")[:, None])
+    for times in (1, 3):
+        part = pd.concat([obs] * times, ignore_index=True), pd.concat([table] * times, ignore_index=True)
+        cells = Cells(part[0], features=part[1], unit="well", batch="plate", label="drug")
+        axis = phenotype_axis(cells, "none", "x").to_numpy()[:80]
+        told = (axis > 0.5) == (kind == "x")
+        assert told.mean() > 0.9

@@ -10,6 +10,7 @@ from scipy import stats
 from mlscope_nb.cells import Cells
 from mlscope_nb.explore import cluster, markers
 from mlscope_nb.explore.comparisons import compare
+from mlscope_nb.explore.extremes import drawn_in
 from mlscope_nb.explore.markers import adjusted
 from mlscope_nb.study import difference_interval
 
@@ -103,15 +104,14 @@ def test_who_says_whether_groups_were_found():
     assert markers(one_per_unit, clusters).attrs["found"]  # a cluster of profiles holds whole units of one row each
 
 
-def test_the_naive_test_warns_and_is_wrong():
+def test_the_naive_test_says_so_and_is_wrong():
     cells = null_study(5, unit_sd=1.0)
-    with pytest.warns(UserWarning, match="every cell as independent"):
-        naive = markers(cells, "drug", method="naive")
+    naive = markers(cells, "drug", method="naive")
+    assert "every cell as independent" in naive.attrs["reason"]
     honest = markers(cells, "drug")
     assert (naive["p_value"] < 0.05).mean() > 0.5 > (honest["p_value"] < 0.05).mean()
     split = pd.Series(np.where(cells.table()["F0"] > cells.table()["F0"].median(), "1", "2"), cells.ids)
-    with pytest.warns(UserWarning, match="every cell as independent"):
-        wrong = markers(cells, split, method="naive")
+    wrong = markers(cells, split, method="naive")
     assert (wrong["p_value"] < 0.05).mean() > 0.5
 
 
@@ -180,3 +180,48 @@ def test_missing_groups_of_any_type_take_no_part(kind):
     found = markers(cells.with_obs(drug.rename("given")), "given", against=against, found=False)
     less = markers(cells.subset(cells.ids[7:]), "drug", against="DMSO")
     np.testing.assert_allclose(found["p_value"], less["p_value"])
+
+
+def test_spoilt_cells_do_not_hide_what_a_treatment_does():
+    cells = null_study(3, effect=1.5, unit_sd=0.1, per_well=(20, 30))
+    table = cells.table().copy()
+    spoilt = np.random.default_rng(0).choice(len(cells), len(cells) // 30, replace=False)
+    table.iloc[spoilt] = 80.0 * table.std().to_numpy()
+    dusty = cells.with_features(table)
+    of_a = [
+        m.set_index(["group", "feature"]).loc[("a", "F0")] for m in (markers(dusty, "drug"), markers(cells, "drug"))
+    ]
+    assert of_a[0]["p_value"] < 1e-6 and abs(of_a[0]["effect"] / of_a[1]["effect"] - 1) < 0.25
+    as_they_are = markers(dusty, "drug", clip=None).set_index(["group", "feature"]).loc[("a", "F0")]
+    assert as_they_are["p_value"] > 0.01 and as_they_are["effect"] < 0.4
+    assert markers(dusty, "drug").attrs["history"][-1]["clip"] == 5.0
+    with pytest.raises(ValueError, match="clip is 0"):
+        markers(cells, "drug", clip=0)
+
+
+def test_a_large_effect_is_not_drawn_in():
+    """Cells are far from the other groups, but not from their own well."""
+    cells = null_study(4, effect=30.0)
+    drawn, plain = (
+        markers(cells, "drug", clip=c).set_index(["group", "feature"]).loc[("a", "F0"), "effect"] for c in (5.0, None)
+    )
+    assert drawn > 20 and abs(drawn / plain - 1) < 0.05
+
+
+def test_extremes_are_drawn_in_to_their_part():
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(400, 2))
+    values[:200] += 50
+    values[7, 0], values[300, 1] = 500.0, np.nan
+    part, batch = np.arange(400) // 50, np.zeros(400, int)
+    found = drawn_in(values, part, batch, 5.0)
+    middle = np.nanmedian(values[:50, 0])
+    scale = 1.4826 * np.nanmedian(
+        np.abs(values[:, 0] - np.repeat([np.median(v) for v in values[:, 0].reshape(8, 50)], 50))
+    )
+    assert found[7, 0] == pytest.approx(middle + 5 * scale) and np.isnan(found[300, 1])
+    changed = ~np.isclose(found, values, equal_nan=True)
+    assert changed.sum() == 1
+    counted = np.zeros((50, 1))
+    counted[:3] = 1.0
+    assert (drawn_in(counted, np.zeros(50), np.zeros(50), 5.0) == counted).all()  # most have none: still counted

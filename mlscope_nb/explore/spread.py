@@ -1,4 +1,4 @@
-"""Splits: how the cells of each cluster are spread over units and batches."""
+"""Spread: how the cells of each cluster are spread over units and batches."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOSTLY = 0.8
 """A cluster is mostly one batch or unit when it holds this share of it, and at least twice its share of all cells."""
 
 
-def splits(x: Cells | pd.DataFrame, labels: pd.Series, stability: pd.Series | None = None) -> pd.DataFrame:
+def spread(x: Cells | pd.DataFrame, labels: pd.Series, stability: pd.Series | None = None) -> pd.DataFrame:
     """Return for each cluster its size, stability, share in the mean unit with interval, and where it comes from.
 
     Columns: n, share, stability; with units share_of_unit, low, high (95 % over units), n_units, most_of (the unit with
