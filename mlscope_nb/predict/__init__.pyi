@@ -1,24 +1,44 @@
+from .active import active_learning
 from .answering import abstention
+from .batch_matrix import transfer
+from .calibration import Calibration, calibrate
+from .contents import content
+from .curves import learning_curve
 from .evaluation import Evaluation
 from .feature_model import Classifier, FeatureClassifier, Learner, train_model
+from .novel_cells import novelty
+from .planning import power
 from .prediction_sets import Conformal, conformal
+from .reliabilities import reliability
 from .set_coverage import coverage
 from .splitting import Split, split
 from .tables import origins
 from .validation import cross_validate
+from .variances import Variances, variance_components
 
 __all__ = [
+    "Calibration",
     "Classifier",
     "Conformal",
     "Evaluation",
     "FeatureClassifier",
     "Learner",
     "Split",
+    "Variances",
     "abstention",
+    "active_learning",
+    "calibrate",
     "conformal",
+    "content",
     "coverage",
     "cross_validate",
+    "learning_curve",
+    "novelty",
     "origins",
+    "power",
+    "reliability",
     "split",
     "train_model",
+    "transfer",
+    "variance_components",
 ]
