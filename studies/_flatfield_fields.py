@@ -11,7 +11,7 @@ from scipy import ndimage
 from skimage import io as skio
 
 from mlscope_nb.datasets import load_fields
-from mlscope_nb.datasets.simulator.doses import resolve
+from mlscope_nb.datasets.simulator.doses import LATEST, resolve
 from mlscope_nb.datasets.simulator.layout import plate
 
 DSB = Path(__file__).resolve().parents[2] / "shared" / "data" / "dsb2018_subset"
@@ -87,7 +87,7 @@ def _field(kind: Kind, flat: np.ndarray, rng: np.random.Generator) -> np.ndarray
 
 def true_light(seed: int, size: int) -> np.ndarray:
     """Return the illumination of the first plate of ``simulate_fields(seed=seed)``, mean 1."""
-    made = plate(seed, 0, resolve("default", 1, {}))
+    made = plate(seed, 0, resolve("default", LATEST, {}))
     y, x = np.linspace(-1, 1, size)[:, None], np.linspace(-1, 1, size)[None, :]
     light = 1 - made.vignette * ((y - made.centre[0]) ** 2 + (x - made.centre[1]) ** 2)
     light = np.maximum(light + made.tilt[0] * y + made.tilt[1] * x, 0.2)
