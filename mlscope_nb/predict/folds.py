@@ -12,6 +12,7 @@ from mlscope_nb._design import Columns
 from mlscope_nb._words import count, some
 from mlscope_nb.cells import Cells
 from mlscope_nb.study.blocks import ordered
+from mlscope_nb.study.complete_blocks import complete_blocks, split_blocks
 from mlscope_nb.study.splits import CELL, MANY_CLASSES, Split, check_split, split
 from mlscope_nb.study.units import columns_of, groups, noun, plural
 
@@ -72,7 +73,8 @@ def make_folds(
     by : str or several, optional
         What is held out; default: the unit.
     n_splits : int, optional
-        Number of parts. Default: every group by itself up to 12, otherwise 10; 5 for a random split over cells.
+        Number of parts. Default: every group by itself up to 12, otherwise 10; 5 for a random split over cells. Units
+        of a batch are held out in complete blocks, all classes at once, where there are enough of them.
     seed : int
         Seed.
     splits : sequence of Split, optional
@@ -94,10 +96,11 @@ def make_folds(
         )
     held = pd.Series(cells.ids, index=cells.ids) if by == CELL else groups(cells, by)
     lonely = _lonely(labels, held, word)
-    n = _number(labels, held, by == CELL, n_splits)
-    made = list(splits) if splits is not None else split(cells, by=by, n_splits=n, seed=seed)
     if splits is not None:
+        made = list(splits)
         _check(cells, held, made)
+    else:
+        made = _made(cells, by, labels, held, n_splits, seed)
     new = _new_batches(cells, made)
     counted, counted_word = held, word
     if by == CELL and cells.design.unit:
@@ -105,6 +108,16 @@ def make_folds(
     notes = [*lonely, *_unlearned(labels, made, lonely), *_about(cells, labels, held, by == CELL, new)]
     several = bool(cells.design.unit) and cells.units.groupby(counted).nunique().max() > 1
     return Folds(made, counted, word, counted_word, new or several, tuple(dict.fromkeys(n for n in notes if n)))
+
+
+def _made(
+    cells: Cells, by: Columns, labels: pd.Series, held: pd.Series, n_splits: int | None, seed: int
+) -> list[Split]:
+    """Return splits of units in complete blocks where there are enough of them, otherwise group by group."""
+    block = complete_blocks(cells, seed) if by is None else None
+    if block is not None and (n_splits or 2) <= block.nunique():
+        return split_blocks(cells, block, _number(labels, block, False, n_splits), seed)
+    return split(cells, by=by, n_splits=_number(labels, held, by == CELL, n_splits), seed=seed)
 
 
 def _check(cells: Cells, held: pd.Series, made: list[Split]) -> None:
