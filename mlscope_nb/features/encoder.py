@@ -20,7 +20,7 @@ from mlscope_nb._words import count, some
 from mlscope_nb.cells import Batch, Cells
 from mlscope_nb.features.augmentations import SMALLEST
 from mlscope_nb.features.network_input import darkened, stretched
-from mlscope_nb.features.pretrained import _threads
+from mlscope_nb.features.pretrained import usable_threads
 
 FORMAT = "mlscope encoder 2"
 """The share of a crop's pixels that are darker than its background."""
@@ -108,7 +108,7 @@ class Encoder:
         device = next(self.network.parameters()).device
         self.network.eval()
         parts = []
-        with _threads(), torch.inference_mode():
+        with usable_threads(), torch.inference_mode():
             for batch in cells.batches(batch_size):
                 images = torch.from_numpy(packed(batch, masked=bool(self.settings["masked"]))).to(device)
                 parts.append(self.network(unpacked(images)).cpu().numpy())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -91,25 +92,54 @@ class PixelNormalizer:
         ValueError
             Nothing was fitted, other channels, or a new batch has no controls of its own.
         """
+        known = self._checked(cells)
+        images = np.empty(tuple(cells.images.shape), np.float32)
+        start = 0
+        for part in self.batches(cells):
+            images[start : start + len(part.ids)] = part.images
+            start += len(part.ids)
+        batch, by = batch_of(cells, self.by)
+        step = _align.step(
+            "normalize_pixels", method=self.method, by=list(by),
+            own_controls=sorted(set(batch) - set(known)) or None, note="; ".join(self._notes) or None,
+        )  # fmt: skip
+        return _with_images(cells, images, step)
+
+    def batches(self, cells: Cells, size: int = 500) -> Iterator[Batch]:
+        """Yield the cells a few at a time with 32-bit images on the common scale, so that not all are in memory."""
+        scales = self._checked(cells)
+        batch, _ = batch_of(cells, self.by)
+        scales = {**scales, **self._own(cells, sorted(set(batch) - set(scales)))}
+        start = 0
+        for part in cells.batches(size):
+            rows = batch[start : start + len(part.ids)]
+            low, span = (np.stack([getattr(scales[b], k) for b in rows])[..., None, None] for k in ("low", "span"))
+            yield part._replace(images=((part.images - low) / span).astype(np.float32))
+            start += len(part.ids)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return options and what was learned as plain values, for a file."""
+        control = self.control if self.control is None or isinstance(self.control, str) else dict(self.control)
+        return {
+            "method": self.method, "by": list(self.by) if isinstance(self.by, tuple) else self.by, "control": control,
+            "force": self.force, "channels": list(self._channels), "notes": list(self._notes),
+            "scales": {b: [s.low.tolist(), s.span.tolist()] for b, s in (self._scales or {}).items()},
+        }  # fmt: skip
+
+    @classmethod
+    def from_dict(cls, found: Mapping[str, Any]) -> PixelNormalizer:
+        """Return the normaliser that `to_dict` has described."""
+        made = cls(found["method"], by=found["by"], control=found["control"], force=found["force"])
+        made._channels, made._notes = tuple(found["channels"]), list(found["notes"])
+        made._scales = {b: _Scale(np.array(low), np.array(span)) for b, (low, span) in found["scales"].items()} or None
+        return made
+
+    def _checked(self, cells: Cells) -> dict[str, _Scale]:
         if self._scales is None:
             raise ValueError("This normaliser was not fitted yet. Use PixelNormalizer().fit(cells).transform(cells).")
         if cells.channels != self._channels:
             raise ValueError(f"The channels are {cells.channels}, expected {self._channels} as in the cells fitted on.")
-        batch, by = batch_of(cells, self.by)
-        new = sorted(set(batch) - set(self._scales))
-        scales = {**self._scales, **self._own(cells, new)}
-        images = np.empty(tuple(cells.images.shape), np.float32)
-        start = 0
-        for part in cells.batches(500):
-            rows = slice(start, start + len(part.ids))
-            low, span = (np.stack([getattr(scales[b], k) for b in batch[rows]]) for k in ("low", "span"))
-            images[rows] = (part.images - low[..., None, None]) / span[..., None, None]
-            start = rows.stop
-        step = _align.step(
-            "normalize_pixels", method=self.method, by=list(by), own_controls=new or None,
-            note="; ".join(self._notes) or None,
-        )  # fmt: skip
-        return _with_images(cells, images, step)
+        return self._scales
 
     def _own(self, cells: Cells, new: list[str]) -> dict[str, _Scale]:
         """Return the scales of batches that were not fitted on, from their own controls."""

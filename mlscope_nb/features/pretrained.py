@@ -108,7 +108,7 @@ def embed_pretrained(
     network = _network(model, weights, checkpoint, seed, grey, device)
 
     def compute() -> Pixels:
-        return _embed(cells, network, list(groups.values()), size, masked, batch_size, _device(device))
+        return _embed(cells, network, list(groups.values()), size, masked, batch_size, device_name(device))
 
     if cache:
         key = content_key(
@@ -145,7 +145,7 @@ def _embed(
     import torch
 
     parts: list[Pixels] = []
-    with _threads(), torch.inference_mode():
+    with usable_threads(), torch.inference_mode():
         total = -(-len(cells) // batch_size)
         for batch in tqdm(cells.batches(batch_size), total=total, desc="Embedding cells", delay=2, leave=False):
             pictures = torch.from_numpy(stretched(darkened(batch) if masked else batch.images)).to(device)
@@ -162,12 +162,12 @@ def _network(
     model: str, weights: Weights, checkpoint: str | Path | None, seed: int, grey: bool, device: Device
 ) -> Callable[[torch.Tensor], torch.Tensor]:
     if model.startswith("timm:"):
-        return _timm(model.removeprefix("timm:"), weights, checkpoint, seed, grey, _device(device))
+        return _timm(model.removeprefix("timm:"), weights, checkpoint, seed, grey, device_name(device))
     from mlscope_nb.features.lite0 import Lite0, random_state
 
     state = random_state(seed) if weights == "random" else _state(_weights_file() if checkpoint is None else checkpoint)
     try:
-        return Lite0(state, grey=grey).to(_device(device))
+        return Lite0(state, grey=grey).to(device_name(device))
     except (KeyError, RuntimeError, ValueError) as error:
         raise ValueError(
             f"'{checkpoint}' does not hold the weights of EfficientNet-Lite0 ({error}). Name its model: model='timm:…'."
@@ -219,6 +219,17 @@ def _state(path: str | Path) -> dict[str, torch.Tensor]:
     return state
 
 
+def installed_weights() -> dict[str, torch.Tensor]:
+    """Return the weights of EfficientNet-Lite0 that are installed with mlscope.
+
+    Raises
+    ------
+    ImportError, ValueError
+        They are not installed, or not the ones that were tested.
+    """
+    return _state(_weights_file())
+
+
 def _weights_file() -> Path:
     """Return the file of weights that is installed, after checking that it is the one that was tested."""
     found = find_spec(PACKAGE)
@@ -234,7 +245,14 @@ def _digest(path: str | Path | None) -> str:
     return "" if path is None else hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
-def _device(device: Device) -> str:
+def device_name(device: Device) -> str:
+    """Return "cpu" or "cuda" for what was asked for.
+
+    Raises
+    ------
+    ValueError
+        A GPU was asked for, and there is none.
+    """
     import torch
 
     if device == "auto":
@@ -245,7 +263,7 @@ def _device(device: Device) -> str:
 
 
 @contextmanager
-def _threads() -> Iterator[None]:
+def usable_threads() -> Iterator[None]:
     """Use as many threads as there are cores for us: in a container PyTorch counts those of the whole machine."""
     import torch
 

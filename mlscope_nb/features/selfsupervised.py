@@ -16,7 +16,7 @@ from mlscope_nb._words import count
 from mlscope_nb.cells import Cells
 from mlscope_nb.features.augmentations import Augmentation
 from mlscope_nb.features.encoder import Encoder, check_images, new_network, packed, unpacked, whole_units
-from mlscope_nb.features.pretrained import Device, _device, _threads
+from mlscope_nb.features.pretrained import Device, device_name, usable_threads
 
 Method = Literal["simclr", "vicreg"]
 HIDDEN, PROJECTED = 256, 128
@@ -111,9 +111,9 @@ def train_selfsupervised(
         "method": method, "masked": masked, "epochs": epochs, "width": width, "batch_size": batch_size,
         "learning_rate": learning_rate, "seed": seed,
     }  # fmt: skip
-    run = _Run(chosen, settings, augmentation or Augmentation(), resume, _device(device))
+    run = _Run(chosen, settings, augmentation or Augmentation(), resume, device_name(device))
     try:
-        with _threads(), tqdm(range(run.done, epochs), desc="Training", unit="epoch", leave=False) as bar:
+        with usable_threads(), tqdm(range(run.done, epochs), desc="Training", unit="epoch", leave=False) as bar:
             for epoch in bar:
                 loss = run.epoch(epoch)
                 bar.set_postfix(loss=f"{loss:.3f}")

@@ -6,6 +6,8 @@ from .contents import content
 from .curves import learning_curve
 from .evaluation import Evaluation
 from .feature_model import Classifier, FeatureClassifier, Learner, train_model
+from .image_model import train_network
+from .network import Network
 from .novel_cells import novelty
 from .planning import power
 from .prediction_sets import Conformal, conformal
@@ -23,6 +25,7 @@ __all__ = [
     "Evaluation",
     "FeatureClassifier",
     "Learner",
+    "Network",
     "Split",
     "Variances",
     "abstention",
@@ -39,6 +42,7 @@ __all__ = [
     "reliability",
     "split",
     "train_model",
+    "train_network",
     "transfer",
     "variance_components",
 ]

@@ -109,7 +109,11 @@ def _trained(
     def of_cells(labels: Labelling) -> pd.DataFrame:
         given = labels[train.ids].rename(name)
         shown = train.with_obs(given).subset(given.notna().to_numpy())
-        return _checked(learner(shown).predict_proba(test), test)
+        model = learner(shown)
+        if getattr(model, "interrupted", False):
+            # A network keeps what it has when it is stopped by hand; an evaluation has to stop with it.
+            raise KeyboardInterrupt("Stopped by hand while a network was trained.")
+        return _checked(model.predict_proba(test), test)
 
     return of_cells, []
 
