@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 MOST_DIRECTIONS = 30
+MOST_OF_UNITS = 60
+"""Components in which units are compared, at most half as many as units: a phenotype is rarely among the first 30."""
 DIRECTIONS_OF_CELLS = 10
 FLATTEST = 3
 

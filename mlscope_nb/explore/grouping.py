@@ -17,6 +17,7 @@ from mlscope_nb.explore.copies import worth
 from mlscope_nb.explore.directions import (
     DIRECTIONS_OF_CELLS,
     MOST_DIRECTIONS,
+    MOST_OF_UNITS,
     Floats,
     between_units,
     flattest,
@@ -107,7 +108,7 @@ class GroupSpace:
 
     def _projected(self, scaled: Floats) -> tuple[Floats, Floats]:
         scores = scaled @ self.axes
-        return scores @ self.turn, _wide(scaled, scores, self.axes)
+        return scores @ self.turn, _wide(scaled, scores)
 
 
 def group_space(cells_or_table: Cells | pd.DataFrame, *, of: Of = "auto", seed: int = 0) -> GroupSpace:
@@ -159,16 +160,15 @@ def group_space(cells_or_table: Cells | pd.DataFrame, *, of: Of = "auto", seed: 
         offsets = _offsets(scaled, keys, of_unit)
         scaled = scaled - np.array([offsets[k] for k in keys])
     codes = None if units is None else pd.factorize(units)[0]
-    axes = principal_axes(
-        scaled, MOST_DIRECTIONS if codes is None else min(MOST_DIRECTIONS, int(codes.max() + 1) // 2), seed
-    )
+    most = MOST_DIRECTIONS if codes is None else min(MOST_OF_UNITS, int(codes.max() + 1) // 2)
+    axes = principal_axes(scaled, most, seed)
     turn = between_units(scaled @ axes, codes, counts) if kind == "units" and codes is not None else leading(axes)
     points = scaled @ axes @ turn
     return GroupSpace(
         of=kind,
         ids=ids,
         points=points,
-        wide=_wide(scaled, scaled @ axes, axes),
+        wide=_wide(scaled, scaled @ axes),
         units=units,
         unit_points=means_of(points, codes) if kind == "units" and codes is not None else points,
         notes=_notes(kind, units, offset_of, of),
@@ -252,10 +252,11 @@ def _scaled(values: Floats, middle: Floats, spread: Floats) -> Floats:
     return scaled
 
 
-def _wide(scaled: Floats, scores: Floats, axes: Floats) -> Floats:
+def _wide(scaled: Floats, scores: Floats) -> Floats:
     """Return the leading components and the length of what they leave out."""
-    left = np.einsum("ij,ij->i", scaled, scaled) - np.einsum("ij,ij->i", scores, scores)
-    return np.column_stack([scores[:, :AROUND], np.sqrt(np.maximum(left, 0.0))])
+    near = scores[:, :AROUND]
+    left = np.einsum("ij,ij->i", scaled, scaled) - np.einsum("ij,ij->i", near, near)
+    return np.column_stack([near, np.sqrt(np.maximum(left, 0.0))])
 
 
 def _notes(kind: str, units: pd.Series | None, offset_of: str, of: Of) -> tuple[str, ...]:
