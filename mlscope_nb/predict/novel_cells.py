@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal, get_args
 
@@ -22,7 +23,6 @@ from mlscope_nb.predict.evaluation import Evaluation, without_images
 from mlscope_nb.predict.feature_model import train_model
 from mlscope_nb.predict.given_probabilities import Source, probabilities_of
 from mlscope_nb.predict.models import ModelName
-from mlscope_nb.predict.scale import with_usable_controls
 from mlscope_nb.predict.validation import cross_validate
 
 Method = Literal["knn", "mahalanobis"]
@@ -33,6 +33,7 @@ JOINT = "any_fault"
 """The score that sums up the others."""
 MOST_KNOWN = 2000
 CUT = 3.5
+UNBATCHED: Normalization = "robust"
 N_SPLITS = 5
 
 
@@ -76,7 +77,7 @@ def novelty(
         Otherwise trained on the labels of the reference, whole units held out; None for none.
     normalize : str, optional
         How features of batches are made comparable, as in `ms.features.Normalizer`, to all cells of each batch: what
-        is usual there is better known from all of them than from a few controls.
+        is usual there is better known from all of them than from a few controls. None: all cells on one scale.
     cut : float
         Flagged is a novelty of so many deviations.
     seed : int
@@ -119,7 +120,8 @@ def novelty(
     label = _classes(known)[chosen]
     scores = []
     for mine, theirs, turn in _views(cells, known, rows, pictures):
-        values, near, note = _values(mine, theirs, rows, normalize)
+        values, near, more = _values(mine, theirs, rows, normalize)
+        notes = list(dict.fromkeys([*notes, *more]))
         compared = Known(near[chosen], near_unit[chosen], label)
         scores.append(
             neighbour_scores(values, unit, compared, k, turn=turn)
@@ -127,7 +129,7 @@ def novelty(
             else centre_scores(values, compared, turn=turn)
         )
     away, own = (np.max(parts, axis=0) for parts in zip(*scores, strict=True))
-    said, more = _said(cells, known, rows, probabilities, model, seed)
+    said = _said(cells, known, rows, probabilities, model, seed)
     found = pd.DataFrame({"novelty": away, "p_value": _share(away, own), "flagged": away > cut}, index=cells.ids)
     found = pd.concat([found, said], axis=1)
     step = _align.step(
@@ -140,7 +142,7 @@ def novelty(
         cut=cut,
         seed=seed,
     )
-    found.attrs = {"history": [step], "notes": [*notes, note, *more]}
+    found.attrs = {"history": [step], "notes": notes}
     return found
 
 
@@ -182,7 +184,7 @@ def _views(
 
 def _values(
     cells: Cells, known: Cells, rows: NDArray[np.intp] | None, normalize: Normalization | None
-) -> tuple[Floats, Floats, str]:
+) -> tuple[Floats, Floats, list[str]]:
     """Return features of the cells and of the known ones on one scale, without gaps, and what they are compared with.
 
     Raises
@@ -194,11 +196,13 @@ def _values(
     infinite = np.isinf(table.to_numpy()).any(axis=0)
     if infinite.any():
         raise ValueError(f"Infinite values in {some(table.columns[infinite])}. Make them NaN, or leave these out.")
-    bare = cells.with_design(label=None, control=None)
-    if rows is None:
-        (near, values), note = normalised(known.with_design(label=None, control=None), bare, normalize)
-    else:
-        (values, _), note = normalised(bare, bare, normalize)
+    bare, apart = (c.with_design(label=None, control=None) for c in (cells, known))
+    if normalize is None:
+        bare, apart = (c.with_design(batch=None) for c in (bare, apart))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        (near, values), note = normalised(apart if rows is None else bare, bare, normalize or UNBATCHED)
+    if rows is not None:
         near = values[rows]
     use = ~np.isnan(near).all(axis=0)
     middle = np.zeros(near.shape[1])
@@ -207,7 +211,7 @@ def _values(
     use &= near.max(axis=0) > near.min(axis=0)
     if not use.any():
         raise ValueError(f"None of {count(len(use), 'feature')} varies in the reference. Give features that do.")
-    return values[:, use], near[:, use], note
+    return values[:, use], near[:, use], [note, *(str(w.message) for w in caught)]
 
 
 def _units(cells: Cells, known: Cells, rows: NDArray[np.intp] | None) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -233,16 +237,16 @@ def _share(away: Floats, own: Floats) -> Floats:
 
 def _said(
     cells: Cells, known: Cells, rows: NDArray[np.intp] | None, source: Source | None, model: Any, seed: int
-) -> tuple[pd.DataFrame, list[str]]:
+) -> pd.DataFrame:
     """Return what a classifier says of each cell, never one that was trained on the cell's unit."""
     nothing = pd.DataFrame({"predicted": None, "max_probability": np.nan}, index=cells.ids)
     if source is None and (model is None or known.design.label is None):
-        return nothing, []
+        return nothing
     if source is not None:
         table = source.probabilities if isinstance(source, Evaluation) else probabilities_of(source, cells)
-        return _surest(table.reindex(cells.ids)), []
-    known, notes = with_usable_controls(without_images(known), "standardize", [])
-    cells = without_images(cells)
+        return _surest(table.reindex(cells.ids))
+    # To all cells of each batch: those of an unknown class may be without controls.
+    known, cells = (without_images(c).with_design(control=None) for c in (known, cells))
     parts = []
     if rows is not None:
         held = cross_validate(
@@ -251,9 +255,8 @@ def _said(
         parts.append(held.probabilities)
     rest = cells.ids if not parts else cells.ids[~cells.ids.isin(parts[0].index)]
     if len(rest):
-        new = cells.subset(rest).with_design(control=known.design.control)
-        parts.append(train_model(known, model, "standardize", seed=seed).predict_proba(new))
-    return _surest(pd.concat(parts).reindex(cells.ids)), notes
+        parts.append(train_model(known, model, "standardize", seed=seed).predict_proba(cells.subset(rest)))
+    return _surest(pd.concat(parts).reindex(cells.ids))
 
 
 def _parts(known: Cells) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -107,7 +108,9 @@ def intervals(
     off = sure - right
     sign = np.sign(np.bincount(step, off, minlength=n_bins))[step]
     parts = {"ece": sign * off, "overconfidence": off, "log_loss": log_losses(probabilities, truth)}
-    return {name: ratio_interval(values, units, level, word, name) for name, values in parts.items()}
+    found = {name: ratio_interval(values, units, level, word, name) for name, values in parts.items()}
+    # What is never below 0 has no interval there.
+    return {k: i if k == "overconfidence" else replace(i, low=float(np.maximum(i.low, 0))) for k, i in found.items()}
 
 
 def ratio_interval(values: Floats, units: pd.Series, level: float, word: str, target: str) -> Interval:

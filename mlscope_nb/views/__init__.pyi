@@ -13,6 +13,7 @@ from .platemap import plate_map
 from .selection import Selection, selection_of
 from .thresholds import tune_threshold
 from .thresholdview import ThresholdView
+from .training import LabelTrainCorrect, label_train_correct
 from .tuning import SegmentationTuner, tune_segmentation
 from .viewer import fields
 from .work import Restored, restore_work, save_work
@@ -23,6 +24,7 @@ __all__ = [
     "ConfusionView",
     "FieldView",
     "Gallery",
+    "LabelTrainCorrect",
     "Restored",
     "SegmentationTuner",
     "Selection",
@@ -36,6 +38,7 @@ __all__ = [
     "fields",
     "gallery",
     "histogram",
+    "label_train_correct",
     "learning_curve",
     "matrix",
     "plate_map",

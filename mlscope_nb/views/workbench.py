@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -31,12 +31,13 @@ from mlscope_nb.views.selection import Selection
 
 _PAGE_FEATURES = 12
 _MAP = ("points.js", "raster.js", "maptools.js", "map.js")
+SCRIPTS = ("common.js", *_MAP, "crops.js", "gallery.js", "beside.js", "labelling.js", "workbench.js")
 
 
 class Workbench(BesideView, MapView, CropView, Labelling, TakeHome):
     """What `explore` returns: a linked map and gallery whose selection and labels are at hand in Python."""
 
-    _esm = script("common.js", *_MAP, "crops.js", "gallery.js", "beside.js", "labelling.js", "workbench.js")
+    _esm = script(*SCRIPTS, "workbench_main.js")
     _words = traitlets.Dict().tag(sync=True)
 
     def __init__(
@@ -52,7 +53,7 @@ class Workbench(BesideView, MapView, CropView, Labelling, TakeHome):
         **options: Any,
     ) -> None:
         self._open_labels(cells, label, autosave)
-        self._show: Literal["selected", "all", "similar"] = "selected"
+        self._show = "selected"
         self._similar = np.array([], int)
         self._n_seen = len(self.annotations)
         self._start, self._ready = 0, False

@@ -43,7 +43,7 @@ def test_a_plate_of_another_scale_is_not_novel(study, method):
     np.testing.assert_allclose(shifted, novelty(cells, method=method, model=None)["novelty"], atol=1e-6)
     assert roc_auc_score(odd, shifted) > 0.98
     raw = novelty(cells.with_features(table), method=method, model=None, normalize=None)["novelty"]
-    assert raw[other].median() > raw[~other].median()
+    assert abs(roc_auc_score(other, shifted) - 0.5) < 0.1 < abs(roc_auc_score(other, raw) - 0.5)
 
 
 def test_a_spoilt_well_does_not_vouch_for_itself(study):
@@ -58,8 +58,11 @@ def test_a_spoilt_well_does_not_vouch_for_itself(study):
 
 
 def test_an_unknown_class_is_novel_by_reference_of_every_kind(study):
-    cells = study(n_classes=3, effect=4.0, n_cells=15, plate=0.0, well=0.1)
+    cells = study(n_classes=3, n_cells=15, plate=0.0, well=0.1)
     unknown = cells.labels == "c"
+    table = cells.features.copy()
+    table.loc[unknown, table.columns[2:]] += 5.0
+    cells = cells.with_features(table)
     by_mask = novelty(cells, ~unknown, normalize=None)
     by_ids = novelty(cells, cells.ids[~unknown], normalize=None)
     pd.testing.assert_frame_equal(by_mask, by_ids)
@@ -67,8 +70,10 @@ def test_an_unknown_class_is_novel_by_reference_of_every_kind(study):
     assert set(by_mask["predicted"]) == {"a", "b"} and by_mask.loc[unknown, "p_value"].median() < 0.05
     new, known = cells.subset(cells.ids[unknown]), cells.subset(cells.ids[~unknown])
     apart = novelty(new, known, normalize=None)
-    np.testing.assert_allclose(apart["novelty"], by_mask.loc[unknown, "novelty"], atol=1e-5)
-    assert set(apart["predicted"]) == {"a", "b"} and list(apart.index) == list(new.ids)
+    # Alone they are on the scale of the known cells only.
+    assert np.corrcoef(apart["novelty"], by_mask.loc[unknown, "novelty"])[0, 1] > 0.9
+    assert apart["p_value"].median() < 0.05
+    assert set(apart["predicted"]) <= {"a", "b"} and list(apart.index) == list(new.ids)
 
 
 def test_given_probabilities_stand_beside_it_and_no_labels_give_none(study):
@@ -129,9 +134,9 @@ def test_what_cannot_be_judged_is_refused(study, options, message):
 
 def test_other_features_and_infinite_values_are_refused(study):
     cells = study()
-    with pytest.raises(ValueError, match=r"not found in the reference: AreaShape_F3"):
+    with pytest.raises(ValueError, match=r"not found in the reference: 'AreaShape_F3'"):
         novelty(cells, study(n_features=3))
     table = cells.features.copy()
     table.iloc[0, 0] = np.inf
-    with pytest.raises(ValueError, match=r"Infinite values in AreaShape_F0"):
+    with pytest.raises(ValueError, match=r"Infinite values in 'AreaShape_F0'"):
         novelty(cells.with_features(table))

@@ -1,4 +1,5 @@
-function render({ model, el, signal: given }) {
+// A further part below the labels is made by `more`.
+function drawWorkbench({ model, el, signal: given }, more) {
   // Older anywidget hands over no signal; the function returned below serves both.
   const ending = new AbortController();
   const signal = ending.signal;
@@ -19,6 +20,7 @@ function render({ model, el, signal: given }) {
 
   const summary = make("div", "ms-summary", root);
   const labels = makeLabelling(root, model, signal);
+  more?.(root, model, signal);
   const note = make("div", "ms-note", root), origin = make("div", "ms-note ms-warning ms-one-sided", root);
   note.setAttribute("role", "status");
   origin.setAttribute("role", "status");
@@ -61,5 +63,3 @@ function render({ model, el, signal: given }) {
   refresh();
   return () => ending.abort();
 }
-
-export default { render };

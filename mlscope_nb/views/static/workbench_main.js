@@ -1,0 +1,5 @@
+function render(context) {
+  return drawWorkbench(context);
+}
+
+export default { render };
