@@ -5,6 +5,7 @@ the wells, drawn with each class its share, get a learning curve; its interval f
 whole study has is held against the cross-validated score of the whole study.
 
     python studies/predict_quantity.py                # 10 seeds from 2000
+    python studies/predict_quantity.py --even         # half of the wells of each class on each plate
     python studies/predict_quantity.py --first 2100 --seeds 3
 """
 
@@ -32,12 +33,21 @@ from studies._record import record  # noqa: E402
 N_PLATES, WELLS, CELLS = 6, 16, 40
 
 
-def of_seed(seed: int) -> dict[str, float]:
+def of_seed(seed: int, even: bool) -> dict[str, float]:
     """Return what half of the wells foresee, and what all of them show."""
     cells, _ = simulate(N_PLATES, WELLS, CELLS, seed=seed)
     cells = cells.with_features(measure(cells, progress=False))
-    half = cells.subset(split(cells, n_splits=2, seed=seed)[0].train_ids)
+    half = even_half(cells, seed) if even else cells.subset(split(cells, n_splits=2, seed=seed)[0].train_ids)
     return foreseen(cells, half, seed)
+
+
+def even_half(cells: Cells, seed: int) -> Cells:
+    """Return half of the wells of each class on each plate."""
+    table = pd.DataFrame({"well": cells.units, "label": cells.labels, "plate": cells.batches_of})
+    wells = table.drop_duplicates("well").sort_values("well")
+    wells["drawn"] = np.random.default_rng(seed).random(len(wells))
+    drawn = wells.groupby(["label", "plate"])["drawn"]
+    return cells.subset(cells.units.isin(wells["well"][2 * drawn.rank() <= drawn.transform("size")]).to_numpy())
 
 
 def foreseen(cells: Cells, half: Cells, seed: int) -> dict[str, float]:
@@ -76,15 +86,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--first", type=int, default=2000, help="first seed")
     parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--even", action="store_true", help="half of the wells of each class on each plate")
     options = parser.parse_args()
     rows = []
     for seed in range(options.first, options.first + options.seeds):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
-            rows.append(of_seed(seed))
+            rows.append(of_seed(seed, options.even))
         print({k: round(v, 3) for k, v in rows[-1].items()}, flush=True)
         # After each seed, so that what is finished stands when the run is interrupted.
-        record("predict_quantity", figures(rows))
+        record("predict_quantity_even" if options.even else "predict_quantity", figures(rows))
 
 
 if __name__ == "__main__":

@@ -99,7 +99,8 @@ def learning_curve(
 
     References
     ----------
-    Figueroa et al. 2012, BMC Med Inform Decis Mak 12:8; how often the interval holds what more wells then show is
+    Figueroa et al. 2012, BMC Med Inform Decis Mak 12:8. Where classes are spread unevenly over batches, or stand once on
+    each, small and large studies differ in more than their size, and intervals are too narrow (a note says so); how often the interval holds what more wells then show is
     measured in ``studies/predict_quantity.py``.
 
     Examples
@@ -128,6 +129,7 @@ def learning_curve(
     found = _table(plan, scores, ahead, curves, studies, level)
     found.attrs["notes"] = [
         *_said(found, plan, folds, cells, grows, level),
+        *_uneven(cells, plan),
         _over_batches(parts[(plan.sizes[-1], 0)], folds, plan, seed),
         *(validation._sentence(n) for n in [*folds.notes, *notes] if n),
     ]
@@ -302,6 +304,30 @@ def _said(found: pd.DataFrame, plan: _Plan, folds: Folds, cells: Cells, grows: b
         f"error of the fitted curve and {other}."
     )
     return lines
+
+
+def _uneven(cells: Cells, plan: _Plan) -> list[str]:
+    """Say where batches lack classes, for then a curve cannot foresee what evenly spread units would bring."""
+    if not cells.design.batch:
+        return []
+    known = cells.labels.notna()
+    pairs = pd.DataFrame({"unit": plan.units, "label": cells.labels.astype(object), "batch": cells.batches_of})[known]
+    held = pairs.drop_duplicates().groupby(["label", "batch"], observed=True).size().unstack(fill_value=0)
+    lacking = int((held == 0).sum().sum())
+    words, word = plural(plan.word), noun(cells.design.batch)
+    few = int(held.to_numpy().min())
+    if lacking:
+        return [
+            f"Classes are spread unevenly: {count(lacking, f'pair of class and {word}', f'pairs of class and {word}')} "
+            f"without a {plan.word}. A model then takes the {word} for the class in part, and {words} that fill the "
+            "gaps may bring far more than the interval says."
+        ]
+    if few == 1:
+        return [
+            f"Some classes have one {plan.word} on a {word}, so that smaller studies inside this one lack classes on "
+            f"some {plural(word)} and do worse for that: more {words} may bring less than the curve says."
+        ]
+    return []
 
 
 def _over_batches(table: pd.DataFrame, folds: Folds, plan: _Plan, seed: int) -> str:

@@ -166,3 +166,13 @@ def test_too_few_units_are_refused(study):
         learning_curve(study(n_plates=2, n_wells=2), progress=False)
     with pytest.raises(ValueError, match="No label"):
         learning_curve(study().with_design(label=None))
+
+
+def test_classes_that_some_plates_lack_are_said_to_make_the_curve_unsure(study):
+    cells = study(n_plates=4, n_wells=8)
+    three = study(n_plates=4, n_wells=6, n_classes=3)
+    lacking = three.subset(~((three.labels == "c") & (three.batches_of == "p0")).to_numpy())
+    for made, said in ((lacking, "spread unevenly: 1 pair"), (study(n_wells=2, n_plates=6), "one well on a plate")):
+        notes = learning_curve(made, n_draws=3, progress=False).attrs["notes"]
+        assert any(said in n for n in notes)
+    assert not any("unevenly" in n for n in learning_curve(cells, n_draws=3, progress=False).attrs["notes"])
