@@ -99,9 +99,9 @@ def learning_curve(
 
     References
     ----------
-    Figueroa et al. 2012, BMC Med Inform Decis Mak 12:8. Where classes are spread unevenly over batches, or stand once on
-    each, small and large studies differ in more than their size, and intervals are too narrow (a note says so); how often the interval holds what more wells then show is
-    measured in ``studies/predict_quantity.py``.
+    Figueroa et al. 2012, BMC Med Inform Decis Mak 12:8. How often the interval holds what more wells then show is
+    measured in ``studies/predict_quantity.py``: not often enough where classes are spread unevenly over batches or
+    stand once on each, for then small and large studies differ in more than their size. A note says so.
 
     Examples
     --------
