@@ -106,7 +106,9 @@ def positions(ids: Any, index: pd.Index) -> np.ndarray:
 def numeric(table: pd.DataFrame, what: str) -> pd.DataFrame:
     """Return a float table; refuse columns that are not numbers and names that stand twice."""
     columns = text_columns(table.columns, what)
-    bad = [name for name, column in zip(columns, table.columns, strict=True) if not _is_number(table[column])]
+    # By their types, each asked once: a look at every column copies the history of the whole table every time.
+    fits = {kind: _is_number(kind) for kind in set(table.dtypes)}
+    bad = [name for name, kind in zip(columns, table.dtypes, strict=True) if not fits[kind]]
     if bad:
         raise ValueError(f"{what} has columns that are not numbers: {some(bad)}. Keep text in obs.")
     kind = np.float32 if len(table.columns) and all(d == np.float32 for d in table.dtypes) else np.float64
@@ -232,10 +234,10 @@ def step(name: str, /, **parameters: Any) -> dict[str, Any]:
     return {"step": name, **{k: v for k, v in parameters.items() if v is not None}}
 
 
-def _is_number(column: pd.Series) -> bool:
-    if pd.api.types.is_complex_dtype(column):
+def _is_number(kind: Any) -> bool:
+    if pd.api.types.is_complex_dtype(kind):
         return False
-    return pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)
+    return bool(pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_bool_dtype(kind))
 
 
 def _is_mask(ids: Any) -> bool:
