@@ -176,6 +176,11 @@ def calibrate(
     ValueError
         No label, unit or features, or too few cells for the method.
 
+    Notes
+    -----
+    The models of other plates were trained with the plate that is tested: its labels reach its own correction through
+    them only, which for one number over all plates is next to nothing.
+
     References
     ----------
     Guo et al. 2017, ICML; Ovadia et al. 2019, NeurIPS, on calibration that does not survive a shift.
