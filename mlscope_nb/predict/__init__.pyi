@@ -1,4 +1,5 @@
 from .active import active_learning
+from .advice import recommend
 from .answering import abstention
 from .batch_matrix import transfer
 from .calibration import Calibration, calibrate
@@ -11,6 +12,7 @@ from .network import Network
 from .novel_cells import novelty
 from .planning import power
 from .prediction_sets import Conformal, conformal
+from .recommendation import Recommendation
 from .reliabilities import reliability
 from .set_coverage import coverage
 from .splitting import Split, split
@@ -26,6 +28,7 @@ __all__ = [
     "FeatureClassifier",
     "Learner",
     "Network",
+    "Recommendation",
     "Split",
     "Variances",
     "abstention",
@@ -39,6 +42,7 @@ __all__ = [
     "novelty",
     "origins",
     "power",
+    "recommend",
     "reliability",
     "split",
     "train_model",

@@ -1,0 +1,238 @@
+"""Advice: from design, quantity, transferability and content to a model, or to the answer that none is due yet."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import pandas as pd
+
+from mlscope_nb import _align
+from mlscope_nb._design import Columns
+from mlscope_nb._words import some
+from mlscope_nb.cells import Cells
+from mlscope_nb.predict.candidates import Candidate, Runner, checked
+from mlscope_nb.predict.curves import FORESEEN, whole_batches
+from mlscope_nb.predict.evaluation import Evaluation
+from mlscope_nb.predict.recommendation import MORE_UNITS, NOT_IDENTIFIABLE, NOTHING, Recommendation
+from mlscope_nb.predict.scale import Normalize
+from mlscope_nb.study.intervals import MIN_UNITS
+from mlscope_nb.study.replication import Replication, describe
+from mlscope_nb.study.units import plural
+
+PERMUTATIONS = 19
+"""One in twenty is the least p-value that this many exchanged labels can give."""
+WORTH = 0.05
+"""Gain in balanced accuracy from twice as many units from which on they come before a better model."""
+
+
+def recommend(
+    cells: Cells,
+    candidates: Sequence[Candidate] | None = None,
+    *,
+    by: Columns = None,
+    normalize: Normalize | Literal["auto"] = "auto",
+    n_permutations: int = PERMUTATIONS,
+    level: float = 0.95,
+    seed: int = 0,
+    progress: bool = True,
+) -> Recommendation:
+    """Say which model suits these data, or why none does yet, and run the choice beside the next best.
+
+    The questions, in this order: can the design tell the label from the batch? Are there units enough to say anything?
+    Do the models beat guessing, exchanged labels and everything that never looks at the cell? Would more units bring
+    more than a better model? Which model is best, and is it better than the simplest one by more than units differ?
+
+    Parameters
+    ----------
+    cells : Cells
+        With a declared label and unit, and images or features.
+    candidates : sequence of str, optional
+        Models to run: "classical" (measured features, logistic regression), "pretrained", "classical and pretrained",
+        "self-supervised", "small network", "fine-tuned". Default: classical, and with images both together; the last
+        three take minutes for each fold, so they have to be asked for.
+    by : str or several, optional
+        What is held out. Default: whole batches where they hold several classes each, else units.
+    normalize : str or Normalizer, optional
+        For models of features; "auto": standardised to each batch where batches are declared.
+    n_permutations : int
+        How often labels are exchanged between whole units.
+    level : float
+        Confidence level.
+    seed : int
+        Seed.
+    progress : bool
+        Show bars when it takes longer than 2 seconds.
+
+    Returns
+    -------
+    Recommendation
+        ``.choice``, ``.text``, ``.reasons``, ``.options``, ``.evaluations``.
+
+    Raises
+    ------
+    ValueError
+        No label, no unit, one class, or a candidate that does not exist or cannot read these cells.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> rows = [(f"p{p}", f"{p}{w}", "ab"[p % 2]) for p in range(4) for w in range(4) for _ in range(5)]
+    >>> obs = pd.DataFrame(rows, columns=["plate", "well", "drug"], index=[f"c{i}" for i in range(len(rows))])
+    >>> table = pd.DataFrame({"area": rng.normal(size=len(obs))}, index=obs.index)
+    >>> recommend(Cells(obs, features=table, label="drug", unit="well", batch="plate")).choice
+    'not identifiable'
+    """
+    if cells.design.label is None:
+        raise ValueError("No label is declared, so there is nothing to predict. Name it: cells.with_design(label=…).")
+    names = checked(cells, candidates)
+    design = describe(cells)
+    reasons = _Reasons()
+    step = _align.step("recommend", candidates=names, n_permutations=n_permutations, level=level, seed=seed)
+    if not _possible(design, reasons):
+        choice = NOT_IDENTIFIABLE if design.relation == "nested" else MORE_UNITS
+        return Recommendation(choice, reasons.last, reasons.table(), pd.DataFrame(), history=(*cells.history, step))
+    held = by if by is not None else whole_batches(cells)
+    auto: Normalize = "standardize" if cells.design.batch else None
+    scale = auto if normalize == "auto" else normalize
+    runner = Runner(cells, held, scale, n_permutations, level, seed, progress)
+    found = {name: runner.run(name) for name in names}
+    best = _best(found, reasons)
+    beats = _beats(found[best], reasons)
+    ahead = _ahead(runner, best, reasons) if beats else math.nan
+    choice, text = _decided(best, beats, ahead, design, reasons)
+    options = _options(found)
+    return Recommendation(
+        choice, text, reasons.table(), options, {str(k): v for k, v in found.items()}, (*cells.history, step)
+    )
+
+
+class _Reasons:
+    """Questions with their answers, in the order in which they were asked."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, dict[str, Any]] = {}
+
+    def add(self, question: str, answer: str, figure: str = "", value: float = math.nan, ends: Any = None) -> None:
+        low, high = ends or (math.nan, math.nan)
+        self.rows[question] = {"answer": answer, "figure": figure, "value": value, "low": low, "high": high}
+
+    @property
+    def last(self) -> str:
+        return str(list(self.rows.values())[-1]["answer"])
+
+    def table(self) -> pd.DataFrame:
+        return pd.DataFrame.from_dict(self.rows, orient="index").rename_axis("question")
+
+
+def _possible(design: Replication, reasons: _Reasons) -> bool:
+    """Whether the design lets anything be learned and tested at all."""
+    question = "Can the label be told from the batch?"
+    if design.relation == "nested":
+        no = "No: each batch holds one class, so a model of the batch would score as well. Plan plates that hold all."
+        reasons.add(question, no)
+        return False
+    known = {
+        "not declared": "No batch is declared.",
+        "one batch": "There is one batch only: nothing is known about new ones.",
+    }
+    reasons.add(question, known.get(design.relation, f"Yes: label and batch are {design.relation}."))
+    fewest = min(design.units_per_class.values(), default=0)
+    few = [str(k) for k, n in design.units_per_class.items() if n < MIN_UNITS]
+    word = plural(design.unit)
+    said = f"{fewest} {word} in the smallest class"
+    if few:
+        said += (
+            f"; at least {MIN_UNITS} are needed to train and test on different ones, better 6 (too few: {some(few)})"
+        )
+    reasons.add(f"Are there enough {word}?", f"{'No' if few else 'Yes'}: {said}.", f"{word} per class", float(fewest))
+    return not few
+
+
+def _best(found: dict[Candidate, Evaluation], reasons: _Reasons) -> Candidate:
+    """Return the best model; the simplest one where none is better by more than groups differ."""
+    names = list(found)
+    best = names[0]
+    for name in names[1:]:
+        gain = found[name].against(found[best])
+        better = gain.low > 0 if gain.known else gain.estimate > 0
+        answer = f"Yes: {gain}." if better else f"Not by more than groups differ: {gain}."
+        ends = (gain.low, gain.high)
+        reasons.add(f"Is '{name}' better than '{best}'?", answer, "gain in balanced accuracy", gain.estimate, ends)
+        best = name if better else best
+    return best
+
+
+def _beats(found: Evaluation, reasons: _Reasons) -> bool:
+    """Whether a model does more than what never looked at the cell, and than itself with exchanged labels."""
+    table = found.baselines
+    permuted = [n for n in table.index if str(n).startswith("permuted")]
+    luck = float(table.loc[permuted, "high"].max()) if permuted else math.nan
+    rivals = table.drop(index=permuted)
+    rivals = rivals[rivals["balanced_accuracy"].notna()]
+    strongest = str(rivals["balanced_accuracy"].idxmax())
+    gain, low, high = rivals.loc[[strongest], ["gain", "gain_low", "gain_high"]].to_numpy(float)[0].tolist()
+    sure = low > 0 if math.isfinite(low) else gain > 0
+    lucky = math.isfinite(luck) and found.balanced_accuracy <= luck
+    ends = (low, high)
+    interval = f"{gain:.2f} ({low:.2f} to {high:.2f})" if math.isfinite(low) else f"{gain:.2f} (no interval)"
+    question = f"Is it better than '{strongest}', the best that never looks at the cell?"
+    reasons.add(question, f"{'Yes' if sure else 'Not shown'}: {interval}.", "gain in balanced accuracy", gain, ends)
+    if permuted:
+        said = f"{found.balanced_accuracy:.2f}, and at most {luck:.2f} with exchanged ones"
+        answer = f"{'No' if lucky else 'Yes'}: {said}."
+        reasons.add("Is it better than with exchanged labels?", answer, "highest with exchanged labels", luck)
+    return sure and not lucky
+
+
+def _ahead(runner: Runner, best: Candidate, reasons: _Reasons) -> float:
+    """Return what twice as many units would bring at least, judged with the measured features (the quickest model)."""
+    name: Candidate = "classical" if "classical" in best or runner.cells.features is not None else best
+    if name not in ("classical", "pretrained", "classical and pretrained"):
+        return math.nan
+    question = "Would twice as many units help?"
+    try:
+        curve = runner.curve(name)
+    except ValueError as error:
+        reasons.add(question, f"Not known: {error}")
+        return math.nan
+    ahead = curve["kind"].eq(FORESEEN)
+    now = float(curve.loc[~ahead, "curve"].to_numpy()[-1])
+    then, least, most = curve.loc[ahead, ["curve", "low", "high"]].to_numpy(float)[0]
+    gain, low, high = then - now, least - now, most - now
+    answer = f"{now:.2f} now, {then:.2f} foreseen ({least:.2f} to {most:.2f})."
+    reasons.add(question, answer, "gain in balanced accuracy", gain, (low, high))
+    return gain if low > 0 else 0.0
+
+
+def _decided(best: Candidate, beats: bool, ahead: float, design: Replication, reasons: _Reasons) -> tuple[str, str]:
+    word = plural(design.unit)
+    if not beats:
+        return NOTHING, (
+            "No model is shown to do better than guessing, exchanged labels, or what can be told without the cell. Do "
+            f"not train a larger one: ask for more {word}, another stain, or another question."
+        )
+    if math.isfinite(ahead) and ahead >= WORTH:
+        return MORE_UNITS, (
+            f"The score still grows with the number of {word}: twice as many are foreseen to bring {ahead:.2f} more. "
+            f"Until then use '{best}'."
+        )
+    return best, f"Use '{best}': the simplest model that no other one beats by more than {word} or plates differ."
+
+
+def _options(found: dict[Candidate, Evaluation]) -> pd.DataFrame:
+    first = next(iter(found.values()))
+    rows = {}
+    for name, one in found.items():
+        gain = one.against(first)
+        rows[name] = {
+            "balanced_accuracy": one.balanced_accuracy,
+            "low": one.interval.low,
+            "high": one.interval.high,
+            "gain": gain.estimate,
+            "gain_low": gain.low,
+            "gain_high": gain.high,
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")
