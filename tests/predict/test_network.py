@@ -292,7 +292,7 @@ def test_probabilities_are_the_mean_over_all_eight_views():
 
 def test_fine_tuning_moves_the_last_blocks_alone(tmp_path):
     cells = make(n_wells=6, n_cells=2, channels=2)
-    network = train_network(cells, model="finetune", epochs=2, blocks=1, batch_size=8)
+    network = train_network(cells, model="finetune", epochs=1, blocks=1, batch_size=8)
     start = new_model(network.settings, 2, 2, pretrained=True)
     now = network.model.state_dict()
     moved = {k.split(".")[0] for k, v in start.state_dict().items() if not torch.equal(v, now[k])}
