@@ -24,7 +24,7 @@ from mlscope_nb.study.blocks import ordered
 from mlscope_nb.study.splits import MANY_CLASSES
 
 FEWEST_CELLS = 8
-SHOWN, MOST_EPOCHS = {"small": 1.6e8, "finetune": 9.0e7}, 60
+SHOWN, MOST_EPOCHS = {"small": 1.1e8, "finetune": 9.0e7}, 60
 """Pixels shown in all, for "finetune" in each channel: some two minutes on two cores."""
 UNPLANNED = 10_000
 """Epochs before the first one was timed."""

@@ -38,23 +38,24 @@ class Convolution(nn.Module):
 
 
 class Block(nn.Module):
-    """Two convolutions added to what came in; half as many pixels come out."""
+    """Two convolutions added to what came in."""
 
-    def __init__(self, inside: int, out: int) -> None:
+    def __init__(self, inside: int, out: int, stride: int) -> None:
         super().__init__()
-        self.first, self.first_norm = Convolution(inside, out, 3, 2), nn.BatchNorm2d(out)
+        self.stride = stride
+        self.first, self.first_norm = Convolution(inside, out, 3, stride), nn.BatchNorm2d(out)
         self.second, self.second_norm = Convolution(out, out, 3), nn.BatchNorm2d(out)
         self.skip = Convolution(inside, out, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (N, out, Y / 2, X / 2)."""
+        """Return (N, out, Y / stride, X / stride)."""
         y = F.relu(self.first_norm(self.first(x)))
-        half = F.avg_pool2d(x, 2, ceil_mode=True)
-        return F.relu(self.second_norm(self.second(y)) + self.skip(half))
+        same = F.avg_pool2d(x, self.stride, ceil_mode=True) if self.stride > 1 else x
+        return F.relu(self.second_norm(self.second(y)) + self.skip(same))
 
 
 class SmallNetwork(nn.Module):
-    """Patches on one scale, two residual blocks, and the mean and largest value of each map.
+    """Patches on one scale, three residual blocks, and the mean and largest value of each map.
 
     The first layer begins with the principal directions of patches of the training cells, each scaled to variance 1
     (`whitened`): grain and edges hold hardly any of the variance of a micrograph, and would take the longest to learn.
@@ -64,18 +65,22 @@ class SmallNetwork(nn.Module):
     channels, classes : int
         Channels of the crops, classes to tell.
     width : int
-        Directions that the first layer has, at most 25 for each channel; the blocks have 2 and 4 times as many.
+        Outputs of the first block; the others have 2 and 4 times as many, and the first layer three quarters (at most
+        25 for each channel).
     """
 
     spread: Tensor
 
     def __init__(self, channels: int, classes: int, width: int) -> None:
         super().__init__()
-        first = min(width, channels * PATCH * PATCH)
+        first = min(max(1, 3 * width // 4), channels * PATCH * PATCH)
         self.register_buffer("spread", torch.ones(channels, 1, 1))
         self.patches = Convolution(channels, first, PATCH, 2)
         self.patches_norm = nn.BatchNorm2d(first, affine=False)
-        self.body = nn.Sequential(Block(2 * first, 2 * width), Block(2 * width, 4 * width))
+        # The first block keeps all pixels: a nucleus is no more than a few of them wide after the first layer.
+        self.body = nn.Sequential(
+            Block(2 * first, width, 1), Block(width, 2 * width, 2), Block(2 * width, 4 * width, 2)
+        )  # fmt: skip
         self.head = nn.Linear(8 * width, classes)
 
     def forward(self, images: Tensor) -> Tensor:
