@@ -204,6 +204,14 @@ def default_studies(n_seeds: int) -> dict[str, object]:
     }
 
 
+def told(figures: object) -> object:
+    """Return figures with a word in the place of those that could not be measured."""
+    if isinstance(figures, dict):
+        return {key: told(value) for key, value in figures.items()}
+    missing = isinstance(figures, float) and np.isnan(figures)
+    return "not measured: no test was possible" if missing else figures
+
+
 def main(n_nulls: int, n_seeds: int) -> None:
     given = np.concatenate([markers(given_null(FIRST_SEED + k), "drug")["p_value"] for k in range(n_nulls)])
     figures: dict[str, object] = {"nulls": n_nulls, "given groups, false positives at 5 %": share(given)}
@@ -215,7 +223,7 @@ def main(n_nulls: int, n_seeds: int) -> None:
     figures["simulated studies of strength 0"] = len(nulls)
     kinds: dict[str, Null] = {"correlated": correlated, "heavy-tailed": heavy_tailed}
     kinds["simulated"] = simulated([c.subset(c.controls.to_numpy()) for c in nulls])
-    figures["found groups"] = found_groups(kinds, n_nulls)
+    figures["found groups"] = told(found_groups(kinds, n_nulls))
     record("explore_markers", figures)
     figures["default study"] = default_studies(n_seeds)
     record("explore_markers", figures)
