@@ -29,7 +29,7 @@ MAKERS: dict[str, Callable[..., pd.DataFrame]] = {"umap": umap, "tsne": tsne, "p
 BY_ROW = "cell"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Stability(Result):
     """How alike maps are that differ in their seed, or in which units they were made of. All figures: 1 is the same.
 

@@ -25,7 +25,7 @@ FEWEST, PAIRED, GROUPS = 1_000, 2_000, 20
 Scaling = Literal["auto", "standardize", "none"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Trust(Result):
     """How far a map can be trusted. All figures are 1 for a perfect map.
 

@@ -86,7 +86,7 @@ def _mapped(null: pd.DataFrame, method: str, seed: int, options: dict[str, Any])
     return found
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Verdict(Result):
     """What a map may be read for.
 

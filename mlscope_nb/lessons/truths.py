@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from mlscope_nb.datasets import Truth
     from mlscope_nb.explore import Trust
+    from mlscope_nb.predict import Evaluation
     from mlscope_nb.study import Interval
 
 
@@ -171,3 +172,33 @@ def neighbours_kept(found: Trust) -> float:
     7.5
     """
     return float(found.knn_recall * found.k)
+
+
+def score_difference(pair: tuple[Evaluation, Evaluation]) -> float:
+    """How much higher the first balanced accuracy is than the second."""
+    first, second = pair
+    return first.balanced_accuracy - second.balanced_accuracy
+
+
+def units_for_score(curve: pd.DataFrame, score: float = 0.6) -> int:
+    """With how many units a learning curve first reaches a score; of what was measured.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> units_for_score(pd.DataFrame({"n_units": [10, 20], "balanced_accuracy": [0.5, 0.62]}))
+    20
+    """
+    return int(curve.loc[curve["balanced_accuracy"] >= score, "n_units"].min())
+
+
+def surely_better(options: pd.DataFrame) -> bool:
+    """Whether the interval of the gain of the last model lies above zero.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> surely_better(pd.DataFrame({"gain_low": [0.0, -0.01]}))
+    False
+    """
+    return bool(options["gain_low"].iloc[-1] > 0)

@@ -19,7 +19,7 @@ from mlscope_nb.study.units import plural
 CONFUSION_SHOWN = 25
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Evaluation(Result):
     """How well a model predicts the label of cells that it was not trained on.
 

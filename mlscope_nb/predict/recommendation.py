@@ -18,7 +18,7 @@ DO_NOT = (NOT_IDENTIFIABLE, NOTHING, MORE_UNITS)
 """Answers that say: train nothing yet."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Recommendation(Result):
     """What `recommend` returns.
 

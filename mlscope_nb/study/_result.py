@@ -12,11 +12,17 @@ import pandas as pd
 
 
 class Result:
-    """Mix-in of frozen dataclasses: ``to_dict`` for files, ``_repr_html_`` from ``str``."""
+    """Mix-in of frozen dataclasses: ``to_dict`` for files, ``_repr_html_`` from ``str``.
+
+    A dataclass with ``repr=False`` is shown as its words too, which is due where its fields are whole tables.
+    """
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain numbers, text, lists and dicts (NaN as None), ready for JSON."""
         return {f.name: plain(getattr(self, f.name)) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def _repr_html_(self) -> str:
         return f"<p>{html.escape(str(self))}</p>"

@@ -23,7 +23,7 @@ _GREY = "#767676"
 
 
 def estimates(
-    rows: Mapping[str, Evaluation | Interval] | pd.DataFrame,
+    rows: Evaluation | Mapping[str, Evaluation | Interval] | pd.DataFrame,
     *,
     value: str | None = None,
     chance: float | None = None,
@@ -35,8 +35,9 @@ def estimates(
 
     Parameters
     ----------
-    rows : mapping or DataFrame
-        Names to evaluations or intervals; or a table with columns low and high, names as index.
+    rows : Evaluation, mapping or DataFrame
+        One evaluation, drawn above its baselines; names to evaluations or intervals; or a table with columns low and
+        high, names as index.
     value : str, optional
         Column of a table that holds the estimates; its first column of numbers by default.
     chance : float, optional
@@ -66,7 +67,7 @@ def estimates(
     ['VLine', 'Segments', 'Scatter']
     """
     hv = _bokeh.holoviews()
-    table = _from_table(rows, value) if isinstance(rows, pd.DataFrame) else _from_mapping(rows)
+    table = _table(rows, value)
     words = label or table.attrs.get("label", "")
     line = table.attrs.get("chance") if chance is None else chance
     names = list(kept_apart([str(n) for n in table.index], _LETTERS).values())
@@ -85,6 +86,19 @@ def estimates(
     look |= {"xlabel": words, "ylim": (-0.6, len(table) - 0.4), "toolbar": None, "shared_axes": False}
     look |= {"fontsize": {"labels": "14px", "ticks": "14px"}, "hooks": [_bokeh.tidy]}
     return hv.Overlay(parts).opts(**look, **({} if limits is None else {"xlim": limits}))
+
+
+def _table(rows: Any, value: str | None) -> pd.DataFrame:
+    if isinstance(rows, pd.DataFrame):
+        return _from_table(rows, value)
+    if not isinstance(rows, Evaluation):
+        return _from_mapping(rows)
+    own = _from_mapping({rows.model: rows})
+    if rows.baselines.empty:
+        return own
+    table = pd.concat([own, _from_table(rows.baselines, "balanced_accuracy")])
+    table.attrs = dict(own.attrs)
+    return table
 
 
 def _interval_words(low: float, high: float) -> str:

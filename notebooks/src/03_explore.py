@@ -4,15 +4,18 @@
 # ## What you will be able to do
 #
 # - draw a map of cells, and see whether it shows biology or plates;
-# - say how far to trust a map: which neighbours it keeps, and what another seed or setting makes of it;
+# - say how far to trust a map: which neighbours it keeps, and whether it would come out alike again;
 # - compare it with a map of nothing;
-# - ask whether there are groups at all, without looking at the map;
+# - ask whether there are groups at all, and count them without looking at the map;
 # - find rare cells with the lasso, and score yourself against the truth;
-# - test what a treatment changes, and say which treatments do anything.
+# - test what tells a group from others, without fooling yourself;
+# - say which treatments do anything, to how many of their cells, and how strongly.
 #
-# Run-all: 1 minute · Learning: 60 minutes · Memory: 800 MB
+# Run-all: 2 minutes · Learning: 90 minutes · Memory: 800 MB
 
 # %%
+import textwrap
+
 import pandas as pd
 
 import mlscope_nb as ms
@@ -106,7 +109,7 @@ torn = ms.views.scatter(torn, ("x", "y"), title="nothing, 3 neighbours", **look)
 
 # %%
 trust = ms.explore.trust(normal, "umap")
-print(trust)
+trust
 
 # %% [markdown]
 # `knn_recall` is the share of neighbours that the map keeps. **Trustworthiness** and **continuity** ask the same, and
@@ -157,10 +160,19 @@ b = ms.views.scatter(normal, many, title="60, seed 1", width=420, **look)
 
 # %% [markdown]
 # Follow the coloured cells. What stays together in all four maps deserves a second look; what is there in one of them
-# only does not. `ms.explore.stability` gives this a number, over seeds and over wells, and `ms.explore.verdict` puts
-# all of it into one paragraph.
+# only does not.
+#
+# And as a number? `verdict` draws the map again with other seeds, and again from other wells (drawn anew, as if the
+# experiment had been done with other ones), and draws maps of nothing. It puts all of it into one paragraph.
+
+# %%
+said = ms.explore.verdict(normal, "umap", n_seeds=2, n_draws=2)
+said
 
 # %% [markdown]
+# The seed changes little, other wells change a lot. That is the answer to "would it come out alike again?": the same
+# experiment, nearly; a new one, in its large shapes at best.
+#
 # ## A real disagreement
 #
 # Experts do not agree on such maps. **Chari and Pachter** (2023, PLoS Computational Biology 19:e1011288) show that
@@ -184,8 +196,32 @@ print(groups)
 
 # %% [markdown]
 # More than one group, as it should be: six treatments were planted. The number of groups is only an estimate.
-# `ms.explore.cluster` would find them, and say how each splits over the plates; it takes longer, so it is for your own
-# data, below.
+#
+# `cluster` gives each cell to a group, and looks neither at the map nor at the treatments. `stability` says how well a
+# group is found again when the wells are drawn anew (1 is the same).
+
+# %%
+found = ms.explore.cluster(normal, n_bootstrap=10)
+shown = ["n", "stability", "n_units", "most_of", "batch", "batch_share"]
+found.clusters[shown].round(2)
+
+# %% [markdown]
+# A group that lives on one plate is no phenotype. How does each plate split over the groups? Every row should look
+# alike.
+
+# %%
+found.over(normal).round(2)
+
+# %% [markdown]
+# In this study we also know what was done to each cell:
+
+# %%
+pd.crosstab(study.labels, found.labels)
+
+# %% [markdown]
+# Four groups are treatments, found without being told. The others cut the controls into pieces, together with the
+# treatments that change little and the cells that did not respond. Look at their `stability`: some of these pieces
+# would not come back with other wells. **Not found is not the same as not there, and found is not the same as there.**
 
 # %% [markdown]
 # ## The rare cells
@@ -245,6 +281,20 @@ ms.lessons.check("03_explore/recall", recall, of=(chosen, rare))
 ms.lessons.hint("03_explore/recall")
 
 # %% [markdown]
+# And those that you missed:
+
+# %%
+ms.views.gallery(study, rare & ~chosen, channels=["DNA"], rows=2)
+
+# %% [markdown]
+# Would the computer have found them? Which of its groups do they lie in?
+
+# %%
+found.labels[rare].value_counts()
+
+# %% [markdown]
+# In groups with many others: they are too few to make one of their own. You found them by looking.
+#
 # ## What tells a group from others
 #
 # Two kinds of groups, and they must not be mixed up. Groups that were **given**, such as treatments, can be tested: the
@@ -259,12 +309,51 @@ lobed[["feature", "effect", "low", "high", "q_value"]].round(3)
 # `effect` counts in standard deviations of cells, `low` to `high` is its interval over wells, `q_value` is the p-value
 # after correcting for having asked so many questions.
 #
-# Groups that were **found** in the same features (a lasso, a cluster) are different *because they were made to be*. A
-# test between them says nothing, and mlscope gives no p-values for them, only effects:
+# Groups that were **found** in the same features (a lasso, a cluster) are different *because they were made to be*. How
+# badly can that fool us? We take untreated cells only, and tell the computer to cut them in two groups.
+#
+# ## Predict first
 
 # %%
-drawn_group = ms.explore.markers(normal, chosen)
-print(drawn_group.attrs["reason"])
+ms.lessons.predict("03_explore/double")
+
+# %% [markdown]
+# The **naive** test compares the two groups as if somebody else had made them, and counts every cell as a repeat.
+
+# %%
+controls = normal.subset(normal.controls)
+halves = ms.explore.cluster(controls, n_clusters=2)
+half = halves.labels == 0  # one of the two groups
+naive = ms.explore.markers(controls, half, method="naive")
+naive = naive[naive["group"] == "chosen"]
+small_p = naive["p_value"] < 0.05
+print(small_p.sum(), "of", len(naive), "features with p < 0.05")
+
+# %% [markdown]
+# ## Exercise 3: how often does it fool you?
+#
+# Nothing was done to these cells. **Which part of all features has a p-value below 0.05?** If nothing differed, it
+# should be about 0.05.
+
+# %% tags=["exercise"]
+fooled = ...  # change me
+
+# %% tags=["solution"]
+fooled = small_p.mean()
+
+# %%
+tested = naive["p_value"].notna()
+ms.lessons.check("03_explore/fooled", fooled, of=(small_p, tested))
+
+# %%
+ms.lessons.hint("03_explore/fooled")
+
+# %% [markdown]
+# So mlscope gives no p-values for groups that were found, only effects, and says why:
+
+# %%
+honest = ms.explore.markers(controls, half)
+print(textwrap.fill(honest.attrs["reason"], 90))
 
 # %% [markdown]
 # ## Which treatments do anything?
@@ -279,7 +368,7 @@ shown = ["n_units", "mean_average_precision", "null", "q_value", "verdict"]
 active[shown].round(3)
 
 # %% [markdown]
-# ## Exercise 3: the hardest
+# ## Exercise 4: the hardest
 #
 # **Which treatment is hardest to tell from the controls?** Write its name, in quotation marks.
 
@@ -297,6 +386,35 @@ ms.lessons.check("03_explore/hardest", hardest, of=-precision)
 ms.lessons.hint("03_explore/hardest")
 
 # %% [markdown]
+# ## How many cells respond?
+#
+# In a treated well not every cell responds. The **penetrance** is the share that does, well by well, with its interval.
+
+# %%
+wells = ms.explore.penetrance(normal, groups=["lobed"])
+wells[["fraction", "low", "high"]].head(4).round(2)
+
+# %% [markdown]
+# The answer key knows which cells truly respond. In how many wells does the interval hold the true share?
+
+# %%
+responds = truth.obs["responder"].groupby(study.units.to_numpy()).mean()
+inside = responds[wells.index].between(wells["low"], wells["high"])
+print(inside.sum(), "of", len(inside), "wells")
+
+# %% [markdown]
+# ## How strongly?
+#
+# A **phenotype axis** leads from the untreated cells to the treated ones: 0 is the middle of the controls, 1 that of
+# the treated. Every cell is placed by a model that did not see its plate. Below, cells at even steps along it.
+
+# %%
+axis = ms.explore.phenotype_axis(normal, "DMSO", "lobed")
+ids = study.ids[study.labels.isin(["DMSO", "lobed"])]
+ordered = ms.explore.along(axis, 18, ids=ids)
+ms.views.gallery(study, ordered, channels=["DNA"], rows=2)
+
+# %% [markdown]
 # ## What goes wrong here
 #
 # 1. **Seeing groups on a map of nothing.** Draw the map of nothing beside yours.
@@ -305,11 +423,29 @@ ms.lessons.hint("03_explore/hardest")
 # 4. **Counting cells as repeats.** Wells are.
 # 5. **"One group explains it" is not "there is one group".** A rare kind of cell can be too few for such a test.
 #
+# ## Real cells
+#
+# The fly cells of notebook 00 have no treatments and no controls. How far can their map be trusted?
+
+# %%
+fly = ms.datasets.load("fly")
+fly = ms.features.select(fly.with_features(ms.features.measure(fly)))
+fly = fly.with_embedding("umap", ms.explore.umap(fly))
+ms.explore.trust(fly, "umap")
+
+# %%
+ms.views.explore(fly, "umap", colour="position", autosave=False)
+
+# %% [markdown]
+# Neighbours, to a degree. But some things *cannot* be said here: whether a difference would come back in another
+# experiment, because there is only one; and what is unusual, because there are no controls. Explore, and then plan
+# plates.
+#
 # What to take home:
 #
 # 1. **Colour by plate first.**
 # 2. **A map is for finding and looking.** Put a number on it, and a map of nothing beside it.
-# 3. **Count groups in the features**, over wells.
+# 3. **Count groups in the features**, over wells, and see how they split over plates.
 # 4. **Given groups can be tested, found ones cannot.**
 # 5. **Look for what is rare yourself.**
 

@@ -62,11 +62,21 @@ CLAIMS = {
     ],
     "03_explore": [
         "trust.knn_recall < 0.5 and trust.distance_correlation < 0.7",
+        "said.stability.seeds_overlap > 0.4 > said.stability.units_overlap",
         "groups.more_than_one and groups.of == 'units'",
+        "pd.crosstab(study.obs['plate'], found.labels, normalize='columns').max().max() < 0.5",
+        "(pd.crosstab(found.labels, study.labels, normalize='index').drop(columns='DMSO') > 0.75).sum().sum() == 4",
+        "(pd.crosstab(study.labels, found.labels).loc['DMSO'] > 40).sum() >= 3",
+        "found.clusters['stability'].min() < 0.6 and (found.clusters['stability'] > 0.8).sum() >= 4",
         "10 <= rare.sum() <= 25 and (chosen & rare).sum() >= 0.7 * rare.sum()",
-        "(lobed['q_value'] < 0.05).all() and 'p_value' not in drawn_group",
+        "(found.labels == found.labels[rare].mode()[0]).sum() > 4 * rare.sum()",
+        "(lobed['q_value'] < 0.05).all() and 'p_value' not in honest",
+        "fooled > 0.3 and naive['feature'].is_unique",
         "active.loc[hardest, 'mean_average_precision'] < active['mean_average_precision'].max() - 0.05",
         "pd.crosstab(study.obs['plate'], study.labels).nunique().max() == 1",
+        "inside.mean() >= 0.75",
+        "axis[study.labels == 'lobed'].median() > axis[study.labels == 'DMSO'].median() + 0.5",
+        "fly.design.control is None and fly.design.treatment is None",
     ],
 }
 

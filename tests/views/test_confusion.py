@@ -91,6 +91,13 @@ def test_estimates_stand_at_their_values_in_order(found):
     assert np.isclose(figure.renderers[0].location if hasattr(figure.renderers[0], "location") else 1 / 3, 1 / 3)
 
 
+def test_one_evaluation_stands_above_its_baselines(study):
+    found = ms.predict.cross_validate(study, n_permutations=1, progress=False)
+    points = next(part for part in ms.views.estimates(found) if type(part).__name__ == "Scatter").dframe()
+    assert points["name"].tolist() == ["logistic", *found.baselines.index] and points["y"].is_monotonic_decreasing
+    assert points["x"].iloc[0] == found.balanced_accuracy
+
+
 def test_an_estimate_without_interval_is_a_point_alone():
     one = Interval(0.5, np.nan, np.nan, 0.95, 1, "x", "t", note="too few")
     two = Interval(0.7, 0.6, 0.8, 0.95, 9, "x", "t")
