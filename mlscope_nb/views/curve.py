@@ -62,4 +62,5 @@ def learning_curve(found: pd.DataFrame, *, unit: str = "wells", width: int = 640
     look = {"logx": True, "width": width, "height": height, "toolbar": None, "legend_position": "bottom_right"}
     ticks = [(int(n), f"{int(n)}") for n in table["n_units"]]
     words = {"fontsize": {"labels": "14px", "ticks": "13px", "legend": "13px"}, "hooks": [_bokeh.tidy]}
-    return hv.Overlay(parts).opts(**look, **words, xticks=ticks, shared_axes=False)
+    ends = (0.85 * float(table["n_units"].min()), 1.15 * float(table["n_units"].max()))
+    return hv.Overlay(parts).opts(**look, **words, xticks=ticks, xlim=ends, shared_axes=False)

@@ -85,7 +85,15 @@ def estimates(
     look: dict[str, Any] = {"width": width, "height": 90 + 34 * len(table), "yticks": ticks, "ylabel": ""}
     look |= {"xlabel": words, "ylim": (-0.6, len(table) - 0.4), "toolbar": None, "shared_axes": False}
     look |= {"fontsize": {"labels": "14px", "ticks": "14px"}, "hooks": [_bokeh.tidy]}
-    return hv.Overlay(parts).opts(**look, **({} if limits is None else {"xlim": limits}))
+    return hv.Overlay(parts).opts(**look, xlim=limits or _room(table, line))
+
+
+def _room(table: pd.DataFrame, line: float | None) -> tuple[float, float]:
+    """Return ends of the axis with everything between them, guessing too: a score has to be seen beside it."""
+    values = np.append(table.to_numpy(float).ravel(), [] if line is None else [line])
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    margin = 0.05 * (high - low) or 0.05
+    return low - margin, high + margin
 
 
 def _table(rows: Any, value: str | None) -> pd.DataFrame:

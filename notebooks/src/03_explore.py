@@ -475,7 +475,7 @@ ms.views.explore(fly, "umap", colour="position", autosave=False)
 # ## Where to go next
 #
 # You have looked without being told what to look for. To teach a computer to tell cells apart, and to find out how well
-# it will do on a plate that it has never seen, is what notebook `04_predict` is about; it is coming. How far did you
+# it will do on a plate that it has never seen, is what notebook `04_predict` is about. How far did you
 # get today?
 
 # %%

@@ -78,6 +78,21 @@ CLAIMS = {
         "axis[study.labels == 'lobed'].median() > axis[study.labels == 'DMSO'].median() + 0.5",
         "fly.design.control is None and fly.design.treatment is None",
     ],
+    "04_predict": [
+        "by_cell.balanced_accuracy > by_well.balanced_accuracy > by_plate.balanced_accuracy > 0.5",
+        "by_plate.interval.high - by_plate.interval.low > by_well.interval.high - by_well.interval.low",
+        "by_plate.baselines['gain_low'].dropna().min() > 0.2",
+        "responds[mine].mean() < 0.9 and right[yes].mean() > 3 * right[no].mean()",
+        "worst == 'DMSO'",
+        "matrix.attrs['gaps']['none']['low'] > 0 and abs(matrix.attrs['gaps']['standardize']['gap']) < 0.04",
+        "0.25 < matrix.min().min() and matrix.loc[['none', 'standardize']].max().max() < 0.72",
+        "better.balanced_accuracy > by_plate.balanced_accuracy and better.against(by_plate).low < 0",
+        "enough < measured['n_units'].max() / 2",
+        "sure.loc[0.3, 'accuracy'] > 0.9 and sure.loc[1.0, 'accuracy'] < 0.7",
+        "(kept['low'] < 0.9).all() and (kept['high'] > 0.9).all() and kept['mean_size'].between(2, 5).all()",
+        "advice.choice == 'classical and pretrained' and worth_it is True",
+        "deep.shape[1] == 3 * 1280",
+    ],
 }
 
 
