@@ -148,6 +148,37 @@ ms.lessons.check("04_predict/worst", worst, of=-recall)
 ms.lessons.hint("04_predict/worst")
 
 # %% [markdown]
+# ## Teach one yourself
+#
+# Often nobody knows the right answer before a person has looked. Then you label a few cells, train, look at those that
+# the model **doubts** most, correct, and train again. Here with two classes only, controls and `elongated`: **label six
+# cells of each, from different plates** (click a cell, press 1 or 2), press "Train", then "Show uncertain". One well in
+# three is locked away: the score is about wells that nobody taught from.
+
+# %%
+pair = study.subset(study.labels.isin(["DMSO", "elongated"]))
+coach = ms.views.label_train_correct(pair, truth="label", autosave=False)
+coach
+
+# %% [markdown]
+# (Without a mouse, and where nothing was trained yet: the next cell labels six of each class, spread over the study.)
+
+# %%
+kinds = pair.labels.drop(coach.locked)
+if len(coach.history) == 0:
+    coach.select(kinds.index[kinds == "DMSO"][::40]).assign("DMSO")
+    coach.select(kinds.index[kinds == "elongated"][::20]).assign("elongated")
+    coach.train()
+shown = ["number", "n_labelled", "balanced_accuracy", "low", "high"]
+coach.history[shown].round(2)
+
+# %% [markdown]
+# A dozen labels say a lot about wells never seen, if they come from many wells. Had you labelled the first cells of the
+# table, which all lie on one plate, the score would hardly have been above guessing.
+#
+# And the doubts of the model? In a study of our own they were *not* better cells to label than cells drawn at random:
+# many of them are cells that did not respond, and no label helps there. Measure it (`ms.predict.active_learning`).
+#
 # ## The next plate
 #
 # So far the model learned from five plates. Many studies have one. What then?
