@@ -146,7 +146,12 @@ def found_groups(nulls: dict[str, Null], n: int) -> dict[str, dict[str, float]]:
             rng = np.random.default_rng(FIRST_SEED)
             false = [share(procedure(null(rng), rng)) for _ in range(n)]
             power = [share(procedure(planted(null(rng), rng), rng)[:SHIFTED]) for _ in range(max(n // 4, 5))]
-            figures[f"{what}; {name}"] = {"false positives": float(np.mean(false)), "power": float(np.mean(power))}
+            tested = np.isfinite(false)
+            figures[f"{what}; {name}"] = {
+                "false positives": float(np.mean(np.asarray(false)[tested])) if tested.any() else float("nan"),
+                "tables without any test (a group of one cell)": int((~tested).sum()),
+                "power": float(np.nanmean(power)),
+            }
     return figures
 
 
