@@ -85,7 +85,7 @@ class Runner:
             # What cannot be measured in some cells becomes a gap, and gaps are told by the evaluation.
             warnings.simplefilter("ignore", UserWarning)
             found = select(self.cells.with_features(measure(self.cells, progress=self.progress))).features
-        assert_columns(found)
+        refuse_nothing(found)
         return found  # type: ignore[return-value]
 
     @cached_property
@@ -142,7 +142,7 @@ def self_supervised(cells: Cells, *, normalize: Normalize = None, seed: int = 0)
     return _Encoded(encoder, train_model(own, "logistic", normalize, seed=seed))
 
 
-def assert_columns(table: pd.DataFrame | None) -> None:
+def refuse_nothing(table: pd.DataFrame | None) -> None:
     """Refuse cells of which nothing could be measured."""
     if table is None or not table.shape[1]:
         raise ValueError("Nothing that varies could be measured in these cells. Look at them: ms.views.gallery(cells).")

@@ -81,14 +81,16 @@ def test_cells_without_images_have_a_matrix_too(study, found):
 
 
 def test_estimates_stand_at_their_values_in_order(found):
-    figure = figure_of(ms.views.estimates({"a model": found, "the same": found}))
+    drawn = ms.views.estimates({"a model": found, "the same": found})
+    figure = figure_of(drawn)
     texts = figure.yaxis[0].major_label_overrides
     assert [texts[k] for k in sorted(texts, reverse=True)] == ["a model", "the same"]
-    sources = [r.data_source.data for r in figure.renderers if hasattr(r, "data_source")]
-    ends = next(s for s in sources if "x1" in s or "right" in s)
-    x = next(v for s in sources for k, v in s.items() if k == "x" and len(v) == 2 and s is not ends)
-    assert np.allclose(x, found.balanced_accuracy)
-    assert np.isclose(figure.renderers[0].location if hasattr(figure.renderers[0], "location") else 1 / 3, 1 / 3)
+    points = next(part for part in drawn if type(part).__name__ == "Scatter").dframe()
+    lines = next(part for part in drawn if type(part).__name__ == "Segments").dframe()
+    assert np.allclose(points["x"], found.balanced_accuracy)
+    assert np.allclose(lines[["x", "x1"]], [found.interval.low, found.interval.high])
+    guessing = next(part for part in drawn if type(part).__name__ == "VLine")
+    assert np.isclose(guessing.data, 1 / 3) and figure.x_range.start < 1 / 3 < figure.x_range.end
 
 
 def test_one_evaluation_stands_above_its_baselines(study):
