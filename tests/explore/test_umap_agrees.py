@@ -9,7 +9,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from mlscope_nb.explore import project, umap
 from mlscope_nb.explore.fuzzy_graph import fuzzy_graph
-from mlscope_nb.explore.layout import Schedule, fitted_curve, optimised
+from mlscope_nb.explore.layout import REST, STEP_BITS, Schedule, fitted_curve, optimised, powers
 from mlscope_nb.explore.preparation import scaled
 
 umap_ = pytest.importorskip("umap.umap_", reason="umap-learn is a dependency: install mlscope again")
@@ -97,3 +97,14 @@ def test_new_cells_begin_where_umap_learn_begins_and_maps_are_as_good():
     theirs = umap_.UMAP(random_state=0).fit_transform(known)
     ours = umap(numbers[:450]).to_numpy()
     assert trustworthiness(known, ours, n_neighbors=15) > trustworthiness(known, theirs, n_neighbors=15) - 0.005
+
+
+@pytest.mark.parametrize("exponent", [0.3, 0.895, 1.6])
+def test_powers_from_the_table_are_powers(exponent):
+    x = np.exp(np.random.default_rng(0).uniform(-40, 20, 20_000)).astype(np.float32)
+    table, bits = powers(exponent), x.view(np.int32)
+    below, rest = table[bits >> STEP_BITS].astype(float), (bits & REST) / (REST + 1)
+    found = below + rest * (table[(bits >> STEP_BITS) + 1] - below)
+    np.testing.assert_allclose(found, x.astype(float) ** exponent, rtol=4e-5 if exponent > 1 else 1e-5)
+    assert table[0] == 0
+    assert not np.isnan(table).any()
