@@ -7,7 +7,8 @@ default doses, and "full strength" as strength 2, penetrance 1, with all familie
 the same at strength 1. "Told the treatments" is the ceiling: a shrunk linear discriminant that knows them, plates left
 out in turn.
 
-.venv/bin/python studies/explore_structure.py [n_generated_each] [n_simulated] [n_full] [first_seed]
+.venv/bin/python studies/explore_structure.py tables [n_each] [first_seed]
+.venv/bin/python studies/explore_structure.py simulated [n_simulated] [n_full] [first_seed]
 """
 
 from __future__ import annotations
@@ -117,14 +118,20 @@ def rate(rows: list[dict[str, float]]) -> dict[str, object]:
     }
 
 
-def main(n_generated: int = 60, n_simulated: int = 60, n_full: int = 10, first: int = 2000) -> None:
-    warnings.simplefilter("ignore", UserWarning)
-    figures: dict[str, object] = {"what": "defaults of cluster and structure; 99 nulls, level 5 %"}
+WHAT = "defaults of cluster and structure; 99 nulls, level 5 %"
+
+
+def tables(n: int = 60, first: int = 2000) -> None:
+    figures: dict[str, object] = {"what": WHAT}
     for name, draw in GENERATORS.items():
-        rows = [judged(pd.DataFrame(draw(np.random.default_rng(first + s)))) for s in range(n_generated)]
-        figures[f"null, {name}"] = rate(rows)
+        drawn = (pd.DataFrame(draw(np.random.default_rng(first + s))) for s in range(n))
+        figures[f"null, {name}"] = rate([judged(values) for values in drawn])
         print(name, figures[f"null, {name}"], flush=True)
-        record("explore_structure", figures)
+        record("explore_structure_tables", figures)
+
+
+def simulations(n_simulated: int = 60, n_full: int = 10, first: int = 2000) -> None:
+    figures: dict[str, object] = {"what": WHAT}
     for name, doses in {"null, simulated without phenotypes": {"strength": 0.0}, "default study": {}}.items():
         rows = []
         for s in range(n_simulated):
@@ -143,4 +150,5 @@ def main(n_generated: int = 60, n_simulated: int = 60, n_full: int = 10, first: 
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    warnings.simplefilter("ignore", UserWarning)
+    {"tables": tables, "simulated": simulations}[sys.argv[1]](*map(int, sys.argv[2:]))

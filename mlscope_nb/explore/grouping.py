@@ -59,6 +59,8 @@ class GroupSpace:
         What a reader has to know.
     scaled : array (N, P)
         The scaled features on their common middle, from which the points were made.
+    beyond : sparse array (N, P)
+        What cutting at 6 deviations took from them.
     """
 
     of: Literal["units", "cells"]
@@ -69,6 +71,7 @@ class GroupSpace:
     unit_points: Floats
     notes: tuple[str, ...]
     scaled: Floats
+    beyond: Any = None
     columns: tuple[str, ...] = ()
     middle: Floats = field(default_factory=lambda: np.empty(0))
     spread: Floats = field(default_factory=lambda: np.empty(0))
@@ -91,7 +94,8 @@ class GroupSpace:
         missing = [c for c in self.columns if c not in numbers.columns]
         if missing:
             raise KeyError(f"{count(len(missing), 'feature')} of the clustering missing: {some(missing)}.")
-        scaled = _scaled(numbers[list(self.columns)].to_numpy(np.float64), self.middle, self.spread)
+        away = _deviations(numbers[list(self.columns)].to_numpy(np.float64), self.middle, self.spread)
+        scaled = np.clip(away, -CLIPPED, CLIPPED)
         if self.offset_of:
             keys, units = _offset_keys(new, self.offset_of)
             known = dict(_offsets(scaled, keys, units)) | dict(self.offsets)
@@ -152,7 +156,7 @@ def group_space(cells_or_table: Cells | pd.DataFrame, *, of: Of = "auto", seed: 
     used = spread > 0
     if not used.any():
         raise ValueError(f"None of {count(values.shape[1], 'feature')} varies between these cells.")
-    scaled = _scaled(values[:, used], middle[used], spread[used])
+    scaled, beyond = _cut(_deviations(values[:, used], middle[used], spread[used]))
     offset_of = _offset_by(cells_or_table, kind, counts)
     offsets: dict[str, Floats] = {}
     if offset_of:
@@ -173,6 +177,7 @@ def group_space(cells_or_table: Cells | pd.DataFrame, *, of: Of = "auto", seed: 
         unit_points=means_of(points, codes) if kind == "units" and codes is not None else points,
         notes=_notes(kind, units, offset_of, of),
         scaled=scaled,
+        beyond=beyond,
         columns=tuple(map(str, numbers.columns[used])),
         middle=middle[used],
         spread=spread[used],
@@ -246,10 +251,19 @@ def _scale(values: Floats) -> tuple[Floats, Floats]:
     return middle, spread
 
 
-def _scaled(values: Floats, middle: Floats, spread: Floats) -> Floats:
+def _deviations(values: Floats, middle: Floats, spread: Floats) -> Floats:
+    """Return how many deviations numbers are from the middle; 0 for missing ones."""
     filled = np.where(np.isfinite(values), values, middle)
-    scaled: Floats = np.clip((filled - middle) / spread, -CLIPPED, CLIPPED)
-    return scaled
+    away: Floats = (filled - middle) / spread
+    return away
+
+
+def _cut(away: Floats) -> tuple[Floats, Any]:
+    """Return the numbers cut at 6 deviations, and what that took from them."""
+    from scipy.sparse import csr_array
+
+    scaled = np.clip(away, -CLIPPED, CLIPPED)
+    return scaled, csr_array(away - scaled)
 
 
 def _wide(scaled: Floats, scores: Floats) -> Floats:

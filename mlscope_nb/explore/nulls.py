@@ -75,16 +75,19 @@ class CopulaNull:
     one_peak : bool
         Give every column the fit with one peak, also where its peaks may be chance: for tests, whose null must not
         hold what they look for.
+    limit : float
+        Numbers beyond plus or minus this are drawn as the limit itself. How they lie beyond it still says whether they
+        are a long tail or a peak of their own: cut first, every long tail would end in a peak.
     """
 
-    def __init__(self, values: NDArray[Any], *, one_peak: bool = False) -> None:
+    def __init__(self, values: NDArray[Any], *, one_peak: bool = False, limit: float = np.inf) -> None:
         values = _checked(values)
         self.n, self.n_columns = values.shape
         self.varies = np.ptp(values, axis=0) > 1e-12 * np.maximum(np.abs(values).max(axis=0), 1e-300)
-        self.constants: Floats = values[0]
+        self.constants: Floats = np.clip(values[0], -limit, limit)
         used = values[:, self.varies]
-        self.marginals = [Marginal(column, one_peak=one_peak) for column in used.T]
-        self.root = _root(used, self.marginals)
+        self.marginals = [Marginal(column, one_peak=one_peak, limit=limit) for column in used.T]
+        self.root = _root(np.clip(used, -limit, limit), self.marginals)
 
     def draw(self, seed: int = 0, n: int | None = None) -> Floats:
         """Return cells (n, P) of the null."""
@@ -109,10 +112,13 @@ class Marginal:
         Numbers that vary.
     one_peak : bool
         Fit in any case.
+    limit : float
+        Quantiles beyond plus or minus this are the limit.
     """
 
-    def __init__(self, column: Floats, *, one_peak: bool = False) -> None:
-        ordered = np.sort(column)
+    def __init__(self, column: Floats, *, one_peak: bool = False, limit: float = np.inf) -> None:
+        ordered = _drawn_in(np.sort(column), limit)
+        self.limit = limit
         chance = 0.0 if one_peak else _by_chance(len(ordered))
         self.values = _counted(ordered)
         if self.values is not None:
@@ -124,7 +130,7 @@ class Marginal:
         places, share = _steps(ordered)
         fitted, away = _one_peak(places, share, chance)
         if away > chance:
-            self.places, self.share = _stretched(places, fitted, ordered), fitted
+            self.places, self.share = _stretched(places, fitted, ordered, limit), fitted
         else:
             self.places, self.share = ordered, np.linspace(0.0, 1.0, len(ordered))
 
@@ -133,8 +139,9 @@ class Marginal:
         if self.values is not None:
             rows = np.searchsorted(self.share, share, side="left")
             found: Floats = self.values[np.minimum(rows, len(self.values) - 1)]
-            return found
-        return np.interp(share, self.share, self.places)
+        else:
+            found = np.interp(share, self.share, self.places)
+        return np.clip(found, -self.limit, self.limit)
 
 
 def _by_chance(n: int) -> float:
@@ -154,12 +161,23 @@ def _steps(ordered: Floats) -> tuple[Floats, Floats]:
     return places, share
 
 
-def _stretched(places: Floats, share: Floats, ordered: Floats) -> Floats:
-    """Return the places moved and stretched so that mean and deviation are those of the column."""
-    middle, width, mass = (places[1:] + places[:-1]) / 2, np.diff(places), np.diff(share)
+def _drawn_in(ordered: Floats, limit: float) -> Floats:
+    """Return numbers whose distances beyond a limit are logarithms: a tail that falls stays one, a far peak a peak."""
+    beyond = np.abs(ordered) - limit
+    far = beyond > 0
+    drawn = ordered.copy()
+    drawn[far] = np.sign(ordered[far]) * (limit + np.log1p(beyond[far]))
+    return drawn
+
+
+def _stretched(places: Floats, share: Floats, ordered: Floats, limit: float) -> Floats:
+    """Return the places moved and stretched so that, within the limit, mean and deviation are those of the column."""
+    bounded = np.clip(places, -limit, limit)
+    middle, width, mass = (bounded[1:] + bounded[:-1]) / 2, np.diff(bounded), np.diff(share)
     mean = float(mass @ middle)
     spread = float(np.sqrt(mass @ ((middle - mean) ** 2 + width**2 / 12)))
-    moved: Floats = ordered.mean() + (places - mean) * (ordered.std() / spread)
+    within = np.clip(ordered, -limit, limit)
+    moved: Floats = within.mean() + (places - mean) * (within.std() / spread)
     return moved
 
 

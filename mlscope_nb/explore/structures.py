@@ -14,7 +14,7 @@ from mlscope_nb._words import count
 from mlscope_nb.cells import Cells
 from mlscope_nb.explore.directions import DIRECTIONS_OF_CELLS, MOST_DIRECTIONS, flattest, principal_axes
 from mlscope_nb.explore.dispersion import PER_GROUP, gap
-from mlscope_nb.explore.grouping import GroupSpace, Of, group_space
+from mlscope_nb.explore.grouping import CLIPPED, GroupSpace, Of, group_space
 from mlscope_nb.explore.nulls import CopulaNull
 from mlscope_nb.study._result import Result
 from mlscope_nb.study.units import plural
@@ -143,11 +143,12 @@ def of_space(space: GroupSpace, *, n_null: int, alpha: float, seed: int) -> Stru
         points = _enough(space.unit_points)
         found = gap(points, n_null=n_null, seed=seed)
     else:
-        scaled = _sample(space.scaled, seed)
-        if len(scaled) < len(space.scaled):
+        rows = _sample(len(space.scaled), seed)
+        if len(rows) < len(space.scaled):
             notes.append(f"{MOST_CELLS} of {len(space.scaled):,} cells, drawn at random, are compared.")
-        points = _enough(_leading(scaled, seed))
-        draw = _null_of_features(scaled, seed)
+        uncut = space.scaled[rows] + space.beyond[rows].toarray()
+        points = _enough(_leading(np.clip(uncut, -CLIPPED, CLIPPED), seed))
+        draw = _null_of_features(uncut, seed)
         found = gap(points, draw, (np.asarray, lambda values: values @ flattest(values)), n_null=n_null, seed=seed)
     n_groups = max(2, found.n_groups) if found.p_value <= alpha else 1
     table = found.table.copy()
@@ -172,10 +173,10 @@ def _enough(points: Floats) -> Floats:
     return points
 
 
-def _sample(scaled: Floats, seed: int) -> Floats:
-    if len(scaled) <= MOST_CELLS:
-        return scaled
-    return scaled[np.sort(np.random.default_rng(seed).choice(len(scaled), MOST_CELLS, replace=False))]
+def _sample(n: int, seed: int) -> NDArray[np.intp]:
+    if n <= MOST_CELLS:
+        return np.arange(n)
+    return np.sort(np.random.default_rng(seed).choice(n, MOST_CELLS, replace=False))
 
 
 def _leading(scaled: Floats, seed: int) -> Floats:
@@ -184,13 +185,16 @@ def _leading(scaled: Floats, seed: int) -> Floats:
     return points
 
 
-def _null_of_features(scaled: Floats, seed: int) -> Callable[[int], Floats]:
+def _null_of_features(uncut: Floats, seed: int) -> Callable[[int], Floats]:
     """Return what draws a null in the features themselves, and lays it out as the cells are.
 
     A null of principal components would not do: where features are skewed, so that components depend on each other in
-    other ways than by covariance, one group would look like several.
+    other ways than by covariance, one group would look like several. Nor would one of features already cut:
+    the cells at the end of a cut tail would be a second peak.
     """
-    if scaled.shape[1] > MOST_FEATURES:
-        scaled = scaled @ principal_axes(scaled, MOST_DIRECTIONS, seed)
-    null = CopulaNull(scaled, one_peak=True)
+    if uncut.shape[1] > MOST_FEATURES:
+        cut = np.clip(uncut, -CLIPPED, CLIPPED)
+        null = CopulaNull(cut @ principal_axes(cut, MOST_DIRECTIONS, seed), one_peak=True)
+    else:
+        null = CopulaNull(uncut, one_peak=True, limit=CLIPPED)
     return lambda s: _leading(null.draw(s), seed)

@@ -120,3 +120,15 @@ def test_refuses_gaps_and_shapes():
 def test_takes_a_frame_of_numbers():
     values = correlated(100)
     np.testing.assert_array_equal(copula_null(pd.DataFrame(values)), copula_null(values))
+
+
+def test_a_tail_that_is_cut_stays_a_tail_and_a_far_peak_does_not_stay():
+    """The cells at the end of a cut tail are no peak; those of a group far away are one, though they are cut too."""
+    rng, share = np.random.default_rng(0), np.linspace(0.01, 0.99, 99)
+    tail = np.exp(rng.normal(size=800)) * 2
+    drawn = Marginal(tail, one_peak=True, limit=6.0).at(share)
+    np.testing.assert_allclose(drawn, np.quantile(tail, share).clip(max=6), atol=0.35)
+    assert (drawn == 6).mean() > 0.1
+    far = np.where(rng.random(800) < 0.3, 30.0, 0.0) + rng.normal(size=800)
+    between = Marginal(far, one_peak=True, limit=6.0).at(share)
+    assert ((between > 3) & (between < 6)).mean() > 0.05 > ((far > 3) & (far < 6)).mean()
