@@ -15,6 +15,7 @@ from mlscope_nb._words import count, some
 from mlscope_nb.cells import Cells
 from mlscope_nb.features.augmentations import Augmentation
 from mlscope_nb.features.pretrained import Device, device_name, usable_threads
+from mlscope_nb.predict.arithmetic import arithmetic
 from mlscope_nb.predict.network import Network
 from mlscope_nb.predict.network_input import Inputs, NormalizePixels, learned
 from mlscope_nb.predict.network_layers import ModelOfPixels, new_model
@@ -24,8 +25,11 @@ from mlscope_nb.study.blocks import ordered
 from mlscope_nb.study.splits import MANY_CLASSES
 
 FEWEST_CELLS = 8
-SHOWN, MOST_EPOCHS = {"small": 1.1e8, "finetune": 9.0e7}, 60
+SHOWN = {("small", "float32"): 1.1e8, ("small", "bfloat16"): 2.4e8, ("finetune", "float32"): 9.0e7}
 """Pixels shown in all, for "finetune" in each channel: some two minutes on two cores."""
+MOST_EPOCHS = 60
+AT_ONCE, FEWEST_AT_ONCE, STEPS = {"small": 64, "finetune": 32}, 16, 16
+"""Cells per step, and how many at least where an epoch would have fewer steps than this."""
 UNPLANNED = 10_000
 """Epochs before the first one was timed."""
 RATES = {"small": 3e-3, "finetune": 3e-3}
@@ -45,7 +49,7 @@ def train_network(
     patience: int | None = None,
     width: int = 32,
     blocks: int = 4,
-    batch_size: int = 32,
+    batch_size: int | None = None,
     learning_rate: float | None = None,
     augmentation: Augmentation | None = None,
     resume: Network | None = None,
@@ -58,7 +62,8 @@ def train_network(
     Whole units are put aside to decide when to stop. Each time a cell is shown it is turned, mirrored, shifted, a
     little larger or smaller, and its channels brighter or dimmer, as a microscope could have made it. Classes count the
     same, however many cells they have. Stopping by hand (the square button, Ctrl-C) keeps the best epoch so far, and
-    ``resume=network`` goes on exactly where it stopped.
+    ``resume=network`` goes on exactly where it stopped. A small network learns with numbers of 16 bits where the
+    processor has matrix units for them (``settings["arithmetic"]``), in half the time; weights have 32 bits.
 
     Parameters
     ----------
@@ -73,8 +78,8 @@ def train_network(
     masked : bool
         Where there are masks, darken what is not this cell, and read the window that holds the cell.
     epochs : int, optional
-        How often each cell is seen at most. Default: by the number of cells and pixels, so that training takes some two
-        minutes on two cores; 5 to 60.
+        How often each cell is seen at most. Default: by the number of cells and pixels, and by what the processor is
+        quick at, so that training takes some two minutes on two cores; 5 to 60.
     seconds : float, optional
         Time to train for: the first epoch is timed, and sets how many there are. ``epochs=`` the number that it says
         gives the same network again.
@@ -86,8 +91,8 @@ def train_network(
         Size of the small network.
     blocks : int
         How many of the 16 blocks of EfficientNet-Lite0 learn.
-    batch_size : int
-        Cells per step.
+    batch_size : int, optional
+        Cells per step. Default: 64 (32 to fine-tune), and down to 16 where there are few cells.
     learning_rate : float, optional
         Largest step width (AdamW, warmed up in the first epoch and lowered along a cosine).
     augmentation : Augmentation, optional
@@ -133,13 +138,14 @@ def train_network(
     chosen, classes, notes = _labelled(cells)
     pixels = learned(chosen, normalize, masked) if resume is None else resume.pixels
     held, why = held_out(chosen, stop_early, seed)
+    chip = device_name(device)
     settings: dict[str, Any] = {
         "model": model, "normalize": normalize, "masked": masked, "epochs": epochs, "seconds": seconds,
         "patience": patience, "stop_early": stop_early, "width": width, "blocks": blocks, "batch_size": batch_size,
-        "learning_rate": learning_rate, "seed": seed,
+        "learning_rate": learning_rate, "seed": seed, "arithmetic": arithmetic(model, chip),
     }  # fmt: skip
     settings = _settled(settings, len(chosen) - int(held.sum()), pixels, resume)
-    run = _run(chosen, classes, held, pixels, settings, augmentation, device_name(device), resume)
+    run = _run(chosen, classes, held, pixels, settings, augmentation, chip, resume)
     notes = [*notes, *pixels.notes, *why]
     interrupted = False
     try:
@@ -206,15 +212,16 @@ def _settled(settings: dict[str, Any], n: int, pixels: Inputs, resume: Network |
     for name in ("epochs", "seconds", "patience", "width", "batch_size", "learning_rate"):
         if settings[name] is not None and not settings[name] > 0:
             raise ValueError(f"{name} is {settings[name]!r}, expected more than 0.")
-    if settings["batch_size"] < 2 or not 0 <= settings["blocks"] <= 16:
+    if settings["batch_size"] == 1 or not 0 <= settings["blocks"] <= 16:
         raise ValueError("batch_size has to be 2 or more, and blocks 0 to 16.")
     if resume is not None:
         return _same(settings, resume)
     pictures = n * (len(pixels.channels) if model == "finetune" else 1)
-    planned = round(SHOWN[model] / (pictures * pixels.window**2))
+    planned = round(SHOWN[model, settings["arithmetic"]] / (pictures * pixels.window**2))
     usual = UNPLANNED if settings["seconds"] is not None else min(max(planned, LEAST_EPOCHS), MOST_EPOCHS)
     settings["epochs"] = settings["epochs"] or usual
     settings["learning_rate"] = settings["learning_rate"] or RATES[model]
+    settings["batch_size"] = settings["batch_size"] or min(AT_ONCE[model], max(FEWEST_AT_ONCE, n // STEPS))
     return settings
 
 

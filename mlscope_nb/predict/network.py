@@ -21,7 +21,7 @@ from mlscope_nb.features.pretrained import usable_threads
 from mlscope_nb.predict.network_input import Inputs
 from mlscope_nb.predict.network_layers import middle, new_model
 
-FORMAT = "mlscope network 1"
+FORMAT = "mlscope network 2"
 BATCH = 256
 UNREADABLE = (
     RuntimeError, ValueError, TypeError, EOFError, OSError, KeyError, torch.serialization.pickle.UnpicklingError,
@@ -190,6 +190,8 @@ class Network:
             f"Network ({self.settings['model']}) of {some(self.channels)} that tells {some(self.classes)}: "
             f"{count(self.epochs, 'epoch')} of {self.settings['epochs']}{stopped}, weights of epoch {self.best_epoch}"
         )
+        if self.settings["arithmetic"] != "float32":
+            text += f", learned in {self.settings['arithmetic']}"
         last = self.records[self.best_epoch - 1]
         if "held_out_accuracy" in last:
             text += (

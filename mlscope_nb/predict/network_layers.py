@@ -87,7 +87,7 @@ class SmallNetwork(nn.Module):
         """Return scores (N, classes) of crops (N, C, Y, X) with background 0 and bright end 1."""
         scaled = images / self.spread
         x = self.patches_norm(self.patches(scaled.contiguous(memory_format=torch.channels_last)))
-        x = self.body(torch.cat([F.relu(x), F.relu(-x)], dim=1))
+        x = self.body(F.relu(torch.cat([x, -x], dim=1)))
         found: Tensor = self.head(torch.cat([x.mean(dim=(2, 3)), x.amax(dim=(2, 3))], dim=1))
         return found
 

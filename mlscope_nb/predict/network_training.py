@@ -15,6 +15,8 @@ from torch.optim.swa_utils import AveragedModel
 
 from mlscope_nb.cells import Cells
 from mlscope_nb.features.augmentations import Augmentation
+from mlscope_nb.predict.arithmetic import mixed
+from mlscope_nb.predict.muon import Muon
 from mlscope_nb.predict.network import BATCH
 from mlscope_nb.predict.network_input import Inputs
 from mlscope_nb.predict.network_layers import SmallNetwork, middle, new_model
@@ -133,7 +135,9 @@ class Training:
         for progress, rows in self._steps(made):
             self._set_rate(number + progress)
             views = self.augmentation(self.learned.images[rows].to(self.device).float(), made)
-            loss = self._loss(self.model(views), self.learned.codes[rows])
+            with mixed(self.settings["arithmetic"], self.device):
+                scores = self.model(views)
+            loss = self._loss(scores.float(), self.learned.codes[rows])
             self.model.zero_grad(set_to_none=True)
             loss.backward()
             for optimiser in self.optimisers:
@@ -217,7 +221,7 @@ def _optimisers(model: nn.Module, rate: float) -> list[torch.optim.Optimizer]:
     most = {"block": rate * MUON, "free": rate / 10, "new": rate}
     groups = [(k, {"params": p, "lr": most[k], "most": most[k], "weight_decay": w}) for (k, w), p in found.items()]
     blocks, rest = ([g for k, g in groups if (k == "block") is wanted] for wanted in (True, False))
-    made: list[torch.optim.Optimizer] = [torch.optim.Muon(blocks, adjust_lr_fn="original")] if blocks else []
+    made: list[torch.optim.Optimizer] = [Muon(blocks)] if blocks else []
     return [*made, torch.optim.AdamW(rest)]
 
 

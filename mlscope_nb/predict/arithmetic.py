@@ -1,0 +1,27 @@
+"""Arithmetic: sixteen bits per number in training where the processor multiplies those several times as fast."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Literal
+
+import torch
+
+Arithmetic = Literal["float32", "bfloat16"]
+
+
+def arithmetic(model: str, device: str) -> Arithmetic:
+    """Return how a model of pixels multiplies in training on "cpu" or "cuda".
+
+    Only processors with matrix units for bfloat16 (AMX) gain by it; those that have vectors of it alone are as fast in
+    float32, and all others have to imitate it. An older PyTorch does not tell: that counts as no. Where each channel is
+    convolved alone, as in EfficientNet, no matrix is large enough, and float32 is faster everywhere.
+    """
+    tell = getattr(torch.cpu, "get_capabilities", None)
+    units = tell is not None and bool(tell().get("amx_bf16", False)) and torch.backends.mkldnn.is_available()
+    return "bfloat16" if units and model == "small" and device == "cpu" else "float32"
+
+
+def mixed(chosen: str, device: str) -> AbstractContextManager[object]:
+    """Return a block in which layers multiply in this arithmetic; weights and sums stay as they are."""
+    return torch.autocast(device, dtype=torch.bfloat16, enabled=chosen == "bfloat16")
