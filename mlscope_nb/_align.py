@@ -121,8 +121,9 @@ def numeric(table: pd.DataFrame, what: str) -> pd.DataFrame:
     return result
 
 
-def images_array(images: Any, n: int, noun: str = "obs") -> Any:
+def images_array(images: Any, ids: pd.Index, noun: str = "obs") -> Any:
     """Check a stack of crops (N, C, Y, X) and make numpy arrays read-only; lazy arrays pass as they are."""
+    n = len(ids)
     array = np.asarray(images) if isinstance(images, list | tuple) else images
     shape = getattr(array, "shape", None)
     if shape is None or len(shape) != 4:
@@ -134,6 +135,8 @@ def images_array(images: Any, n: int, noun: str = "obs") -> Any:
         raise ValueError(f"{shape[0]:,} images for {n:,} rows of {noun}, expected one image per row.")
     if array.dtype.kind not in "uifb":
         raise TypeError(f"images hold {array.dtype}, expected integers or floats.")
+    if isinstance(array, np.ndarray):
+        finite(array, list(ids))
     return read_only(array)
 
 

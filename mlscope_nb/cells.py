@@ -117,10 +117,8 @@ class Cells:
     ) -> None:
         table = _align.identified(obs, "cell_id")
         n, ids = len(table), table.index
-        images = None if images is None else _align.images_array(images, n)
+        images = None if images is None else _align.images_array(images, ids)
         shape = None if images is None else tuple(images.shape)
-        if isinstance(images, np.ndarray):
-            _align.finite(images, list(ids))
         self._fill(
             _obs=table,
             images=images,
@@ -274,6 +272,22 @@ class Cells:
             kept = self._features.drop(columns=[c for c in new.columns if c in self._features.columns])
             new = _align.numeric(pd.concat([kept, new], axis=1), "features")
         return self._copy(_features=new, _history=self._after(table, "with_features", n_features=new.shape[1]))
+
+    def with_images(self, images: Any | None, *, channels: Sequence[str] | None = None) -> Cells:
+        """Return the cells with other images (N, C, Y, X); features stay as they are. None: without images and masks."""
+        if images is None:
+            return self._copy(images=None, masks=None, compartments={})
+        images = _align.images_array(images, self.ids)
+        shape = tuple(images.shape)
+        if channels is None and shape[1] == len(self.channels):
+            channels = self.channels
+        return self._copy(
+            images=images,
+            masks=None if self.masks is None else _align.masks_array(self.masks, shape, len(self)),
+            compartments=_align.compartment_arrays(self.compartments, shape, len(self)),
+            channels=_align.channel_names(channels, shape[1]),
+            _history=(*self._history, _align.step("with_images")),
+        )
 
     def with_masks(self, masks: Any, compartments: Mapping[str, Any] | None = None) -> Cells:
         """Return the cells with masks (N, Y, X), and compartments by name if given."""

@@ -78,21 +78,7 @@ def blurred(cells: Cells, sigma_px: float) -> Cells:
     from scipy.ndimage import gaussian_filter
 
     parts = [gaussian_filter(np.asarray(b.images, np.float32), (0, 0, sigma_px, sigma_px)) for b in cells.batches(250)]
-    design = cells.design
-    return Cells(
-        cells.obs,
-        np.concatenate(parts),
-        masks=cells.masks,
-        compartments=cells.compartments,
-        channels=cells.channels,
-        pixel_size_um=cells.pixel_size_um,
-        label=design.label,
-        unit=design.unit,
-        batch=design.batch,
-        control=design.control,
-        treatment=design.treatment,
-        history=cells.history,
-    )
+    return cells.with_images(np.concatenate(parts))
 
 
 def measured_blurred(cells: Cells, sigmas_px: Sequence[float], *, progress: bool = True) -> dict[float, pd.DataFrame]:

@@ -19,7 +19,6 @@ from mlscope_nb._words import count
 from mlscope_nb.cells import Cells
 from mlscope_nb.features.scaling import Floats
 from mlscope_nb.predict import scores
-from mlscope_nb.predict.evaluation import without_images
 from mlscope_nb.predict.feature_model import FeatureLearner, PreparedLearner
 from mlscope_nb.predict.folds import make_folds
 from mlscope_nb.predict.models import ModelName, recipe
@@ -115,7 +114,7 @@ def active_learning(
         check_strategy(name)
     if min(start, per_round, rounds) < 1 or n_repeats < 2:
         raise ValueError("start, per_round and rounds have to be 1 at least, and n_repeats 2, for an interval.")
-    whole, origins = combined(without_images(cells), features)
+    whole, origins = combined(cells.with_images(None), features)
     folds = make_folds(whole, by, 2, seed)
     whole, _ = with_usable_controls(whole, normalize, [])
     learner = FeatureLearner(recipe(model, seed), origins, normalize)

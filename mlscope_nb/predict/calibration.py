@@ -16,7 +16,7 @@ from mlscope_nb._words import count, some
 from mlscope_nb.cells import Cells
 from mlscope_nb.features.scaling import Floats
 from mlscope_nb.predict.calibrators import Calibrator, Method, Temperature, calibrated, fit_calibrator, log_losses
-from mlscope_nb.predict.evaluation import Evaluation, without_images
+from mlscope_nb.predict.evaluation import Evaluation
 from mlscope_nb.predict.feature_model import Learner, train_model
 from mlscope_nb.predict.given_probabilities import Codes, labelled
 from mlscope_nb.predict.models import ModelName
@@ -320,7 +320,7 @@ def _is_function(model: Any) -> bool:
 
 
 def _trained(cells: Cells, model: Any, normalize: Normalize, features: Features, seed: int) -> Any:
-    whole, _ = with_usable_controls(without_images(cells), normalize, [])
+    whole, _ = with_usable_controls(cells.with_images(None), normalize, [])
     return train_model(whole, model, normalize, features=features, seed=seed)
 
 

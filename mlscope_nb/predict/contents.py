@@ -17,7 +17,7 @@ from mlscope_nb.predict.ablation import SHAPE, by_channel, measured_blurred, sam
 from mlscope_nb.predict.components import Components
 from mlscope_nb.predict.curves import whole_batches
 from mlscope_nb.predict.dimension import MOST_POINTS, dimension_interval, linear_dimension
-from mlscope_nb.predict.evaluation import Evaluation, without_images
+from mlscope_nb.predict.evaluation import Evaluation
 from mlscope_nb.predict.models import ModelName
 from mlscope_nb.predict.scale import Normalize
 from mlscope_nb.predict.validation import cross_validate
@@ -100,7 +100,7 @@ def content(
     check_level(level)
     held = by if by is not None else whole_batches(cells)
     job = _Job(model, held, normalize, level, seed, progress)
-    flat = without_images(cells)
+    flat = cells.with_images(None)
     whole = job.evaluated(flat)
     channels = _channels(flat, list(cells.channels or ()), whole, job)
     scale, more = _scales(cells, job, blur_px, most_cells)
@@ -226,7 +226,7 @@ def _scales(
     known = cells.labels.notna().to_numpy() if cells.design.label is not None else np.ones(len(cells), dtype=bool)
     sample = same_per_unit(cells if known.all() else cells.subset(known), most_cells, job.seed)
     tables = measured_blurred(sample, [0.0, *asked], progress=job.progress)
-    flat = without_images(sample)
+    flat = sample.with_images(None)
     scores = {sigma: job.evaluated(flat.with_features(table)) for sigma, table in tables.items()}
     size = cells.pixel_size_um
     rows = []

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from mlscope_nb._words import count, some
-from mlscope_nb.cells import Cells
 from mlscope_nb.predict.intervals import contributions, counts, difference
 from mlscope_nb.study._result import Result, number, plain
 from mlscope_nb.study.intervals import Interval
@@ -177,20 +176,3 @@ def group_values(predictions: pd.DataFrame, classes: list[Any]) -> np.ndarray:
     truth = index.get_indexer(pd.Index(predictions["given"], dtype=object))
     right = (predictions["given"] == predictions["predicted"]).to_numpy(np.float64)
     return contributions(*counts(truth, right, predictions["group"]))
-
-
-def without_images(cells: Cells) -> Cells:
-    """Return the cells as a table, so that splitting them copies no pixels."""
-    if cells.images is None:
-        return cells
-    design = cells.design
-    return Cells(
-        cells.obs,
-        features=cells.features,
-        label=design.label,
-        unit=design.unit,
-        batch=design.batch,
-        control=design.control,
-        treatment=design.treatment,
-        history=cells.history,
-    )

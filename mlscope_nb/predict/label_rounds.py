@@ -12,7 +12,6 @@ import pandas as pd
 from mlscope_nb._words import count, some
 from mlscope_nb.cells import Cells
 from mlscope_nb.predict.active import side_by_side
-from mlscope_nb.predict.evaluation import without_images
 from mlscope_nb.predict.feature_model import FeatureClassifier, FeatureLearner, PreparedLearner
 from mlscope_nb.predict.intervals import score_interval
 from mlscope_nb.predict.models import ModelName, recipe
@@ -113,7 +112,7 @@ class LabelRounds:
         if truth is not None and truth not in cells.obs.columns:
             raise KeyError(f"No column '{truth}' with the right answers. Columns: {some(cells.obs.columns, 20)}.")
         normalize = "standardize" if normalize is None and cells.design.batch else normalize
-        whole, origins = combined(without_images(cells), features)
+        whole, origins = combined(cells.with_images(None), features)
         whole, _ = with_usable_controls(whole, normalize, [])
         self.cells = whole
         self.answers = whole.obs[truth] if truth is not None else None

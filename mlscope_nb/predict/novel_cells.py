@@ -19,7 +19,7 @@ from mlscope_nb.curate.quality import score_quality
 from mlscope_nb.features.normalization import Method as Normalization
 from mlscope_nb.features.scaling import Floats
 from mlscope_nb.predict.distances import Known, centre_scores, neighbour_scores
-from mlscope_nb.predict.evaluation import Evaluation, without_images
+from mlscope_nb.predict.evaluation import Evaluation
 from mlscope_nb.predict.feature_model import train_model
 from mlscope_nb.predict.given_probabilities import Source, probabilities_of
 from mlscope_nb.predict.models import ModelName
@@ -174,12 +174,12 @@ def _views(
     cells: Cells, known: Cells, rows: NDArray[np.intp] | None, pictures: bool
 ) -> Iterator[tuple[Cells, Cells, bool]]:
     """Return cells and known ones with what to compare them by, and whether its leading directions count too."""
-    yield without_images(cells), without_images(known), True
+    yield cells.with_images(None), known.with_images(None), True
     if not pictures or cells.images is None or known.images is None:
         return
     mine = score_quality(cells, progress=False).drop(columns=JOINT)
     theirs = mine.loc[known.ids] if rows is not None else score_quality(known, progress=False).drop(columns=JOINT)
-    yield without_images(cells).with_features(mine), without_images(known).with_features(theirs), False
+    yield cells.with_images(None).with_features(mine), known.with_images(None).with_features(theirs), False
 
 
 def _values(
@@ -246,7 +246,7 @@ def _said(
         table = source.probabilities if isinstance(source, Evaluation) else probabilities_of(source, cells)
         return _surest(table.reindex(cells.ids))
     # To all cells of each batch: those of an unknown class may be without controls.
-    known, cells = (without_images(c).with_design(control=None) for c in (known, cells))
+    known, cells = (c.with_images(None).with_design(control=None) for c in (known, cells))
     parts = []
     if rows is not None:
         held = cross_validate(

@@ -15,7 +15,7 @@ from mlscope_nb.cells import Cells
 from mlscope_nb.predict import scores
 from mlscope_nb.predict.baselines import baselines as beside
 from mlscope_nb.predict.baselines import judge, predictions
-from mlscope_nb.predict.evaluation import Evaluation, without_images
+from mlscope_nb.predict.evaluation import Evaluation
 from mlscope_nb.predict.feature_model import FeatureLearner, Learner
 from mlscope_nb.predict.folds import Folds, make_folds
 from mlscope_nb.predict.models import ModelName, recipe, settings
@@ -154,7 +154,7 @@ def _learner(
             raise ValueError("normalize and features are for models of features; this one gets the cells as they are.")
         return model, cells, []
     made = recipe(model, seed)
-    whole, origins = combined(without_images(cells), features)
+    whole, origins = combined(cells.with_images(None), features)
     whole, notes = with_usable_controls(whole, normalize, folds.splits)
     return FeatureLearner(made, origins, normalize), whole, [*_gaps(whole, origins), *notes]
 

@@ -373,3 +373,26 @@ def test_it_says_what_the_data_cannot_tell():
 def test_unknown_names_of_the_package_are_explained():
     with pytest.raises(AttributeError, match="mlscope_nb has no 'Cell'"):
         _ = ms.Cell
+
+
+def test_other_images_keep_all_else_and_must_fit(cells):
+    cells = cells.with_masks(cells.masks, {"nucleus": cells.masks})
+    before = np.array(cells.images)
+    new = cells.with_images(before * 2)
+    np.testing.assert_array_equal(new.images, before * 2)
+    np.testing.assert_array_equal(cells.images, before)
+    assert new.channels == cells.channels and new.design == cells.design and new.history[-1]["step"] == "with_images"
+    pd.testing.assert_frame_equal(new.obs, cells.obs)
+    one = cells.with_images(before[:, :1], channels=["only"])
+    assert one.channels == ("only",) and set(one.compartments) == {"nucleus"}
+    assert cells.with_images(before[:, :1]).channels == ("channel0",)
+    with pytest.raises(ValueError, match="masks have shape"):
+        cells.with_images(before[:, :, 1:])
+    with pytest.raises(ValueError, match=f"{len(cells) - 1} images for {len(cells)} rows"):
+        cells.with_images(before[1:])
+    spoilt = before.astype(float)
+    spoilt[0, 0, 0, 0] = np.nan
+    with pytest.raises(ValueError, match=str(cells.ids[0])):
+        cells.with_images(spoilt)
+    bare = cells.with_images(None)
+    assert bare.images is None and bare.masks is None and not bare.compartments and len(bare) == len(cells)
