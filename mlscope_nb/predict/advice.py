@@ -12,19 +12,20 @@ from mlscope_nb import _align
 from mlscope_nb._design import Columns
 from mlscope_nb._words import some
 from mlscope_nb.cells import Cells
-from mlscope_nb.predict.candidates import Candidate, Runner, checked
+from mlscope_nb.predict.candidates import TRAINED, Candidate, Runner, checked
 from mlscope_nb.predict.curves import FORESEEN, whole_batches
 from mlscope_nb.predict.evaluation import Evaluation
 from mlscope_nb.predict.recommendation import MORE_UNITS, NOT_IDENTIFIABLE, NOTHING, Recommendation
 from mlscope_nb.predict.scale import Normalize
-from mlscope_nb.study.intervals import MIN_UNITS
+from mlscope_nb.study.intervals import MIN_UNITS, Interval
 from mlscope_nb.study.replication import Replication, describe
 from mlscope_nb.study.units import plural
 
 PERMUTATIONS = 19
 """One in twenty is the least p-value that this many exchanged labels can give."""
+Shown = Literal["yes", "unsure", "no"]
 WORTH = 0.05
-"""Gain in balanced accuracy from twice as many units from which on they come before a better model."""
+"""Balanced accuracy that an action has to bring: twice as many units come first where they bring so much."""
 
 
 def recommend(
@@ -34,6 +35,7 @@ def recommend(
     by: Columns = None,
     normalize: Normalize | Literal["auto"] = "auto",
     n_permutations: int = PERMUTATIONS,
+    epochs: int | None = None,
     level: float = 0.95,
     seed: int = 0,
     progress: bool = True,
@@ -58,6 +60,8 @@ def recommend(
         For models of features; "auto": standardised to each batch where batches are declared.
     n_permutations : int
         How often labels are exchanged between whole units.
+    epochs : int, optional
+        How often models that are trained on images see each cell. Default: as they are made, minutes for each.
     level : float
         Confidence level.
     seed : int
@@ -97,12 +101,15 @@ def recommend(
     held = by if by is not None else whole_batches(cells)
     auto: Normalize = "standardize" if cells.design.batch else None
     scale = auto if normalize == "auto" else normalize
-    runner = Runner(cells, held, scale, n_permutations, level, seed, progress)
-    found = {name: runner.run(name) for name in names}
+    runner = Runner(cells, held, scale, n_permutations, level, seed, progress, epochs)
+    same = runner.few if any(name in TRAINED for name in names) else runner
+    # Exchanged labels are tried with the best model of features alone: most of the time would go there.
+    found = {name: same.run(name, baselines=name in TRAINED) for name in names}
     best = _best(found, reasons)
-    beats = _beats(found[best], reasons)
-    ahead = _ahead(runner, best, reasons) if beats else math.nan
-    choice, text = _decided(best, beats, ahead, design, reasons)
+    found[best] = found[best] if best in TRAINED else same.run(best)
+    shown = _beats(found[best], reasons)
+    ahead = _ahead(runner, best, reasons) if shown == "yes" else math.nan
+    choice, text = _decided(best, shown, ahead, design)
     options = _options(found)
     return Recommendation(
         choice, text, reasons.table(), options, {str(k): v for k, v in found.items()}, (*cells.history, step)
@@ -157,7 +164,7 @@ def _best(found: dict[Candidate, Evaluation], reasons: _Reasons) -> Candidate:
     best = names[0]
     for name in names[1:]:
         gain = found[name].against(found[best])
-        better = gain.low > 0 if gain.known else gain.estimate > 0
+        better = gain.estimate > _standard_error(gain)
         answer = f"Yes: {gain}." if better else f"Not by more than groups differ: {gain}."
         ends = (gain.low, gain.high)
         reasons.add(f"Is '{name}' better than '{best}'?", answer, "gain in balanced accuracy", gain.estimate, ends)
@@ -165,8 +172,20 @@ def _best(found: dict[Candidate, Evaluation], reasons: _Reasons) -> Candidate:
     return best
 
 
-def _beats(found: Evaluation, reasons: _Reasons) -> bool:
-    """Whether a model does more than what never looked at the cell, and than itself with exchanged labels."""
+def _standard_error(gain: Interval) -> float:
+    """Return the standard error behind a t interval; 0 where there are too few groups for one."""
+    from scipy.stats import t
+
+    if not gain.known:
+        return 0.0
+    return float((gain.high - gain.low) / 2 / t.ppf((1 + gain.level) / 2, gain.n_units - 1))
+
+
+def _beats(found: Evaluation, reasons: _Reasons) -> Shown:
+    """Whether a model does more than what never looked at the cell, and than itself with exchanged labels.
+
+    "unsure": no exchanged labels did as well, but how much it is better than the baseline is not known well enough.
+    """
     table = found.baselines
     permuted = [n for n in table.index if str(n).startswith("permuted")]
     luck = float(table.loc[permuted, "high"].max()) if permuted else math.nan
@@ -184,14 +203,16 @@ def _beats(found: Evaluation, reasons: _Reasons) -> bool:
         said = f"{found.balanced_accuracy:.2f}, and at most {luck:.2f} with exchanged ones"
         answer = f"{'No' if lucky else 'Yes'}: {said}."
         reasons.add("Is it better than with exchanged labels?", answer, "highest with exchanged labels", luck)
-    return sure and not lucky
+    if lucky or gain <= 0:
+        return "no"
+    return "yes" if sure else "unsure" if permuted and gain >= WORTH else "no"
 
 
 def _ahead(runner: Runner, best: Candidate, reasons: _Reasons) -> float:
-    """Return what twice as many units would bring at least, judged with the measured features (the quickest model)."""
-    name: Candidate = "classical" if "classical" in best or runner.cells.features is not None else best
-    if name not in ("classical", "pretrained", "classical and pretrained"):
+    """Return what twice as many units would bring, judged with the quickest model of features; 0 where unsure."""
+    if best in TRAINED and runner.cells.features is None:
         return math.nan
+    name: Candidate = "pretrained" if best == "pretrained" else "classical"
     question = "Would twice as many units help?"
     try:
         curve = runner.curve(name)
@@ -207,9 +228,14 @@ def _ahead(runner: Runner, best: Candidate, reasons: _Reasons) -> float:
     return gain if low > 0 else 0.0
 
 
-def _decided(best: Candidate, beats: bool, ahead: float, design: Replication, reasons: _Reasons) -> tuple[str, str]:
+def _decided(best: Candidate, shown: Shown, ahead: float, design: Replication) -> tuple[str, str]:
     word = plural(design.unit)
-    if not beats:
+    if shown == "unsure":
+        return MORE_UNITS, (
+            f"'{best}' does better than with any exchanged labels, so there is something; whether it is more than can "
+            f"be told without the cell is not known from so few {word} and plates."
+        )
+    if shown == "no":
         return NOTHING, (
             "No model is shown to do better than guessing, exchanged labels, or what can be told without the cell. Do "
             f"not train a larger one: ask for more {word}, another stain, or another question."
