@@ -28,8 +28,9 @@ endif
 lab: $(STAMP) ## open JupyterLab on the first notebook; PORT=8888, ARGS=--no-browser
 	@$(VENV_PYTHON) -m mlscope_nb lab --port=$(PORT) $(ARGS)
 
+# Two processes, a file at a time, in the order of the files: browser tests have to come last in a process.
 test: $(STAMP) ## run all tests; those that need Chromium run where it is found
-	@$(VENV_PYTHON) -m pytest $(ARGS)
+	@$(VENV_PYTHON) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(STAMP) ## style, types, and notebooks in step with their sources
 	@$(VENV_PYTHON) -m ruff check .
