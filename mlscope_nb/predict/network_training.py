@@ -16,6 +16,7 @@ from torch.optim.swa_utils import AveragedModel
 from mlscope_nb.cells import Cells
 from mlscope_nb.features.augmentations import Augmentation
 from mlscope_nb.predict.arithmetic import mixed
+from mlscope_nb.predict.halves import Halves
 from mlscope_nb.predict.muon import Muon
 from mlscope_nb.predict.network import BATCH
 from mlscope_nb.predict.network_input import Inputs
@@ -130,25 +131,35 @@ class Training:
         """Show every crop once, judge the network, and keep the state."""
         number = self.done
         made = torch.Generator().manual_seed(self.settings["seed"] * 100_003 + number)
-        self.model.train()
+        halves = Halves(self.model.train())
         total, steps = 0.0, 0
-        for progress, rows in self._steps(made):
-            self._set_rate(number + progress)
-            views = self.augmentation(self.learned.images[rows].to(self.device).float(), made)
-            with mixed(self.settings["arithmetic"], self.device):
-                scores = self.model(views)
-            loss = self._loss(scores.float(), self.learned.codes[rows])
-            self.model.zero_grad(set_to_none=True)
-            loss.backward()
-            for optimiser in self.optimisers:
-                optimiser.step()
-            self.average.update_parameters(self.model)
-            total, steps = total + loss.item(), steps + 1
+        with halves.working():
+            for progress, rows in self._steps(made):
+                self._set_rate(number + progress)
+                views = self.augmentation(self.learned.images[rows].to(self.device).float(), made)
+                total, steps = total + self._step(halves, views, self.learned.codes[rows].to(self.device)), steps + 1
         self.records.append({"loss": total / steps, **self._judged()})
         if self.best_epoch == self.done:
             self.best = _copied(self.average.module.state_dict())
         self.kept = self._state()
         return self.records[-1]
+
+    def _step(self, halves: Halves, views: Tensor, codes: Tensor) -> float:
+        """Learn from some crops; return the loss."""
+        weights = self.learned.weights.to(self.device)
+        counted = weights[codes].sum()
+
+        def loss(model: nn.Module, views: Tensor, codes: Tensor) -> Tensor:
+            with mixed(self.settings["arithmetic"], self.device):
+                scores = model(views)
+            total = F.cross_entropy(scores.float(), codes, weights, label_smoothing=SMOOTHED, reduction="sum")
+            return total / counted
+
+        found = halves.backward(views, codes, loss)
+        for optimiser in self.optimisers:
+            optimiser.step()
+        self.average.update_parameters(self.model)
+        return found
 
     def _steps(self, made: torch.Generator) -> Iterator[tuple[float, Tensor]]:
         """Yield how far the epoch is, and the rows of each step; a last step of few cells is left out."""
@@ -157,10 +168,6 @@ class Training:
         steps = len(order) // size
         for k in range(steps):
             yield k / steps, order[k * size : (k + 1) * size]
-
-    def _loss(self, scores: Tensor, codes: Tensor) -> Tensor:
-        weights = self.learned.weights.to(self.device)
-        return F.cross_entropy(scores, codes.to(self.device), weight=weights, label_smoothing=SMOOTHED)
 
     def _judged(self) -> dict[str, float]:
         """Return loss and balanced accuracy of the averaged network in the units that it does not learn from."""
