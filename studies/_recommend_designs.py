@@ -55,11 +55,12 @@ class Design:
 
 NO_EFFECT = {"strength": 0.0}
 STRONG = {"strength": 1.6}
+SHIFT = dict.fromkeys(("plate_size", "plate_gain", "plate_background", "plate_blur"), 3.0)
 NULLS = {
     "no effect, all classes": Design(n_cells=6, given="table", doses=NO_EFFECT),
     "no effect, two classes, three plates": Design(("elongated",), n_plates=3, n_cells=6, doses=NO_EFFECT),
     "no effect, two classes, many wells": Design(("bundled",), wells=32, n_cells=4, given="table", doses=NO_EFFECT),
-    "no effect, plates that differ strongly": Design(SHAPES, n_cells=6, doses={**NO_EFFECT, "batch": 3.5}),
+    "no effect, plates that differ strongly": Design(SHAPES, n_cells=6, doses={**NO_EFFECT, **SHIFT}),
     "no effect, wells that differ strongly": Design(n_cells=6, given="table", doses={**NO_EFFECT, "well": 3.0}),
     "no effect, one class larger": Design(PLACES, n_cells=8, given="table", doses={**NO_EFFECT, "class_size": 1.5}),
     "no effect, one class marked in a corner": Design(PLACES, n_cells=6, doses={**NO_EFFECT, "shortcut": 0.8}),
@@ -88,11 +89,11 @@ FEATURES = {
     "all classes, plates alike": Design(n_cells=16, doses={"batch": 0.3}),
     "intensities measured alone, granular": Design(("granular",), given="intensities", n_cells=20, doses=STRONG),
     "texture, few cells": Design(TEXTURES, n_cells=6),
-    "all classes, more cells": Design(n_plates=5, n_cells=20),
-    "table, strong shift": Design(given="table", doses={"batch": 3.0}),
-    "textures, more cells": Design(TEXTURES, n_plates=5, n_cells=24),
+    "all classes, more cells": Design(n_cells=20),
+    "table, strong shift": Design(given="table", doses=SHIFT),
+    "textures, more cells": Design(TEXTURES, n_cells=24),
     "intensities measured alone, strong shift": Design(
-        TEXTURES, given="intensities", n_cells=16, doses={**STRONG, "batch": 3.0}
+        TEXTURES, given="intensities", n_cells=16, doses={**STRONG, **SHIFT}
     ),
 }
 DNA, PUNCTA = ("DNA",), ("puncta",)
@@ -106,4 +107,4 @@ TRAINED = {
         ("granular",), channels=DNA, masks=False, n_cells=25, networks=("fine-tuned",), doses=STRONG
     ),
 }
-DESIGNS = {**NULLS, **MORE, **FEATURES, **TRAINED}
+DESIGNS = {**NULLS, **MORE, **TRAINED, **FEATURES}

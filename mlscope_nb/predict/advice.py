@@ -43,8 +43,8 @@ def recommend(
     """Say which model suits these data, or why none does yet, and run the choice beside the next best.
 
     The questions, in this order: can the design tell the label from the batch? Are there units enough to say anything?
-    Do the models beat guessing, exchanged labels and everything that never looks at the cell? Would more units bring
-    more than a better model? Which model is best, and is it better than the simplest one by more than units differ?
+    Which model is best, where a costlier one has to be better by more than one standard error? Does it beat guessing,
+    exchanged labels and everything that never looks at the cell? Would twice as many units bring 0.05 or more?
 
     Parameters
     ----------
@@ -52,8 +52,9 @@ def recommend(
         With a declared label and unit, and images or features.
     candidates : sequence of str, optional
         Models to run: "classical" (measured features, logistic regression), "pretrained", "classical and pretrained",
-        "self-supervised", "small network", "fine-tuned". Default: classical, and with images both together; the last
-        three take minutes for each fold, so they have to be asked for.
+        "self-supervised", "small network", "fine-tuned". Default: classical, and with images or embeddings the next
+        two; the last three take minutes for each fold, so they have to be asked for, and then all are compared on two
+        folds. Without masks the foreground is guessed.
     by : str or several, optional
         What is held out. Default: whole batches where they hold several classes each, else units.
     normalize : str or Normalizer, optional
@@ -79,6 +80,11 @@ def recommend(
     ValueError
         No label, no unit, one class, or a candidate that does not exist or cannot read these cells.
 
+    References
+    ----------
+    Breiman et al. 1984, Classification and Regression Trees, on the rule of one standard error. What the advice is
+    worth beside always giving the same is measured in ``studies/predict_recommend.py``.
+
     Examples
     --------
     >>> import numpy as np
@@ -94,7 +100,9 @@ def recommend(
     names = checked(cells, candidates)
     design = describe(cells)
     reasons = _Reasons()
-    step = _align.step("recommend", candidates=names, n_permutations=n_permutations, level=level, seed=seed)
+    step = _align.step(
+        "recommend", candidates=names, n_permutations=n_permutations, epochs=epochs, level=level, seed=seed
+    )
     if not _possible(design, reasons):
         choice = NOT_IDENTIFIABLE if design.relation == "nested" else MORE_UNITS
         return Recommendation(choice, reasons.last, reasons.table(), pd.DataFrame(), history=(*cells.history, step))
@@ -159,13 +167,13 @@ def _possible(design: Replication, reasons: _Reasons) -> bool:
 
 
 def _best(found: dict[Candidate, Evaluation], reasons: _Reasons) -> Candidate:
-    """Return the best model; the simplest one where none is better by more than groups differ."""
+    """Return the best model; the simplest one where none is better by more than one standard error."""
     names = list(found)
     best = names[0]
     for name in names[1:]:
         gain = found[name].against(found[best])
         better = gain.estimate > _standard_error(gain)
-        answer = f"Yes: {gain}." if better else f"Not by more than groups differ: {gain}."
+        answer = f"Yes: {gain}." if better else f"Not by more than one standard error: {gain}."
         ends = (gain.low, gain.high)
         reasons.add(f"Is '{name}' better than '{best}'?", answer, "gain in balanced accuracy", gain.estimate, ends)
         best = name if better else best
@@ -245,7 +253,7 @@ def _decided(best: Candidate, shown: Shown, ahead: float, design: Replication) -
             f"The score still grows with the number of {word}: twice as many are foreseen to bring {ahead:.2f} more. "
             f"Until then use '{best}'."
         )
-    return best, f"Use '{best}': the simplest model that no other one beats by more than {word} or plates differ."
+    return best, f"Use '{best}': the simplest model that no other one beats by more than one standard error."
 
 
 def _options(found: dict[Candidate, Evaluation]) -> pd.DataFrame:

@@ -75,11 +75,71 @@ def test_copies_of_cells_change_no_advice():
     assert np.allclose(one.options.to_numpy(), three.options.to_numpy(), atol=1e-3)
 
 
-def test_with_images_two_models_run_and_the_simple_one_wins_where_pixels_are_noise():
+def test_with_images_three_models_run_and_the_simple_one_wins_where_pixels_are_noise():
     found = advised(study(images=True, n_plates=3, n_cells=4), n_permutations=3)
-    assert list(found.evaluations) == ["classical", "classical and pretrained"]
+    assert list(found.evaluations) == ["classical", "pretrained", "classical and pretrained"]
     assert found.choice == "classical"
     assert "'classical and pretrained' better than 'classical'" in " ".join(found.reasons.index)
+
+
+def embedded(cells, effect, seed=1):
+    """Cells with 40 outputs of a network beside what was measured; the first ones tell the drug, or nothing does."""
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=(len(cells), 40))
+    values[:, :4] += effect * (cells.labels == "b").to_numpy()[:, None]
+    names = [f"Cells_EfficientNetLite0_DNA_{k:04d}" for k in range(40)]
+    return cells.with_features(pd.concat([cells.features, pd.DataFrame(values, cells.ids, names)], axis=1))
+
+
+def test_embeddings_that_cells_have_are_used_and_win_where_measured_features_say_nothing():
+    found = advised(embedded(study(effect=0.0), 1.5), n_permutations=3)
+    assert list(found.options.index) == ["classical", "pretrained", "classical and pretrained"]
+    assert found.options.loc["pretrained", "balanced_accuracy"] > 0.8
+    assert found.choice == "pretrained"
+
+
+def test_one_standard_error_decides_for_the_costlier_model():
+    found = advised(embedded(study(effect=1.0, seed=2), 0.6), n_permutations=3)
+    for question, row in found.reasons[found.reasons.index.str.startswith("Is '")].iterrows():
+        half_width = (row["high"] - row["low"]) / 2
+        one_error = half_width / 3.182  # Student's t for 4 plates, 95 %
+        assert row["answer"].startswith("Yes") == (row["value"] > one_error), question
+
+
+def test_something_that_is_not_shown_on_new_plates_asks_for_more_wells(monkeypatch):
+    def unsure(self, name, *, baselines=True):
+        found = run(self, name, baselines=baselines)
+        if baselines:
+            found.baselines.loc["majority", ["gain", "gain_low", "gain_high"]] = [0.2, -0.1, 0.5]
+            found.baselines.drop(index=[n for n in found.baselines.index if n not in kept], inplace=True)
+        return found
+
+    kept = ("majority", "permuted labels")
+    run = ms.predict.candidates.Runner.run
+    monkeypatch.setattr("mlscope_nb.predict.candidates.Runner.run", unsure)
+    found = advised(study())
+    assert found.choice == "get more units" and "there is something" in found.text
+    assert advised(study(effect=0.0)).choice == "nothing here beats the baseline"
+
+
+def test_crops_without_masks_are_measured_on_a_guess():
+    yy, xx = np.mgrid[:32, :32]
+    disc = (yy - 16) ** 2 + (xx - 16) ** 2 < 81
+    cells = study(n_plates=3, n_wells=6, n_cells=3)
+    rng = np.random.default_rng(0)
+    level = np.where((cells.labels == "b").to_numpy(), 3000, 2000)[:, None, None, None]
+    pixels = (200 + level * disc + 30 * rng.normal(size=(len(cells), 1, 32, 32))).astype(np.uint16)
+    bare = ms.Cells(cells.obs, pixels, channels=["DNA"], label="drug", unit="well", batch="plate")
+    found = advised(bare, candidates=["classical"], n_permutations=3)
+    assert found.evaluations["classical"].balanced_accuracy > 0.9
+
+
+def test_a_network_and_what_it_is_compared_with_are_tested_on_the_same_two_folds():
+    cells = study(images=True, n_plates=4, n_wells=6, n_cells=2)
+    found = advised(cells, candidates=["classical", "small network"], epochs=1, n_permutations=3)
+    for one in found.evaluations.values():
+        assert one.predictions["fold"].nunique() == 2
+    assert found.choice != "small network"
 
 
 def test_what_cannot_be_run_is_refused():
