@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,25 +14,25 @@ from mlscope_nb._design import Columns
 from mlscope_nb._words import count
 from mlscope_nb.cells import Cells
 from mlscope_nb.predict import validation
-from mlscope_nb.predict.baselines import predictions
-from mlscope_nb.predict.evaluation import group_values
+from mlscope_nb.predict.curve_errors import Scores, measured_of
+from mlscope_nb.predict.curve_notes import FORESEEN, MEASURED, over_batches, said, uneven
+from mlscope_nb.predict.effective_units import effective, noise_ratios
 from mlscope_nb.predict.feature_model import FeatureLearner, Learner
-from mlscope_nb.predict.folds import Folds, make_folds
-from mlscope_nb.predict.intervals import score_interval
+from mlscope_nb.predict.folds import make_folds
+from mlscope_nb.predict.lent_controls import Lender
 from mlscope_nb.predict.models import ModelName
-from mlscope_nb.predict.power_law import Measured, foreseen
-from mlscope_nb.predict.runs import run
+from mlscope_nb.predict.power_law import foreseen
 from mlscope_nb.predict.scale import Normalize
-from mlscope_nb.predict.subsets import beginning, complete_from, default_sizes, orders
+from mlscope_nb.predict.smaller_studies import Study, judged
 from mlscope_nb.predict.tables import Features
-from mlscope_nb.study._result import number
-from mlscope_nb.study.blocks import ordered
 from mlscope_nb.study.intervals import check_level
 from mlscope_nb.study.splits import CELL, Split
 from mlscope_nb.study.units import noun, plural
 
 FEWEST_DRAWS = 3
-MEASURED, FORESEEN = "measured", "foreseen"
+PARTS = (1, 2, 3, 4, 6)
+"""In how many smaller studies the units are dealt by default."""
+FEWEST_SIZES = 2
 
 
 def learning_curve(
@@ -48,15 +47,16 @@ def learning_curve(
     n_draws: int = 5,
     n_splits: int | None = None,
     splits: Iterable[Split] | None = None,
-    level: float = 0.8,
+    level: float = 0.9,
     seed: int = 0,
     progress: bool = True,
 ) -> pd.DataFrame:
     """Measure the score against the number of units (wells) to train on, and say what more of them would bring.
 
-    Smaller studies are drawn inside this one: whole units, each class with its share, spread over the batches, each
-    holding the one before. All are tested on the same held-out units. An inverse power law is fitted to the scores and
-    carried on. Copies of cells change nothing; only units count.
+    The units of the study are dealt to two, three and more smaller studies, each class and batch with its share, and
+    each of these is cross-validated by itself as the whole is: with half of the wells there are half as many to train
+    on, to test on and to normalise with. So every size tests all units. An inverse power law is fitted to the scores
+    and carried on. Copies of cells change nothing; only units count.
 
     Parameters
     ----------
@@ -68,16 +68,16 @@ def learning_curve(
         What is held out. Default: whole batches (plates) where they are declared and hold several classes each, else
         units.
     sizes : sequence of int, optional
-        Numbers of units to train on. Default: six, from an eighth of all (one for each class at least) to all.
+        Numbers of units to train on. Default: what the whole, a half, third, quarter and sixth of the study train on,
+        as far as every class can be held out and learned. The whole is always measured.
     extrapolate_to : int or several, optional
         Numbers of units in training to look ahead to. Default: twice and four times as many as there are.
     n_draws : int
-        How often smaller studies are drawn, 3 or more.
+        How often the units are dealt, 3 or more.
     splits : sequence of Split, optional
         Splits of one's own. Where what they test on is never trained on, the test stays as it is in a larger study.
     level : float
-        How often the interval shall hold what more units then show. Lower than elsewhere (0.8): it is to plan by, and
-        most of its width is chance of the wells to come, which no fit takes away.
+        How often the interval shall hold what more units then show.
     seed : int
         Of draws, models and intervals.
     progress : bool
@@ -86,11 +86,11 @@ def learning_curve(
     Returns
     -------
     DataFrame (one row per size)
-        n_units (in training), kind ("measured", "foreseen"), balanced_accuracy, sd_draws (between draws of units;
-        NaN where there is one way to draw), curve, low, high, n_study_units (in the whole study). ``low`` and
+        n_units (in training), kind ("measured", "foreseen"), balanced_accuracy, sd_draws (between ways to deal the
+        units; NaN where there is one), curve, low, high, n_study_units (in the whole study). ``low`` and
         ``high`` hold the score that this study would show, cross-validated in the same way on the same batches,
-        with as many units; that is the error of the fit and what other units would have shown. New batches may
-        differ by more: their interval stands in ``attrs["notes"]``.
+        with as many units; that is the error of the fit and what the units to come add. NaN where each class has one
+        unit that is tested. New batches may differ by more: their interval stands in ``attrs["notes"]``.
 
     Raises
     ------
@@ -100,8 +100,9 @@ def learning_curve(
     References
     ----------
     Figueroa et al. 2012, BMC Med Inform Decis Mak 12:8. How often the interval holds what more wells then show is
-    measured in ``studies/predict_quantity.py``: not often enough where classes are spread unevenly over batches or
-    stand once on each, for then small and large studies differ in more than their size. A note says so.
+    measured in ``studies/predict_quantity.py``. Where classes are spread unevenly over batches or stand once on each,
+    small and large studies differ in more than their size; a note says so. Normalise (``normalize="standardize"``), or
+    what plates do to their classes is part of the curve.
 
     Examples
     --------
@@ -111,61 +112,52 @@ def learning_curve(
     >>> table = pd.DataFrame({"area": (obs["drug"] == "b") * 2 + rng.normal(size=len(obs))})
     >>> found = learning_curve(Cells(obs, features=table, label="drug", unit="well", batch="plate"), n_draws=3)
     >>> found["n_units"].tolist(), found["kind"].tolist()[-2:]
-    ([2, 3, 5, 7, 11, 16, 32, 64], ['foreseen', 'foreseen'])
+    ([3, 4, 5, 8, 16, 32, 64], ['foreseen', 'foreseen'])
     """
     check_level(level)
     if n_draws < FEWEST_DRAWS:
-        raise ValueError(f"n_draws is {n_draws}, expected {FEWEST_DRAWS} at least: draws of units differ.")
-    folds = _held_out(cells, by, n_splits, splits, seed)
-    plan = _plan(cells, folds, sizes, n_draws, seed)
-    every = [part for parts in plan.parts.values() for part in parts]
-    learner, whole, notes = validation._learner(
-        cells, model, normalize, features, replace(folds, splits=[*folds.splits, *every]), seed
-    )
-    scores, parts = _measure(whole, learner, folds, plan, progress)
-    measured, grows = _spread(plan, scores, parts, folds)
-    ahead = _ahead(extrapolate_to, plan)
-    curves, studies = foreseen(measured, np.array([*plan.sizes, *ahead], float), grows=grows, seed=seed)
-    found = _table(plan, scores, ahead, curves, studies, level)
+        raise ValueError(f"n_draws is {n_draws}, expected {FEWEST_DRAWS} at least: ways to deal the units differ.")
+    own = None if splits is None else list(splits)
+    study = _study(cells, by, n_splits, own, seed)
+    word = _word(cells) if cells.design.unit else study.folds.word
+    rng = np.random.default_rng(seed)
+    plan = _plan(study, sizes, n_draws, word, rng)
+    ahead = _ahead(extrapolate_to, max(plan), word)
+    learner, whole, notes = validation._learner(cells, model, normalize, features, study.folds, seed)
+    scores = _measure(study, whole, learner, plan, rng, progress)
+    measured = measured_of(scores, study)
+    worth = _worth(study, plan, ahead, whole, learner, seed)
+    curves, studies = foreseen(measured, np.array(ahead, float), worth, seed=seed)
+    n_units = study.units[cells.labels.notna()].nunique() / study.training
+    found = _table(sorted(plan), ahead, measured.scores, curves, studies, n_units, level)
+    if measured.freedom < 1:
+        found[["low", "high"]] = np.nan
+    at = scores[max(plan)][0][0]
     found.attrs["notes"] = [
-        *_said(found, plan, folds, cells, grows, level),
-        *_uneven(cells, plan),
-        _over_batches(parts[(plan.sizes[-1], 0)], folds, plan, seed),
-        *(validation._sentence(n) for n in [*folds.notes, *notes] if n),
+        *said(found, study.folds, cells, word, study.grows, level),
+        *uneven(cells, study.units, word),
+        over_batches(at, study.folds, max(plan), plural(word), seed),
+        *(validation._sentence(n) for n in [*study.folds.notes, *notes] if n),
     ]
-    step = validation._step(learner, model, by, folds, seed)
-    more = {"sizes": plan.sizes, "extrapolate_to": ahead, "n_draws": n_draws, "level": level}
+    step = validation._step(learner, model, by, study.folds, seed)
+    more = {"sizes": sorted(plan), "extrapolate_to": ahead, "n_draws": n_draws, "level": level}
     found.attrs["history"] = [*whole.history, {**step, **_align.step("learning_curve", **more)}]
     return found
 
 
-@dataclass(frozen=True, eq=False)
-class _Plan:
-    """Which units are trained on at each size and draw."""
-
-    sizes: list[int]
-    n_draws: int
-    parts: dict[tuple[int, int], list[Split]]
-    pool: int
-    units: pd.Series
-    word: str
-    study: float
-    """Units with a label in the whole study, for each one that is trained on."""
-
-    def key(self, size: int, draw: int) -> tuple[int, int]:
-        """All units can be drawn in one way only."""
-        return (size, draw if size < self.pool else 0)
-
-
-def _held_out(cells: Cells, by: Columns, n_splits: int | None, splits: Iterable[Split] | None, seed: int) -> Folds:
+def _study(cells: Cells, by: Columns, n_splits: int | None, splits: list[Split] | None, seed: int) -> Study:
     if by == CELL:
         raise ValueError(
             "by='cell' holds out cells of units that are trained on, so more units would seem to bring nothing. Hold "
             "out units or batches."
         )
-    return make_folds(
-        cells, by if by is not None or splits is not None else whole_batches(cells), n_splits, seed, splits
-    )
+    held = by if by is not None or splits is not None else whole_batches(cells)
+    folds = make_folds(cells, held, n_splits, seed, splits)
+    units = cells.units if cells.design.unit else folds.group
+    design = cells.design
+    # Smaller studies are made of names alone, so that dealing copies no features and no pixels.
+    names = Cells(cells.obs, label=design.label, unit=design.unit, batch=design.batch)
+    return Study(names, folds, held, n_splits, seed, splits is not None, units)
 
 
 def whole_batches(cells: Cells) -> Columns:
@@ -177,166 +169,128 @@ def whole_batches(cells: Cells) -> Columns:
     return "batch" if len(classes) > 1 and (classes > 1).all() else None
 
 
-def _plan(cells: Cells, folds: Folds, sizes: Sequence[int] | None, n_draws: int, seed: int) -> _Plan:
-    units = cells.units if cells.design.unit else folds.group
-    word = _word(cells) if cells.design.unit else folds.word
-    batch = cells.batches_of if cells.design.batch else pd.Series("", index=cells.ids)
-    rng = np.random.default_rng(seed)
-    made = [orders(units, cells.labels, batch, folds.splits, rng) for _ in range(n_draws)]
-    pool = round(np.mean([len(order) for order in made[0]]))
-    smallest = max(complete_from(order, units, cells.labels) for drawn in made for order in drawn)
-    chosen = default_sizes(smallest, pool, word) if sizes is None else _checked(sizes, smallest, pool, word)
-    parts = {
-        # A fold that has more units than others gives more of them; all can be drawn in one way only.
-        (n, draw): [
-            beginning(part, order, max(smallest, round(n / pool * len(order))), units)
-            for part, order in zip(folds.splits, drawn, strict=True)
-        ]
-        for draw, drawn in enumerate(made)
-        for n in chosen
-        if n < pool or draw == 0
-    }
-    n_all = units[cells.labels.notna()].nunique()
-    return _Plan(chosen, n_draws, parts, pool, units, word, n_all / pool)
-
-
 def _word(cells: Cells) -> str:
     inner = tuple(c for c in cells.design.unit if c not in cells.design.batch)
     return noun(inner) if len(inner) == 1 else noun(cells.design.unit)
 
 
-def _checked(sizes: Sequence[int], smallest: int, largest: int, word: str) -> list[int]:
-    chosen = sorted({int(n) for n in sizes})
-    if len(chosen) < 3 or chosen[0] < smallest or chosen[-1] > largest:
+_Plan = dict[int, list[list[list[Split]]]]
+"""For each size, for each way to deal the units, for each smaller study: its splits."""
+
+
+def _plan(study: Study, sizes: Sequence[int] | None, n_draws: int, word: str, rng: np.random.Generator) -> _Plan:
+    pool = round(study.training)
+    if sizes is None:
+        shares = {round(study.training / k): 1 / k for k in reversed(PARTS)}
+    else:
+        shares = {n: n / study.training for n in _checked(sizes, pool, word)}
+    found: _Plan = {pool: [[study.folds.splits]]}
+    for n in sorted(set(shares) - {pool}, reverse=True):
+        made = [study.dealt(shares[n], rng) for _ in range(n_draws)]
+        parts = [one for one in made if one is not None]
+        if len(parts) == n_draws:
+            found[n] = parts
+        elif sizes is not None:
+            raise ValueError(
+                f"sizes is {list(sizes)}, but with {n} {plural(word)} to train on a smaller study misses a class: "
+                f"{_fewest(study, word)}"
+            )
+        else:
+            break
+    if len(found) < FEWEST_SIZES:
         raise ValueError(
-            f"sizes is {list(sizes)}, expected three numbers or more from {smallest} (fewer "
-            f"{plural(word)} miss a class) to {largest} (all that a fold trains on)."
+            f"{count(pool, word, plural(word))} to train on are too few for a curve: {_fewest(study, word)} Add "
+            f"{plural(word)}, or leave rare classes out."
         )
-    return chosen
+    return found
 
 
-def _ahead(extrapolate_to: int | Sequence[int] | None, plan: _Plan) -> list[int]:
+def _checked(sizes: Sequence[int], pool: int, word: str) -> list[int]:
+    chosen = {int(n) for n in sizes}
+    if not chosen or min(chosen) < 1 or max(chosen) > pool or chosen == {pool}:
+        raise ValueError(
+            f"sizes is {list(sizes)}, expected numbers of {plural(word)} to train on, some of them below {pool}, which "
+            f"is what a fold of the whole study trains on, and none beyond."
+        )
+    return sorted(chosen | {pool})
+
+
+def _fewest(study: Study, word: str) -> str:
+    n = 2 if study.grows else 1
+    kept = "to hold out one and to learn from another" if study.grows else "to learn from"
+    return f"each smaller study needs {count(n, word, plural(word))} of every class, {kept}."
+
+
+def _ahead(extrapolate_to: int | Sequence[int] | None, pool: int, word: str) -> list[int]:
     if extrapolate_to is None:
-        return [2 * plan.pool, 4 * plan.pool]
+        return [2 * pool, 4 * pool]
     wanted = [extrapolate_to] if isinstance(extrapolate_to, int | np.integer) else list(extrapolate_to)
     ahead = sorted({int(n) for n in wanted})
-    if any(n <= plan.sizes[-1] for n in ahead):
+    if any(n <= pool for n in ahead):
         raise ValueError(
-            f"extrapolate_to is {extrapolate_to}, but up to {count(plan.sizes[-1], plan.word, plural(plan.word))} in "
-            "training the score is measured. Name larger numbers."
+            f"extrapolate_to is {extrapolate_to}, but up to {count(pool, word, plural(word))} in training the score is "
+            "measured. Name larger numbers."
         )
     return ahead
 
 
 def _measure(
-    cells: Cells, learner: FeatureLearner | Learner, folds: Folds, plan: _Plan, progress: bool
-) -> tuple[np.ndarray, dict[tuple[int, int], pd.DataFrame]]:
-    """Return the score of each size and draw, and the predictions behind it."""
-    labels, classes = cells.labels, ordered(cells.labels)
-    found = {}
-    for key, parts in tqdm(plan.parts.items(), desc="Draws", leave=False, disable=not progress, delay=2):
-        made = run(cells, learner, parts, [labels], classes, progress=False)[0]
-        found[key] = predictions(made, labels, replace(folds, splits=parts), classes)
-    score = {key: _values(table, plan).mean() for key, table in found.items()}
-    return np.array([[score[plan.key(n, k)] for k in range(plan.n_draws)] for n in plan.sizes]), found
+    study: Study,
+    cells: Cells,
+    learner: FeatureLearner | Learner,
+    plan: _Plan,
+    rng: np.random.Generator,
+    progress: bool,
+) -> Scores:
+    """Return the predictions of every study, the whole and the smaller ones."""
+    lender = Lender.of(cells, learner, study.units)
+    found: Scores = {n: [] for n in sorted(plan)}
+    todo = [(n, parts) for n, dealt in plan.items() for parts in dealt]
+    for n, parts in tqdm(todo, desc="Draws", leave=False, disable=not progress, delay=2):
+        found[n].append([judged(study, cells, learner, splits, lender, rng) for splits in parts])
+    return found
 
 
-def _values(table: pd.DataFrame, plan: _Plan) -> np.ndarray:
-    """Return what each tested unit adds to the balanced accuracy, whose mean that is."""
-    return group_values(table.assign(group=plan.units[table.index]), ordered(table["given"]))
-
-
-def _spread(
-    plan: _Plan, scores: np.ndarray, parts: dict[tuple[int, int], pd.DataFrame], folds: Folds
-) -> tuple[Measured, bool]:
-    """Return the scores with what they vary by, and whether a larger study tests on more units."""
-    table = parts[(plan.sizes[0], 0)]
-    values = np.array(
-        [np.mean([_values(parts[plan.key(n, k)], plan) for k in range(plan.n_draws)], axis=0) for n in plan.sizes]
-    )
-    off = values - values.mean(axis=1, keepdims=True)
-    n = values.shape[1]
-    trained = {i for part in folds.splits for i in plan.units[part.train_ids].unique()}
-    grows = bool(plan.units[table.index].isin(trained).all())
-    change = off - off[-1]
-    tested = float(off[-1] @ off[-1]) / (n - 1)
-    return Measured(np.array(plan.sizes, float), scores, plan.pool, change @ change.T / (n - 1) / n, tested, n), grows
+def _worth(
+    study: Study, plan: _Plan, ahead: list[int], cells: Cells, learner: FeatureLearner | Learner, seed: int
+) -> np.ndarray:
+    """Return how many independent units each size is worth, in several equally likely ways."""
+    values = control = None
+    normalized = isinstance(learner, FeatureLearner) and learner.normalize is not None
+    if isinstance(learner, FeatureLearner):
+        rows = np.hstack(list(learner.prepared(cells).values.values()))
+        values = pd.DataFrame(rows).groupby(study.units[cells.ids].to_numpy()).mean().loc[study.table.index].to_numpy()
+        if normalized and cells.design.control is not None:
+            control = cells.controls.groupby(study.units[cells.ids]).any().loc[study.table.index]
+    ratios = noise_ratios(values, study.table, control, normalized=normalized, seed=seed)
+    pool = max(plan)
+    studies = {n: [splits for dealt in plan[n] for splits in dealt] for n in sorted(plan)}
+    now = [effective(study, found, ratios) for found in studies.values()]
+    later = [effective(study, studies[pool], ratios, n / pool) for n in ahead]
+    return np.array([*now, *later]).T
 
 
 def _table(
-    plan: _Plan, scores: np.ndarray, ahead: list[int], curves: np.ndarray, studies: np.ndarray, level: float
+    sizes: list[int],
+    ahead: list[int],
+    scores: np.ndarray,
+    curves: np.ndarray,
+    studies: np.ndarray,
+    n_units: float,
+    level: float,
 ) -> pd.DataFrame:
-    n = np.array([*plan.sizes, *ahead])
-    gone = np.full(len(ahead), np.nan)
-    deviation = np.where(np.array(plan.sizes) < plan.pool, scores.std(axis=1, ddof=1), np.nan)
+    n, gone = np.array([*sizes, *ahead]), np.full(len(ahead), np.nan)
+    deviation = np.where(np.array(sizes) < sizes[-1], scores.std(axis=1, ddof=1), np.nan)
     curve = np.median(curves, axis=0)
     low, high = np.quantile(studies, [(1 - level) / 2, (1 + level) / 2], axis=0)
     table = {
         "n_units": n,
-        "kind": [MEASURED] * len(plan.sizes) + [FORESEEN] * len(ahead),
-        "balanced_accuracy": [*scores.mean(axis=1), *curve[len(plan.sizes) :]],
+        "kind": [MEASURED] * len(sizes) + [FORESEEN] * len(ahead),
+        "balanced_accuracy": [*scores.mean(axis=1), *curve[len(sizes) :]],
         "sd_draws": [*deviation, *gone],
         "curve": curve,
         "low": low,
         "high": high,
-        "n_study_units": np.round(n * plan.study).astype(int),
+        "n_study_units": np.round(n * n_units).astype(int),
     }
     return pd.DataFrame(table)
-
-
-def _said(found: pd.DataFrame, plan: _Plan, folds: Folds, cells: Cells, grows: bool, level: float) -> list[str]:
-    words = plural(plan.word)
-    last = found[found["kind"] == MEASURED].iloc[-1]
-    lines = [
-        f"Balanced accuracy with {last['n_units']:,} {words} to train on: {number(last['balanced_accuracy'], 0.1)}, "
-        f"on {folds.target}."
-    ]
-    for row in found[found["kind"] == FORESEEN].to_dict("records"):
-        value, low, high = (number(row[name], 0.1) for name in ("curve", "low", "high"))
-        lines.append(
-            f"Foreseen for {row['n_units']:,} ({row['n_study_units']:,} in the whole study): {value} "
-            f"({level * 100:g} % interval {low} to {high})."
-        )
-    batches = f"on the same {plural(noun(cells.design.batch))}, " if cells.design.batch else ""
-    other = f"that other {words} would be trained{' and tested' if grows else ''} on"
-    lines.append(
-        f"The interval is about this study with more {words}, {batches}cross-validated in the same way: it holds the "
-        f"error of the fitted curve and {other}."
-    )
-    return lines
-
-
-def _uneven(cells: Cells, plan: _Plan) -> list[str]:
-    """Say where batches lack classes, for then a curve cannot foresee what evenly spread units would bring."""
-    if not cells.design.batch:
-        return []
-    known = cells.labels.notna()
-    pairs = pd.DataFrame({"unit": plan.units, "label": cells.labels.astype(object), "batch": cells.batches_of})[known]
-    held = pairs.drop_duplicates().groupby(["label", "batch"], observed=True).size().unstack(fill_value=0)
-    lacking = int((held == 0).sum().sum())
-    words, word = plural(plan.word), noun(cells.design.batch)
-    few = int(held.to_numpy().min())
-    if lacking:
-        return [
-            f"Classes are spread unevenly: {count(lacking, f'pair of class and {word}', f'pairs of class and {word}')} "
-            f"without a {plan.word}. A model then takes the {word} for the class in part, and {words} that fill the "
-            "gaps may bring far more than the interval says."
-        ]
-    if few == 1:
-        return [
-            f"Some classes have one {plan.word} on a {word}, so that smaller studies inside this one lack classes on "
-            f"some {plural(word)} and do worse for that: more {words} may bring less than the curve says."
-        ]
-    return []
-
-
-def _over_batches(table: pd.DataFrame, folds: Folds, plan: _Plan, seed: int) -> str:
-    """Say how far the score of the largest size goes for new groups, which is another question."""
-    classes = pd.Index(ordered(table["given"]), dtype=object)
-    truth = classes.get_indexer(pd.Index(table["given"], dtype=object))
-    right = (table["given"] == table["predicted"]).to_numpy(np.float64)
-    found = score_interval(
-        truth, right, table["group"], large=folds.large, word=folds.word, target=folds.target, seed=seed
-    )
-    more = f" More {plural(plan.word)} do not narrow what {plural(folds.word)} differ by." if folds.large else ""
-    return f"On {folds.target}, with {plan.sizes[-1]:,} {plural(plan.word)} to train on: {found}.{more}"
