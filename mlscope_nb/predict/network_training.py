@@ -174,10 +174,10 @@ class Training:
         if self.held is None:
             return {}
         model = self.average.module.eval()
-        with torch.inference_mode():
+        with torch.inference_mode(), mixed(self.settings["arithmetic"], self.device):
             parts = self.held.images.split(BATCH)
             crops = (middle(part.float(), self.pixels.window).to(self.device) for part in parts)
-            scores = torch.cat([model(part).cpu() for part in crops])
+            scores = torch.cat([model(part).float().cpu() for part in crops])
         codes = self.held.codes
         loss = F.cross_entropy(scores, codes, weight=self.held.weights)
         right = (scores.argmax(dim=1) == codes).float()

@@ -11,6 +11,7 @@ import torch
 import mlscope_nb as ms
 from mlscope_nb import Cells
 from mlscope_nb.predict import Network, train_network
+from mlscope_nb.predict.arithmetic import mixed
 from mlscope_nb.predict.network import probabilities
 from mlscope_nb.predict.network_layers import middle, new_model, whitened
 from mlscope_nb.predict.network_training import crops_of
@@ -118,8 +119,8 @@ def test_the_epoch_that_is_best_in_held_out_units_is_kept_and_waiting_ends():
     assert network.epochs == network.best_epoch + 3 and "no better since" in str(network)
     held = noise.subset(noise.units.isin(network.held_out).to_numpy())
     crops = next(iter(network.inputs(held)))[1]
-    with torch.inference_mode():
-        scores = network.model(crops)
+    with torch.inference_mode(), mixed(network.settings["arithmetic"], "cpu"):
+        scores = network.model(crops).float()
     codes = torch.tensor((held.labels == "y").to_numpy().astype(int))
     assert abs(float(torch.nn.functional.cross_entropy(scores, codes)) - losses.min()) < 1e-5
 

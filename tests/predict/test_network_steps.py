@@ -1,10 +1,11 @@
-"""Steps of training: Muon as PyTorch has it, and sixteen bits only where the processor is quick at them."""
+"""Steps of training: Muon as PyTorch has it, halves that add up, sixteen bits where a processor is quick at them."""
 
 import pytest
 import torch
 
 from mlscope_nb.predict import train_network
 from mlscope_nb.predict.arithmetic import arithmetic, mixed
+from mlscope_nb.predict.halves import Halves
 from mlscope_nb.predict.muon import Muon, orthogonal
 from tests.predict.test_network import FEW, make, same
 
@@ -74,3 +75,61 @@ def test_either_way_training_learns_is_resumed_exactly_and_keeps_its_weights_in_
     finished = train_network(cells, resume=part, **options)
     assert same(finished, whole) and finished.records == whole.records
     assert not same(train_network(cells, **options), whole)
+
+
+def small_model(norm=True):
+    layers = [torch.nn.Conv2d(2, 4, 3), *([torch.nn.BatchNorm2d(4)] if norm else []), torch.nn.ReLU()]
+    model = torch.nn.Sequential(*layers, torch.nn.Flatten(), torch.nn.Linear(4 * 6 * 6, 3))
+    for k, parameter in enumerate(model.parameters()):
+        parameter.data = 0.1 * drawn(*parameter.shape, seed=k)
+    return model
+
+
+def summed(model, views, codes):
+    return torch.nn.functional.cross_entropy(model(views), codes, reduction="sum")
+
+
+@pytest.mark.parametrize("n", [5, 16, 17])
+def test_gradients_of_halves_add_up_to_those_of_the_whole(n):
+    views, codes = drawn(n, 2, 8, 8), torch.arange(n) % 3
+    model = small_model(norm=False)
+    halves = Halves(model)
+    with halves.working():
+        value = halves.backward(views, codes, summed)
+    whole = summed(model, views, codes)
+    assert abs(value - whole.item()) < 1e-4
+    for parameter, expected in zip(model.parameters(), torch.autograd.grad(whole, model.parameters()), strict=True):
+        torch.testing.assert_close(parameter.grad, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_halves_are_the_same_on_one_core_and_on_two_and_remember_what_both_saw():
+    views, codes = drawn(16, 2, 8, 8), torch.arange(16) % 3
+    found, before = [], torch.get_num_threads()
+    try:
+        for cores in (1, 2):
+            torch.set_num_threads(cores)
+            halves = Halves(small_model())
+            with halves.working():
+                halves.backward(views, codes, summed)
+            assert torch.get_num_threads() == cores
+            found.append([*(p.grad for p in halves.learning), *halves.models[0].buffers()])
+    finally:
+        torch.set_num_threads(before)
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+    seen = small_model()[0](views)
+    torch.testing.assert_close(halves.models[0][1].running_mean, 0.1 * seen.mean(dim=(0, 2, 3)))
+    assert torch.equal(halves.models[1][1].running_mean, halves.models[0][1].running_mean)
+
+
+def test_what_goes_wrong_in_either_half_is_said():
+    def fail(model, views, codes):
+        if 1 in codes:
+            raise ValueError("broken")
+        return summed(model, views, codes)
+
+    before = torch.get_num_threads()
+    for codes in (torch.tensor([1] * 8 + [0] * 8), torch.tensor([0] * 8 + [1] * 8)):
+        halves = Halves(small_model())
+        with pytest.raises(ValueError, match="broken"), halves.working():
+            halves.backward(drawn(16, 2, 8, 8), codes, fail)
+        assert torch.get_num_threads() == before
