@@ -24,4 +24,5 @@ def arithmetic(model: str, device: str) -> Arithmetic:
 
 def mixed(chosen: str, device: str) -> AbstractContextManager[object]:
     """Return a block in which layers multiply in this arithmetic; weights and sums stay as they are."""
-    return torch.autocast(device, dtype=torch.bfloat16, enabled=chosen == "bfloat16")
+    # Threads would share the cache, and each weight is read once in a step anyway.
+    return torch.autocast(device, dtype=torch.bfloat16, enabled=chosen == "bfloat16", cache_enabled=False)
