@@ -66,24 +66,32 @@ def noise_ratios(
     cell = table.groupby(["label", "batch"], observed=True).ngroup().to_numpy()
     freedom = len(cell) - len(np.unique(cell))
     treated = np.ones(len(table), bool) if control is None else ~control.to_numpy(bool)
-    across = 0.0 if values is None else _across(values[treated], table[treated], normalized)
-    if values is None or not freedom or not across > 0:
+    if values is None or not freedom:
         return np.asarray(middle)
     off = values - pd.DataFrame(values).groupby(cell).transform("mean").to_numpy()
+    within = float((off**2).sum()) / freedom
+    across = _across(values[treated], table[treated], within, normalized)
+    if not across > 0:
+        return np.asarray(middle)
     spread = np.linalg.svd(off, compute_uv=False) ** 2
     directions = float(spread.sum() ** 2 / np.maximum((spread**2).sum(), 1e-300))
     chance = np.random.default_rng(seed).chisquare(freedom * directions, 4000) / (freedom * directions)
-    within = float(spread.sum()) / freedom
     return np.clip(within / across * np.quantile(1 / chance, middle), 0.0, 1.0)
 
 
-def _across(values: Floats, table: pd.DataFrame, normalized: bool) -> float:
+def _across(values: Floats, table: pd.DataFrame, within: float, normalized: bool) -> float:
     """Return half the mean squared distance of units of one class on different batches, mean over classes."""
-    scale = 1.0
-    if normalized:
-        values = _without_batches(values, table)
-        n, lost = len(table), table["batch"].nunique() - 1
-        scale = n / max(n - lost, 1)
+    per_batch = table.groupby("batch", observed=True)
+    n_classes, n_units = float(per_batch["label"].nunique().mean()), float(per_batch.size().mean())
+    raw = _apart(values, table)
+    if not normalized or n_classes <= 1 or not raw > 0:
+        return raw
+    # Without what batches add to all classes, part of what they do to one is gone too: one by the number of classes.
+    left = _apart(_without_batches(values, table), table) - within * (1 - 1 / n_units)
+    return within + max(left, 0.0) * n_classes / (n_classes - 1)
+
+
+def _apart(values: Floats, table: pd.DataFrame) -> float:
     found = []
     for rows in table.reset_index(drop=True).groupby("label", observed=True).indices.values():
         mine, batch = values[rows], table["batch"].to_numpy()[rows]
@@ -92,7 +100,7 @@ def _across(values: Floats, table: pd.DataFrame, normalized: bool) -> float:
         other = batch[:, None] != batch[None]
         if other.any():
             found.append(apart[other].mean())
-    return scale * float(np.mean(found)) if found else 0.0
+    return float(np.mean(found)) if found else 0.0
 
 
 def _without_batches(values: Floats, table: pd.DataFrame) -> Floats:
