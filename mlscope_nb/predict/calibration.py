@@ -14,21 +14,19 @@ import pandas as pd
 from mlscope_nb import _align
 from mlscope_nb._words import count, some
 from mlscope_nb.cells import Cells
-from mlscope_nb.features.scaling import Floats
-from mlscope_nb.predict.calibrators import Calibrator, Method, Temperature, calibrated, fit_calibrator, log_losses
+from mlscope_nb.predict.calibrators import Calibrator, Method, Temperature, calibrated, fit_calibrator
 from mlscope_nb.predict.evaluation import Evaluation
 from mlscope_nb.predict.feature_model import Learner, train_model
-from mlscope_nb.predict.given_probabilities import Codes, labelled
+from mlscope_nb.predict.held_out_probabilities import NOTHING, Held, corrected, figures, reliable
 from mlscope_nb.predict.models import ModelName
-from mlscope_nb.predict.reliabilities import BINS, intervals, only_tested, ratio_interval, reliability
+from mlscope_nb.predict.reliabilities import BINS
 from mlscope_nb.predict.scale import Normalize, with_usable_controls
 from mlscope_nb.predict.tables import Features
 from mlscope_nb.predict.validation import cross_validate
 from mlscope_nb.study._result import Result, number
-from mlscope_nb.study.intervals import Interval, check_level
+from mlscope_nb.study.intervals import check_level
 from mlscope_nb.study.units import noun, plural
 
-NOTHING = "nothing"
 FEWEST_BATCHES = 3
 """One to test on, and two to calibrate on that the model does not know in turn."""
 
@@ -204,18 +202,18 @@ def calibrate(
     enough = bool(cells.design.batch) and cells.batches_of[cells.labels.notna()].nunique() >= FEWEST_BATCHES
     if new is None and enough:
         new = judged(by="batch", progress=progress)
-    known = _Held.of(same, cells)
-    unseen = None if new is None else _Held.of(new, cells)
+    known = Held.of(same, cells)
+    unseen = None if new is None else Held.of(new, cells)
     words = _words(cells, known, unseen)
-    ways = dict(_ways(known, unseen, words, method))
-    table = pd.DataFrame({key: _figures(way, n_bins, level) for key, way in ways.items()}).T
+    ways = dict(corrected(known, unseen, words, method))
+    table = pd.DataFrame({key: figures(way, n_bins, level) for key, way in ways.items()}).T
     best = known if unseen is None else unseen
     step = _align.step("calibrate", method=method, model=same.model, n_bins=n_bins, seed=seed)
     return Calibration(
         method=method,
         calibrated_on=words[-1],
         table=table.astype({"n_cells": int, "n_units": int}),
-        reliability=pd.concat({key: _reliable(way, cells, n_bins, level) for key, way in ways.items()}),
+        reliability=pd.concat({key: reliable(way, cells, n_bins, level) for key, way in ways.items()}),
         calibrator=fit_calibrator(best.values, best.truth, method),
         classes=best.classes,
         model=None if given or _is_function(model) else _trained(cells, model, normalize, features, seed),
@@ -224,79 +222,7 @@ def calibrate(
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Held:
-    """Held-out probabilities of cells, and in which part and group each was tested."""
-
-    values: Floats
-    truth: Codes
-    part: Codes
-    group: pd.Series
-    batch: np.ndarray
-    classes: pd.Index
-    word: str
-
-    @classmethod
-    def of(cls, found: Evaluation, cells: Cells) -> _Held:
-        mine, table, truth = labelled(found, only_tested(found, cells))
-        rows = found.predictions.loc[mine.ids]
-        batch = mine.batches_of.to_numpy() if mine.design.batch else np.zeros(len(mine))
-        part = rows["fold"].to_numpy(np.intp)
-        return cls(table.to_numpy(np.float64), truth, part, rows["group"], batch, table.columns, found.unit)
-
-
-_Way = tuple[Floats, _Held, float]
-"""Corrected probabilities, what they were before, and the mean temperature (1 for none, NaN for curves)."""
-
-
-def _ways(known: _Held, unseen: _Held | None, words: list[str], method: Method) -> Iterator[tuple[Any, _Way]]:
-    """Return where it was tested and what it was calibrated on, with the corrected probabilities."""
-    yield (words[0], NOTHING), (known.values, known, 1.0)
-    rest = [(known, known.part != k, known.part == k) for k in np.unique(known.part)]
-    yield (words[0], words[1]), _corrected(known, rest, method)
-    if unseen is None:
-        return
-    yield (words[2], NOTHING), (unseen.values, unseen, 1.0)
-    parts = [(unseen.part == k, np.unique(unseen.batch[unseen.part == k])) for k in np.unique(unseen.part)]
-    by_units = [(known, ~np.isin(known.batch, held), rows) for rows, held in parts]
-    yield (words[2], words[1]), _corrected(unseen, by_units, method)
-    yield (words[2], words[3]), _corrected(unseen, [(unseen, ~rows, rows) for rows, _ in parts], method)
-
-
-def _corrected(held: _Held, parts: list[tuple[_Held, Any, Any]], method: Method) -> _Way:
-    values, temperatures = held.values.copy(), []
-    for source, fitted_on, rows in parts:
-        order = source.classes.get_indexer(held.classes)
-        column = np.argsort(order)
-        found = fit_calibrator(source.values[fitted_on][:, order], column[source.truth[fitted_on]], method)
-        values[rows] = found.apply(held.values[rows])
-        temperatures.append(found.value if isinstance(found, Temperature) else np.nan)
-    return values, held, float(np.mean(temperatures))
-
-
-def _figures(way: _Way, n_bins: int, level: float) -> dict[str, float]:
-    values, held, temperature = way
-    found = intervals(values, held.truth, held.group, n_bins=n_bins, level=level, word=held.word)
-    change = log_losses(values, held.truth) - log_losses(held.values, held.truth)
-    found["log_loss_change"] = ratio_interval(change, held.group, level, held.word, "change")
-    flat = {f"{k}{end}": v for k, i in found.items() for end, v in _ends(i)}
-    right = float((values.argmax(axis=1) == held.truth).mean())
-    more = {"accuracy": right, "temperature": temperature}
-    return {**flat, **more, "n_cells": len(values), "n_units": found["ece"].n_units}
-
-
-def _ends(found: Interval) -> Iterator[tuple[str, float]]:
-    yield from (("", found.estimate), ("_low", found.low), ("_high", found.high))
-
-
-def _reliable(way: _Way, cells: Cells, n_bins: int, level: float) -> pd.DataFrame:
-    values, held, _ = way
-    table = pd.DataFrame(values, held.group.index, held.classes)
-    mine = cells.subset(held.group.index).with_obs(held.group.rename("held_out_group"))
-    return reliability(table, mine, by="held_out_group", n_bins=n_bins, level=level)
-
-
-def _words(cells: Cells, known: _Held, unseen: _Held | None) -> list[str]:
+def _words(cells: Cells, known: Held, unseen: Held | None) -> list[str]:
     """Return the words for: known batches, held-out units, new batches, held-out batches."""
     units = f"held-out {plural(known.word)}"
     if not cells.design.batch:
