@@ -9,7 +9,9 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_CHAPTERS = ("io", "datasets", "features", "curate", "explore", "predict", "study", "views", "lessons", "annotations")
+_CHAPTERS = (
+    "io", "datasets", "features", "curate", "explore", "predict", "explain", "study", "views", "lessons", "annotations",
+)  # fmt: skip
 _NAMES = {
     "Cells": ("mlscope_nb.cells", "Cells"),
     "Fields": ("mlscope_nb.fields", "Fields"),

@@ -1,0 +1,133 @@
+"""A way of making maps: method and options, checked once, then applied to crops of any model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from mlscope_nb._words import some
+from mlscope_nb.explain.explained import VIEWS, crops_at_once, turned, turned_back
+from mlscope_nb.explain.gradcam import Placement, Resize, chosen_layer, grad_cam, placement, resized
+from mlscope_nb.explain.gradients import gradient, integrated_gradients, noise_of, smooth_gradient
+from mlscope_nb.explain.occlusion import occlusion
+from mlscope_nb.predict.network import Network
+
+Method = Literal["gradient", "integrated_gradients", "gradcam", "occlusion", "smoothgrad"]
+METHODS: tuple[str, ...] = get_args(Method)
+PATCHES = 6
+"""Patches of the default size along a side."""
+
+
+@dataclass(frozen=True, eq=False)
+class Mapper:
+    """Makes maps of crops.
+
+    Parameters
+    ----------
+    method : str
+        See `attribute`, as for the other options.
+    views, steps, tolerance, samples, noise, patch_px, stride_px, layer, resize, seed
+        Options of `attribute`.
+    each_channel : bool
+        A map for each channel, or one.
+    """
+
+    method: str
+    views: int = 1
+    steps: int = 50
+    tolerance: float | None = 0.01
+    samples: int = 32
+    noise: float = 0.1
+    patch_px: int | None = None
+    stride_px: int | None = None
+    layer: str | None = None
+    resize: Resize = "aligned"
+    seed: int = 0
+    each_channel: bool = False
+    _at_once: int = field(default=1, repr=False)
+    _noise: Tensor = field(default_factory=lambda: torch.empty(0), repr=False)
+    _place: Placement | None = field(default=None, repr=False)
+
+    def for_network(self, network: Network) -> Mapper:
+        """Return the same with all that depends on the network filled in, checked.
+
+        Raises
+        ------
+        ValueError
+            No such method or layer, or an option that cannot be.
+        """
+        self._check()
+        side, channels = network.pixels.window, len(network.channels)
+        patch = self.patch_px or max(1, round(side / PATCHES))
+        made = {**self.__dict__, "_at_once": crops_at_once(network), "patch_px": patch}
+        made["stride_px"] = self.stride_px or max(1, patch // 2)
+        if not made["stride_px"] <= patch <= side:
+            raise ValueError(
+                f"patch_px is {patch} and stride_px {made['stride_px']}, expected a stride no longer than the "
+                f"patch, and a patch no larger than the window of {side} pixels."
+            )
+        if self.method == "smoothgrad":
+            made["_noise"] = noise_of(self.samples, (channels, side, side), self.noise, self.seed)
+        if self.method == "gradcam":
+            layer = chosen_layer(network, self.layer)
+            made["layer"] = layer
+            made["_place"] = placement(network.model, layer, channels, side) if self.resize == "aligned" else None
+        return Mapper(**made)
+
+    @property
+    def needs_baseline(self) -> bool:
+        """True for methods that compare with a baseline."""
+        return self.method in ("integrated_gradients", "occlusion")
+
+    def __call__(self, model: nn.Module, crops: Tensor, codes: Tensor, baselines: Tensor) -> Tensor:
+        """Return maps (n, C or 1, side, side), the mean over views."""
+        total = torch.zeros(0)
+        for view in range(self.views):
+            found = self._one(model, turned(crops, view), codes, turned(baselines, view))
+            back = turned_back(found, view)
+            total = back if view == 0 else total + back
+        return total / self.views
+
+    def _one(self, model: nn.Module, crops: Tensor, codes: Tensor, baselines: Tensor) -> Tensor:
+        if self.method == "occlusion":
+            return occlusion(
+                model, crops, codes, baselines, patch=int(self.patch_px or 1), stride=int(self.stride_px or 1),
+                each_channel=self.each_channel, at_once=self._at_once,
+            )  # fmt: skip
+        if self.method == "gradcam":
+            maps = grad_cam(model, crops, codes, str(self.layer))
+            return self._of_channels(resized(maps, crops.shape[-1], self._place), crops.shape[1])
+        if self.method == "gradient":
+            found = gradient(model, crops, codes)
+        elif self.method == "smoothgrad":
+            found = smooth_gradient(model, crops, codes, noise=self._noise.to(crops), at_once=self._at_once)
+        else:
+            found = integrated_gradients(
+                model, crops, codes, baselines, steps=self.steps, tolerance=self.tolerance, at_once=self._at_once
+            )
+        return found if self.each_channel else found.sum(dim=1, keepdim=True)
+
+    def _of_channels(self, maps: Tensor, channels: int) -> Tensor:
+        if not self.each_channel:
+            return maps.sum(dim=1, keepdim=True)
+        if maps.shape[1] != channels:
+            raise ValueError(
+                f"The layer '{self.layer}' has mixed the channels, so Grad-CAM cannot tell them apart. Use method="
+                "'integrated_gradients', 'gradient', 'smoothgrad' or 'occlusion' for a map of each channel."
+            )
+        return maps
+
+    def _check(self) -> None:
+        if self.method not in METHODS:
+            raise ValueError(f"method is {self.method!r}, expected one of {some(METHODS, 9)}.")
+        if self.views not in (1, VIEWS):
+            raise ValueError(f"views is {self.views!r}, expected 1 (the crop as it lies) or 8 (all of its sides).")
+        if self.resize not in get_args(Resize):
+            raise ValueError(f"resize is {self.resize!r}, expected 'aligned' or 'stretched'.")
+        for name in ("steps", "samples", "noise", "tolerance", "patch_px", "stride_px"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ValueError(f"{name} is {value!r}, expected more than 0.")
