@@ -23,6 +23,7 @@ is given the worth of the best feature model there, which flatters it. "Right" c
 worth most, and those of them where it was chosen.
 
     python studies/predict_recommend.py                   # seeds from 2300 on, one for each design
+    python studies/predict_recommend.py --resume          # goes on where a run was interrupted
     python studies/predict_recommend.py --first 100       # other seeds
     python studies/predict_recommend.py --only nested     # designs whose names hold these words; nothing is recorded
 """
@@ -51,10 +52,11 @@ from mlscope_nb.predict.evaluation import Evaluation
 from mlscope_nb.predict.recommendation import DO_NOT, MORE_UNITS, NOT_IDENTIFIABLE, NOTHING
 from mlscope_nb.study.splits import Split
 from studies._recommend_designs import DESIGNS, NETWORKS, Design
-from studies._record import record
+from studies._record import record, write_atomically
 
 NEW_PLATES = 4
 EPOCHS = 25
+ROWS = Path(__file__).resolve().parent / "results" / "predict_recommend.csv"
 BOTH = "classical and pretrained"
 ON_FEATURES = ("classical", "pretrained", BOTH)
 MORE_COST = {"classical": 0.0, "pretrained": 0.01, BOTH: 0.01} | dict.fromkeys(NETWORKS, 0.02)
@@ -254,7 +256,7 @@ def summary(found: dict[str, dict[str, Any]]) -> dict[str, Any]:
     }
     return {
         "what": "worth of the chosen option on new plates; definitions in the script",
-        "studies": len(table),
+        "studies": f"{len(table)} of {len(DESIGNS)} designs",
         "mean regret of recommend": float(table["regret"].astype(float).mean()),
         "largest regret of recommend": float(table["regret"].astype(float).max()),
         "mean regret of the best constant choice": {best: constants[best]},
@@ -262,8 +264,29 @@ def summary(found: dict[str, dict[str, Any]]) -> dict[str, Any]:
         "best option chosen": f"{(table['best'] == table['chosen']).sum()} of {len(table)}",
         "mean regret of always the same": constants,
         "options": right,
-        "CPU seconds": float(table["CPU seconds"].astype(float).sum()),
     }
+
+
+def kept(file: Path) -> dict[str, dict[str, Any]]:
+    """Return the studies of an interrupted run."""
+    rows = {name: row.dropna() for name, row in pd.read_csv(file, index_col="design").iterrows()}
+    return {
+        str(name): {
+            **row.drop(row.index.intersection(OPTIONS)).to_dict(),
+            "worth": row[row.index.intersection(OPTIONS)].to_dict(),
+        }
+        for name, row in rows.items()
+    }
+
+
+def keep(found: dict[str, dict[str, Any]], file: Path) -> None:
+    """Write one row for each study, to go on from and to look at."""
+    rows = {
+        name: {k: v for k, v in one.items() if k not in ("worth", "answers")} | one["worth"]
+        for name, one in found.items()
+    }
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("design").round(4)
+    write_atomically(file, table.to_csv())
 
 
 def line(one: dict[str, Any]) -> str:
@@ -278,17 +301,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--first", type=int, default=2300, help="first seed; each design has the next one")
     parser.add_argument("--only", default="", help="designs whose names hold these words")
+    parser.add_argument("--resume", action="store_true", help="keep the studies that an interrupted run finished")
     options = parser.parse_args()
-    found: dict[str, dict[str, Any]] = {}
-    for number, name in enumerate(DESIGNS):
-        if options.only and options.only not in name:
+    found = kept(ROWS) if options.resume and ROWS.exists() else {}
+    # Those in which networks are trained take longest, so they come last; seeds follow the list.
+    order = sorted(enumerate(DESIGNS), key=lambda pair: bool(DESIGNS[pair[1]].networks))
+    for number, name in order:
+        if options.only not in name or name in found:
             continue
-        found[name] = one_study(name, options.first + number)
-        one = found[name]
+        found[name] = one = one_study(name, options.first + number)
         print(f"{name}: {one['chosen']} (best: {one['best']}, regret {one['regret']:.3f})", flush=True)
         if options.only:
             print({k: round(v, 3) for k, v in one["worth"].items()}, one["answers"], round(one["CPU seconds"]))
         else:
+            keep(found, ROWS)
             record("predict_recommend", {**summary(found), "each": {n: line(row) for n, row in found.items()}})
 
 
