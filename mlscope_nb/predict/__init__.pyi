@@ -1,3 +1,4 @@
+from . import images
 from .active import active_learning
 from .advice import recommend
 from .answering import abstention
@@ -38,6 +39,7 @@ __all__ = [
     "content",
     "coverage",
     "cross_validate",
+    "images",
     "learning_curve",
     "novelty",
     "origins",

@@ -1,0 +1,273 @@
+"""ImageNetwork: what training from picture to picture has made, with all it takes to use it, save it and go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from mlscope_nb._files import replacing
+from mlscope_nb._words import count, some
+from mlscope_nb.features.pretrained import usable_threads
+from mlscope_nb.fields import Fields
+from mlscope_nb.predict.images.blind import N_PHASES, filled, hidden
+from mlscope_nb.predict.images.learning import begun, new_network
+from mlscope_nb.predict.images.outlines import Cut, objects
+from mlscope_nb.predict.images.pictures import Given, Pictures
+from mlscope_nb.predict.images.scaling import ends, grey, scaled
+from mlscope_nb.predict.images.tiles import Answer, in_tiles
+from mlscope_nb.predict.images.unet import UNet, grid, reach
+from mlscope_nb.predict.network import UNREADABLE
+
+FORMAT = "mlscope image network 1"
+TILE = 512
+VIEWS = ((0, False), (2, False), (1, True), (3, True))
+"""Turns, and whether mirrored, of the sides from which a picture is seen; blind networks look nine times anyway."""
+WORDS = {
+    "stain": "says {out} from {into}",
+    "denoise": "takes noise out of {into}",
+    "segment": "finds objects in {into}",
+}
+
+
+@dataclass(eq=False)
+class ImageNetwork:
+    """A network that was trained to make pictures, or objects, out of pictures.
+
+    Parameters
+    ----------
+    model : UNet
+        From scaled pictures (N, C, Y, X) to answers (N, O, Y, X).
+    task : {"stain", "denoise", "segment"}
+        What it does.
+    inputs, outputs : tuple of str
+        Channels that it reads, and channels that it makes (of objects: none).
+    settings : dict
+        How it was trained.
+    scale : array (O, 2)
+        Usual dark and bright end of the channel that is made, in grey values; a new field's own is not known.
+    cut : Cut
+        How objects are cut out.
+    units, held_out : tuple of str
+        The units that it has learned from, and those that decided which epoch is kept.
+    records : list of dict
+        Epoch by epoch: loss, and loss in held-out units.
+    training : dict
+        What training needs to go on, while it is not finished.
+    interrupted : bool
+        True when training was stopped by hand; ``train(fields, …, resume=network)`` goes on.
+    notes : tuple of str
+        What a reader has to know.
+    """
+
+    model: UNet
+    task: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    settings: dict[str, Any]
+    scale: np.ndarray
+    cut: Cut = field(default_factory=Cut)
+    units: tuple[str, ...] = ()
+    held_out: tuple[str, ...] = ()
+    records: list[dict[str, float]] = field(default_factory=list)
+    training: dict[str, Any] = field(default_factory=dict, repr=False)
+    interrupted: bool = False
+    notes: tuple[str, ...] = ()
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """Loss of each epoch, and loss in held-out units where there were enough."""
+        return pd.DataFrame(self.records, index=pd.RangeIndex(1, len(self.records) + 1, name="epoch"))
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch whose weights are used (from 1)."""
+        return int(self.settings["best_epoch"])
+
+    def predict(self, fields: Given, *, tile: int = TILE, progress: bool = True) -> Given:
+        """Return fields with the predicted picture, or with the objects that were found.
+
+        Each field is put on its own scale first, and done in tiles that overlap by as much as the network looks: there
+        are no seams, and memory does not grow with the field. Predicted pictures come without masks, in grey values as
+        usual in training; the brightness of a predicted stain says nothing about how strongly a new plate was stained.
+
+        Parameters
+        ----------
+        fields : Fields or Cells
+            With the channels that it reads.
+        tile : int
+            Side of a tile in pixels.
+        progress : bool
+            Show a bar when it takes longer than 2 seconds.
+
+        Raises
+        ------
+        KeyError, ValueError, TypeError
+            A channel is missing, pixels are no numbers, or objects are asked for in crops.
+        """
+        pictures = Pictures(fields)
+        rows = pictures.rows(self.inputs)
+        if self.task == "segment" and not isinstance(fields, Fields):
+            raise TypeError("Objects are found in whole fields, and these are crops of cells. Give fields.")
+        made = []
+        bar = tqdm(range(len(pictures)), desc="Predicting", unit="field", leave=False, delay=2, disable=not progress)
+        for i in bar:
+            image = pictures.image(i, rows)
+            between = ends(image)
+            said = self.answer(scaled(image, between), tile=tile)
+            made.append(self._made(said, between))
+        step = {"step": "predict_images", **self.to_dict(), "n_fields_of_units_seen": self._n_seen(pictures)}
+        if self.task == "segment" and isinstance(fields, Fields):
+            return fields.with_masks(made, step=step)
+        return pictures.replaced(made, self.outputs, step)
+
+    def answer(self, picture: np.ndarray, *, tile: int = TILE) -> np.ndarray:
+        """Return what the network says of one scaled picture (C, Y, X): as (O, Y, X), scaled too.
+
+        Of objects it says the probability of foreground, and depth. A network that learned without clean pictures does
+        not see the pixel that it says.
+        """
+        depth = self.settings["depth"]
+        options = {"tile": tile, "halo": reach(depth), "grid": grid(depth)}
+        self.model.eval()
+        with usable_threads(), torch.inference_mode():
+            return in_tiles(picture, self._answering(), self.settings["n_outputs"], **options)
+
+    def _answering(self) -> Answer:
+        device = next(self.model.parameters()).device
+        middle, amount = (torch.tensor(k, device=device)[:, None, None] for k in self.settings["missing"])
+        if self.settings["blind"]:
+            return partial(_blindly, self.model, amount, device)
+        start = partial(begun, own=self.settings["own"]) if self.task == "denoise" else lambda _: middle
+        return partial(_from_all_sides, self.model, self.task, start, amount, device)
+
+    def _made(self, said: np.ndarray, between: np.ndarray) -> np.ndarray:
+        if self.task == "segment":
+            return objects(said, self.cut)
+        return grey(said, between if self.task == "denoise" else self.scale)
+
+    def unseen(self, fields: Given) -> pd.Series:
+        """Return True for fields whose unit neither taught the network nor decided which epoch is kept."""
+        units = Pictures(fields).units(self.settings["by"])
+        return ~units.isin({*self.units, *self.held_out}).rename("unseen")
+
+    def _n_seen(self, pictures: Pictures) -> int:
+        columns = set(pictures.obs.columns)
+        if not set(self.settings["by"] or ()) <= columns:
+            return 0
+        return int((~self.unseen(pictures.given)).sum())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return how it was trained, as plain values."""
+        return {
+            **self.settings, "outputs": list(self.outputs), "cut": self.cut.to_dict(), "units": list(self.units),
+            "held_out": list(self.held_out), "epochs_done": len(self.records),
+        }  # fmt: skip
+
+    def save(self, path: str | Path, *, small: bool = False) -> Path:
+        """Write the network to one file (weights and plain values, nothing that runs), whole or not at all.
+
+        Parameters
+        ----------
+        path : str or Path
+        small : bool
+            Write weights with half the digits, and not what an unfinished training needs: half the size.
+        """
+        state = self.model.state_dict()
+        if small:
+            state = {k: v.half() if v.is_floating_point() else v for k, v in state.items()}
+        content = {
+            "format": FORMAT, "model": state, "task": self.task, "inputs": list(self.inputs),
+            "outputs": list(self.outputs), "settings": self.settings, "scale": np.asarray(self.scale).tolist(),
+            "cut": self.cut.to_dict(), "units": list(self.units), "held_out": list(self.held_out),
+            "records": self.records, "training": {} if small else self.training, "interrupted": self.interrupted,
+            "notes": list(self.notes),
+        }  # fmt: skip
+        with replacing(path) as part:
+            torch.save(content, part)
+        return Path(path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> ImageNetwork:
+        """Read a network written by `save`; nothing in the file is run.
+
+        Raises
+        ------
+        FileNotFoundError
+            There is no such file.
+        ValueError
+            It is damaged, or not a network of images.
+        """
+        file = Path(path)
+        if not file.is_file():
+            raise FileNotFoundError(f"There is no file '{file}'. Networks are written with network.save('file.pt').")
+        try:
+            return cls._from(torch.load(file, map_location="cpu", weights_only=True))
+        except UNREADABLE as error:
+            raise ValueError(f"'{file}' could not be read as a network of images: {error}") from error
+
+    @classmethod
+    def _from(cls, found: Any) -> ImageNetwork:
+        if not isinstance(found, dict) or found.get("format") != FORMAT:
+            raise ValueError("it was not written by ImageNetwork.save of this version")
+        model = new_network(found["settings"])
+        model.load_state_dict(found["model"])
+        return cls(
+            model.eval(), str(found["task"]), tuple(found["inputs"]), tuple(found["outputs"]), found["settings"],
+            np.asarray(found["scale"], float).reshape(-1, 2), Cut(**found["cut"]), tuple(found["units"]),
+            tuple(found["held_out"]), found["records"], found["training"], bool(found["interrupted"]),
+            tuple(found["notes"]),
+        )  # fmt: skip
+
+    def __str__(self) -> str:
+        does = WORDS[self.task].format(out=some(self.outputs), into=some(self.inputs))
+        stopped = " (stopped by hand)" if self.interrupted else ""
+        text = (
+            f"ImageNetwork that {does}: {count(len(self.records), 'epoch')} of {self.settings['epochs']}{stopped}, "
+            f"weights of epoch {self.best_epoch}, learned from {count(len(self.units), 'unit')}"
+        )
+        chosen = f", {count(len(self.held_out), 'unit')} decided which epoch is kept" if self.held_out else ""
+        return " ".join([f"{text}{chosen}.", *self.notes])
+
+
+def _from_all_sides(
+    model: UNet,
+    task: str,
+    start: Callable[[Tensor], Tensor],
+    amount: Tensor,
+    device: torch.device,
+    pictures: Tensor,
+    rows: Tensor,
+    columns: Tensor,
+) -> Tensor:
+    """Return the mean answer from four sides; of objects as probabilities."""
+    pictures = pictures.to(device, memory_format=torch.channels_last)
+    parts = []
+    for turns, mirrored in VIEWS:
+        seen = (pictures.flip(3) if mirrored else pictures).rot90(turns, (2, 3))
+        said = model(seen)
+        said = (said.sigmoid() if task == "segment" else said).rot90(-turns, (2, 3))
+        parts.append(said.flip(3) if mirrored else said)
+    mean = torch.stack(parts).mean(dim=0)
+    return mean if task == "segment" else start(pictures) + amount * mean
+
+
+def _blindly(
+    model: UNet, amount: Tensor, device: torch.device, pictures: Tensor, rows: Tensor, columns: Tensor
+) -> Tensor:
+    """Return what is said of each pixel while it is hidden, its mirror images too."""
+    pictures = pictures.to(device, memory_format=torch.channels_last)
+    result = torch.zeros_like(pictures)
+    for phase in range(N_PHASES):
+        where = hidden(rows, columns, phase).to(device)
+        seen = filled(pictures, where)
+        result = torch.where(where, seen + amount * model(seen), result)
+    return result

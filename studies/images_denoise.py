@@ -1,0 +1,63 @@
+"""Does a network take noise out better than a plain filter, and does it invent objects doing so?
+
+Each seed: two simulated plates to learn from, fields of another seed to test on. A network that has seen noisy fields
+alone and one that has seen clean ones too, beside a Gaussian blur and non-local means whose strengths were chosen, for
+each channel, on the clean training fields. Out of domain: the same fields out of focus (blur × 2.2), and with noise
+× 2. Objects are found by `ms.io.segment` in the DNA channel of predicted and of clean pictures. Disagreement is that of
+three networks (noisy fields alone, three seeds), held against the error in crops of 64 pixels, within each domain.
+
+.venv/bin/python studies/images_denoise.py [first_seed] [n_seeds]
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from mlscope_nb.predict.images import Ensemble, invented, plain, train  # noqa: E402
+from studies._images import domains, keep, psnr, study_of, timed  # noqa: E402
+
+DOMAINS = {"same": {}, "out of focus": {"blur": 2.2}, "noise × 2": {"noise": 2.0}}
+CLEAN = {"noise": 0.0}
+
+
+def of_seed(seed: int) -> dict[str, float]:
+    """Figures of one training."""
+    noisy, clean = study_of(seed), study_of(seed, **CLEAN)
+    test = domains({k: study_of(seed + 500, 1, **v) for k, v in DOMAINS.items()})
+    truth = domains({k: study_of(seed + 500, 1, **{**v, **CLEAN}) for k, v in DOMAINS.items()})
+    blind, seconds = timed(train, noisy, "denoise", progress=False)
+    seeing, seconds_clean = timed(train, noisy, "denoise", clean=clean, progress=False)
+    row = {"CPU seconds of training": seconds, "CPU seconds of training, with clean": seconds_clean}
+    methods = {"network": blind, "network, with clean": seeing, **plain(noisy, "denoise", clean=clean)}
+    said = {name: method.predict(test, progress=False) for name, method in methods.items()}
+    for domain in DOMAINS:
+        ids = truth.ids[truth.obs["domain"] == domain]
+        for name, fields in {"nothing": test, **said}.items():
+            row[f"PSNR, {domain}, {name}"] = psnr(fields.subset(ids), truth.subset(ids))
+    for name, fields in said.items():
+        found = invented(fields, truth, channel="DNA", domain="domain", progress=False)
+        row |= {f"share invented, {d}, {name}": v for d, v in found.domains["invented_share"].items()}
+        row |= {f"share missed, {d}, {name}": v for d, v in found.domains["missed_share"].items()}
+        row |= {f"factor of invented, {d}, {name}": v for d, v in found.factors["factor"].items()}
+    others = [train(noisy, "denoise", seed=seed, progress=False) for seed in (1, 2)]
+    ensemble = Ensemble((blind, *others))
+    found = invented(said["network"], truth, channel="DNA", domain="domain", ensemble=ensemble, inputs=test)
+    for what, column in (("disagreement", "disagreement"), ("brightness alone", "brightness")):
+        row |= {f"AUROC of {what}, {d}": float(v) for d, v in found.warning[column].items()}
+    return row
+
+
+def main(first: int = 2000, n_seeds: int = 3) -> None:
+    rows = []
+    for seed in range(first, first + n_seeds):
+        rows.append(of_seed(seed))
+        print(seed, {k: round(v, 3) for k, v in rows[-1].items()}, flush=True)
+        keep("images_denoise", f"2 plates × 6 fields of 320 pixels to learn from, seeds {first} to {seed}", rows)
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))

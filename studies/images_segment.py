@@ -1,0 +1,106 @@
+"""Are objects found better after learning from a few labelled fields than by the default segmentation?
+
+dsb: 84 fields of the Data Science Bowl 2018 with hand-made masks (../shared/data/dsb2018_subset; the study ends with a
+message where it is absent): five of each of four kinds are learned from, by one network, and the others are tested.
+simulated: nuclei of dense fields, six labelled ones of one seed to learn from, fields of another seed to test on. F1 of
+objects at IoU 0.5, mean over fields, beside `ms.io.segment` and Otsu's threshold with a watershed.
+
+.venv/bin/python studies/images_segment.py [all | dsb | simulated] [first_seed] [n_seeds]
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import numpy as np  # noqa: E402
+import pandas as pd  # noqa: E402
+from skimage import io as skio  # noqa: E402
+
+from mlscope_nb.datasets import simulate_fields  # noqa: E402
+from mlscope_nb.fields import Fields  # noqa: E402
+from mlscope_nb.predict.images import plain, train  # noqa: E402
+from mlscope_nb.predict.images.matching import f1  # noqa: E402
+from studies._images import keep, timed  # noqa: E402
+
+DSB = ROOT.parent / "shared" / "data" / "dsb2018_subset"
+OF_EACH_KIND = 5
+LABELLED = 6
+DENSE = {"n_plates": 1, "cells_per_well": 150, "field_size": 320, "fault_rate": 0.0}
+
+
+def dsb_fields() -> Fields:
+    """All fields with their masks; grey ones three times, so that one network reads all kinds."""
+    table = pd.read_csv(DSB / "meta.csv").set_index("id")
+    images, masks = [], []
+    for row in table.itertuples():
+        image = skio.imread(DSB / str(row.image))
+        images.append(np.stack([image] * 3) if image.ndim == 2 else np.moveaxis(image[..., :3], -1, 0))
+        masks.append(skio.imread(DSB / str(row.mask)).astype(np.int32))
+    return Fields(table[["kind"]], images, masks, channels=["red", "green", "blue"])
+
+
+def scores(learned: Fields, test: Fields, seed: int, **inputs: str) -> tuple[pd.DataFrame, float]:
+    """F1 of each method (columns) in each field of the test, and CPU seconds of training."""
+    network, seconds = timed(train, learned, "segment", seed=seed, progress=False, **inputs)
+    methods = {"network": network, **plain(learned, "segment", **inputs)}
+    found = {}
+    for name, method in methods.items():
+        said = method.predict(test, progress=False).masks
+        found[name] = [f1(np.asarray(a), np.asarray(b)) for a, b in zip(said, test.masks, strict=True)]
+    return pd.DataFrame(found, index=test.ids), seconds
+
+
+def of_dsb(seed: int) -> dict[str, float]:
+    """Figures of one choice of training fields."""
+    fields = dsb_fields()
+    rng = np.random.default_rng(seed)
+    chosen = [rng.permutation(own)[:OF_EACH_KIND] for own in fields.obs.groupby("kind").groups.values()]
+    learned = fields.ids.isin(np.concatenate(chosen))
+    table, seconds = scores(fields.subset(learned), fields.subset(~learned), seed)
+    row = {"CPU seconds of training": seconds}
+    for kind, part in table.groupby(fields.obs.loc[table.index, "kind"]):
+        row |= {f"F1, {kind}, {name}": float(v) for name, v in part.mean().items()}
+        row[f"F1, {kind}, network less segment"] = float((part["network"] - part["segment"]).mean())
+    return row
+
+
+def nuclei(seed: int, wells: int) -> Fields:
+    """Dense simulated fields whose masks are the nuclei."""
+    fields, _ = simulate_fields(wells_per_plate=wells, seed=seed, **DENSE)
+    return fields.with_masks(fields.compartments["nucleus"])
+
+
+def of_seed(seed: int) -> dict[str, float]:
+    """Figures of one simulated study."""
+    table, seconds = scores(nuclei(seed, LABELLED), nuclei(seed + 500, 8), seed, inputs="DNA")
+    row = {"CPU seconds of training": seconds, **{f"F1, {k}": float(v) for k, v in table.mean().items()}}
+    return {**row, "F1, network less segment": float((table["network"] - table["segment"]).mean())}
+
+
+def main(which: str = "all", first: int = 2000, n_seeds: int = 3) -> None:
+    if which in ("all", "simulated"):
+        run("simulated", of_seed, "6 dense fields to learn from, nuclei", first, n_seeds)
+    if which in ("all", "dsb"):
+        if not DSB.is_dir():
+            sys.exit(
+                "The fields of the Data Science Bowl are not there (../shared/data/dsb2018_subset): left out.."
+            )
+        run("dsb", of_dsb, "20 fields to learn from, the others tested", first, n_seeds)
+
+
+def run(name: str, of_one: Callable[[int], dict[str, float]], what: str, first: int, n_seeds: int) -> None:
+    rows = []
+    for seed in range(first, first + n_seeds):
+        rows.append(of_one(seed))
+        print(seed, {k: round(v, 3) for k, v in rows[-1].items()}, flush=True)
+        keep(f"images_segment_{name}", f"{what}, seeds {first} to {seed}", rows)
+
+
+if __name__ == "__main__":
+    given = sys.argv[1:]
+    main(*given[:1], *map(int, given[1:]))
