@@ -14,7 +14,7 @@ from mlscope_nb._design import Columns
 from mlscope_nb._words import count
 from mlscope_nb.cells import Cells
 from mlscope_nb.predict import validation
-from mlscope_nb.predict.curve_errors import Scores, measured_of
+from mlscope_nb.predict.curve_errors import Plan, Scores, measured_of
 from mlscope_nb.predict.curve_notes import FORESEEN, MEASURED, over_batches, said, uneven
 from mlscope_nb.predict.effective_units import effective, noise_ratios
 from mlscope_nb.predict.feature_model import FeatureLearner, Learner
@@ -101,7 +101,7 @@ def learning_curve(
     ----------
     Figueroa et al. 2012, BMC Med Inform Decis Mak 12:8. How often the interval holds what more wells then show is
     measured in ``studies/predict_quantity.py``. Where classes are spread unevenly over batches or stand once on each,
-    small and large studies differ in more than their size; a note says so. Normalise (``normalize="standardize"``), or
+    small and large studies differ in more than their size: a note says so, and the interval is wider. Normalise (``normalize="standardize"``), or
     what plates do to their classes is part of the curve.
 
     Examples
@@ -125,7 +125,7 @@ def learning_curve(
     ahead = _ahead(extrapolate_to, max(plan), word)
     learner, whole, notes = validation._learner(cells, model, normalize, features, study.folds, seed)
     scores = _measure(study, whole, learner, plan, rng, progress)
-    measured = measured_of(scores, study)
+    measured = measured_of(scores, study, plan)
     worth = _worth(study, plan, ahead, whole, learner, seed)
     curves, studies = foreseen(measured, np.array(ahead, float), worth, seed=seed)
     n_units = study.units[cells.labels.notna()].nunique() / study.training
@@ -174,17 +174,13 @@ def _word(cells: Cells) -> str:
     return noun(inner) if len(inner) == 1 else noun(cells.design.unit)
 
 
-_Plan = dict[int, list[list[list[Split]]]]
-"""For each size, for each way to deal the units, for each smaller study: its splits."""
-
-
-def _plan(study: Study, sizes: Sequence[int] | None, n_draws: int, word: str, rng: np.random.Generator) -> _Plan:
+def _plan(study: Study, sizes: Sequence[int] | None, n_draws: int, word: str, rng: np.random.Generator) -> Plan:
     pool = round(study.training)
     if sizes is None:
         shares = {round(study.training / k): 1 / k for k in reversed(PARTS)}
     else:
         shares = {n: n / study.training for n in _checked(sizes, pool, word)}
-    found: _Plan = {pool: [[study.folds.splits]]}
+    found: Plan = {pool: [[study.folds.splits]]}
     for n in sorted(set(shares) - {pool}, reverse=True):
         made = [study.dealt(shares[n], rng) for _ in range(n_draws)]
         parts = [one for one in made if one is not None]
@@ -238,7 +234,7 @@ def _measure(
     study: Study,
     cells: Cells,
     learner: FeatureLearner | Learner,
-    plan: _Plan,
+    plan: Plan,
     rng: np.random.Generator,
     progress: bool,
 ) -> Scores:
@@ -252,7 +248,7 @@ def _measure(
 
 
 def _worth(
-    study: Study, plan: _Plan, ahead: list[int], cells: Cells, learner: FeatureLearner | Learner, seed: int
+    study: Study, plan: Plan, ahead: list[int], cells: Cells, learner: FeatureLearner | Learner, seed: int
 ) -> np.ndarray:
     """Return how many independent units each size is worth, in several equally likely ways."""
     values = control = None

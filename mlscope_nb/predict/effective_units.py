@@ -144,3 +144,26 @@ def effective(study: Study, dealt: Sequence[Sequence[Split]], ratios: Floats, ti
             alone.append((1 / (n * times)).mean())
             shared.append(share.mean())
     return np.asarray(1 / (ratios * np.mean(alone) + (1 - ratios) * np.mean(shared)))
+
+
+def unevenness(study: Study, dealt: Sequence[Sequence[Split]]) -> float:
+    """Return how far classes are from lying evenly on the batches of training sets: 0 where each has its share.
+
+    It is the mean of the sum of squared shares, less what it is for equal shares; classes of one batch do not count.
+
+    Parameters
+    ----------
+    study : Study
+        Units, labels and batches.
+    dealt : sequence of sequence of Split
+        Studies with their splits.
+    """
+    found = []
+    batches = study.table.groupby("label", observed=True)["batch"].nunique()
+    for part in (part for splits in dealt for part in splits):
+        mine = study.table.loc[study.table.index.isin(study.units[part.train_ids].unique())]
+        table = pd.crosstab(mine["label"], mine["batch"])
+        counts, crossed = table.to_numpy(np.float64), (batches[table.index] > 1).to_numpy()
+        share = ((counts / counts.sum(axis=1, keepdims=True)) ** 2).sum(axis=1)
+        found.append(float((share - 1 / counts.shape[1])[crossed].sum() / len(counts)))
+    return max(float(np.mean(found)), 0.0)

@@ -37,6 +37,8 @@ class Measured:
         Covariance that comes from units that stay the same in a larger study: tests that are locked.
     freedom : float
         Degrees of freedom that these covariances were estimated with.
+    luck : float
+        Variance of the last score that comes from where its units happen to lie, which a larger study does not share.
     """
 
     sizes: Floats
@@ -44,6 +46,7 @@ class Measured:
     units: Floats
     fixed: Floats
     freedom: float
+    luck: float = 0.0
 
     @property
     def dealt(self) -> Floats:
@@ -62,7 +65,8 @@ class Measured:
     def covariance(self) -> Floats:
         """Covariance (S, S) of the mean scores around a power law."""
         bend = BEND * np.log2(self.sizes[-1] / self.sizes) ** 2
-        return np.asarray(self.units + self.fixed + np.diag(self.dealt + FLOOR**2 + bend**2))
+        last = np.where(np.arange(len(self.sizes)) == len(self.sizes) - 1, self.luck, 0.0)
+        return np.asarray(self.units + self.fixed + np.diag(self.dealt + FLOOR**2 + bend**2 + last))
 
 
 def foreseen(measured: Measured, ahead: Floats, effective: Floats, *, seed: int = 0) -> tuple[Floats, Floats]:

@@ -123,17 +123,16 @@ def test_what_is_not_known_makes_intervals_wider():
     n = np.array([8.0, 16, 32, 64])
     law, noise = (0.9 - 1.2 / n)[:, None], rng.normal(size=(4, 5)) * np.array([1, 1, 1, 0])[:, None]
 
-    def width(dealt=0.0, units=0.0, fixed=0.0, freedom=80, worth=1.0):
-        measured = Measured(n, law + dealt * noise, NONE + units, NONE + fixed, freedom)
-        effective = np.append(n, 64 + 64 * np.atleast_1d(worth)[:, None] if np.ndim(worth) else [128])
-        if np.ndim(worth):
-            effective = np.array([np.append(n, 64 + 64 * w) for w in worth])
-        studies = foreseen(measured, np.array([128.0]), np.atleast_2d(effective))[1]
+    def width(dealt=0.0, units=0.0, fixed=0.0, freedom=80, luck=0.0, worth=(1.0,)):
+        measured = Measured(n, law + dealt * noise, NONE + units, NONE + fixed, freedom, luck)
+        effective = np.array([np.append(n, 64 + 64 * w) for w in worth])
+        studies = foreseen(measured, np.array([128.0]), effective)[1]
         return np.ptp(np.quantile(studies[:, -1], [0.1, 0.9]))
 
     quiet = width()
     assert quiet < width(dealt=0.02)
     assert quiet < width(units=1e-3) < width(units=1e-3, freedom=2)
+    assert quiet < width(luck=1e-3) and quiet < width(worth=(0.0, 1.0))
     # Tests that stay the same have the same error for the larger study.
     assert width(fixed=1e-3) == pytest.approx(quiet, abs=0.01)
 
@@ -150,6 +149,19 @@ def test_wells_of_one_plate_are_worth_less_where_plates_differ():
     # One well of each class on each plate cannot tell.
     alone = wells.groupby(["label", "batch"]).head(1)
     assert np.ptp(noise_ratios(noise[alone.index], alone.reset_index(drop=True))) > 0.9
+
+
+def test_classes_that_lie_unevenly_over_plates_make_the_interval_wider(study):
+    cells = study(n_plates=4, n_wells=12, n_cells=4, plate=2.0)
+    wells = cells.obs.drop_duplicates(["plate", "well"]).assign(n=lambda t: t.groupby(["plate", "drug"]).cumcount())
+    # Three of six wells on each plate, or six of one class and none of the other in turn.
+    even = cells.subset(cells.units.isin(cells.units[wells.index[wells["n"] < 4]]).to_numpy())
+    odd = wells["plate"].isin(["p0", "p1"]) == (wells["drug"] == "a")
+    kept = np.where(odd, wells["n"] < 6, wells["n"] < 2)
+    uneven = cells.subset(cells.units.isin(cells.units[wells.index[kept]]).to_numpy())
+    rows = [learning_curve(c, n_draws=3, progress=False).iloc[-2] for c in (even, uneven)]
+    assert rows[0]["n_units"] == rows[1]["n_units"]
+    assert rows[0]["high"] - rows[0]["low"] < rows[1]["high"] - rows[1]["low"]
 
 
 @pytest.mark.slow
