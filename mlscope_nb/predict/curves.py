@@ -101,8 +101,8 @@ def learning_curve(
     ----------
     Figueroa et al. 2012, BMC Med Inform Decis Mak 12:8. How often the interval holds what more wells then show is
     measured in ``studies/predict_quantity.py``. Where classes are spread unevenly over batches or stand once on each,
-    small and large studies differ in more than their size: a note says so, and the interval is wider. Normalise (``normalize="standardize"``), or
-    what plates do to their classes is part of the curve.
+    small and large studies differ in more than their size: a note says so, and where they are uneven the interval is
+    wider. Normalise (``normalize="standardize"``), or what plates do to their classes is part of the curve.
 
     Examples
     --------
