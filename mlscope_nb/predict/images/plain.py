@@ -22,7 +22,7 @@ from mlscope_nb.predict.images.preparing import Prepared, prepared
 from mlscope_nb.predict.images.scaling import ends, grey, scaled
 
 SIGMAS_PX = (0.4, 0.5, 0.6, 0.7, 0.85, 1.0, 1.25, 1.5, 2.0, 3.0)
-STRENGTHS = (0.4, 0.6, 0.8, 1.0, 1.3)
+STRENGTHS = (0.4, 0.6, 0.8, 1.0, 1.3, 1.7, 2.2, 3.0)
 """Of non-local means, in standard deviations of the noise."""
 NORMAL_MEDIAN = 0.6745
 """Median of the absolute value of a normal number."""
