@@ -1,19 +1,37 @@
+from .abouts import about
 from .attribution import attribute, attribute_channels, completeness
+from .causes import causal_effect
+from .concept_result import Concepts
+from .concept_tests import concepts
 from .counterfactual_result import Counterfactual
 from .counterfactuals import counterfactual
 from .gradcam import layers
+from .grading import grade
 from .importance_result import Importance
 from .importances import importance
+from .sanity import sanity_check
 from .shapley import shapley
+from .traversal_result import Traversal
+from .traversals import traverse
+from .typical import prototypes
 
 __all__ = [
+    "Concepts",
     "Counterfactual",
     "Importance",
+    "Traversal",
+    "about",
     "attribute",
     "attribute_channels",
+    "causal_effect",
     "completeness",
+    "concepts",
     "counterfactual",
+    "grade",
     "importance",
     "layers",
+    "prototypes",
+    "sanity_check",
     "shapley",
+    "traverse",
 ]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from tqdm.auto import tqdm
 
 from mlscope_nb.cells import Cells
@@ -118,7 +119,8 @@ def attribute(
     (2, 64, 64)
     """
     mapper = Mapper(method, views, steps, tolerance, samples, noise, patch_px, stride_px, layer, resize, seed)
-    return _maps(network, cells, mapper, target, baseline, reference, ids)[:, 0]
+    found = maps_of(network, cells, mapper, target=target, baseline=baseline, reference=reference, ids=ids)
+    return found[:, 0]
 
 
 def attribute_channels(
@@ -165,7 +167,7 @@ def attribute_channels(
         As in `attribute`, or Grad-CAM of a network that mixes the channels.
     """
     mapper = Mapper(method, views, steps, tolerance, samples, noise, patch_px, stride_px, layer, resize, seed, True)
-    return _maps(network, cells, mapper, target, baseline, reference, ids)
+    return maps_of(network, cells, mapper, target=target, baseline=baseline, reference=reference, ids=ids)
 
 
 def completeness(
@@ -213,15 +215,18 @@ def completeness(
     return pd.Series(found, index=chosen, name="completeness_error")
 
 
-def _maps(
+def maps_of(
     network: Network,
     cells: Cells,
     mapper: Mapper,
-    target: Any,
-    baseline: Baseline,
-    reference: Cells | None,
-    ids: Iterable[str] | str | None,
+    *,
+    target: Any = None,
+    baseline: Baseline = "blurred",
+    reference: Cells | None = None,
+    ids: Iterable[str] | str | None = None,
+    altered: Callable[[Tensor], Tensor] | None = None,
 ) -> Maps:
+    """Return maps (N, C or 1, Y, X) in the pixels of the crops, of crops that are `altered` first, where asked for."""
     chosen = chosen_ids(cells, ids)
     made = Baselines(baseline, network, cells if reference is None else reference, len(chosen))
     network.model.eval()
@@ -231,9 +236,10 @@ def _maps(
     found = np.zeros((len(chosen), len(network.channels) if mapper.each_channel else 1, *shape), np.float32)
     bar = tqdm(total=len(chosen), desc="Explaining", unit="cell", leave=False)
     with usable_threads(), bar:
-        for part in explained(network, cells, chosen, target):
-            beside = made.of(part.rows, part.crops, part.codes) if ready.needs_baseline else part.crops
-            maps = ready(network.model, part.crops, part.codes, beside)
-            found[part.rows, :, top : top + side, left : left + side] = maps.cpu().numpy()
-            bar.update(len(part.rows))
+        for rows, crops, codes in explained(network, cells, chosen, target):
+            seen = crops if altered is None else altered(crops)
+            beside = made.of(rows, seen, codes) if ready.needs_baseline else seen
+            maps = ready(network.model, seen, codes, beside)
+            found[rows, :, top : top + side, left : left + side] = maps.cpu().numpy()
+            bar.update(len(rows))
     return found

@@ -41,9 +41,7 @@ def crops_at_once(network: Network) -> int:
 
 
 def explained(network: Network, cells: Cells, ids: pd.Index, target: Any) -> Iterator[Explained]:
-    """Yield the cells in question a few at a time, on the scale that the network knows.
-
-    All `cells` are read, because the controls among them set the scale of a new batch.
+    """Yield the cells in question a few at a time, each with the class in question.
 
     Raises
     ------
@@ -51,16 +49,23 @@ def explained(network: Network, cells: Cells, ids: pd.Index, target: Any) -> Ite
         As in `Network.inputs`, or the network does not know a class.
     """
     wanted = codes_of(network, ids, target)
+    for rows, crops in prepared(network, cells, ids):
+        codes = predicted(network.model, crops) if wanted is None else torch.from_numpy(wanted[rows]).to(crops.device)
+        yield Explained(rows, crops, codes)
+
+
+def prepared(network: Network, cells: Cells, ids: pd.Index) -> Iterator[tuple[NDArray[np.intp], Tensor]]:
+    """Yield rows among `ids` and crops (n, C, side, side), a few at a time, on the scale that the network knows.
+
+    All `cells` are read, because the controls among them set the scale of a new batch.
+    """
     device = next(network.model.parameters()).device
     network.model.eval()
     for part_ids, crops in network.inputs(cells, crops_at_once(network)):
         rows = ids.get_indexer(part_ids)
         here = np.flatnonzero(rows >= 0)
         if len(here):
-            found = crops[torch.from_numpy(here)].to(device)
-            rows = rows[here]
-            codes = predicted(network.model, found) if wanted is None else torch.from_numpy(wanted[rows]).to(device)
-            yield Explained(rows, found, codes)
+            yield rows[here], crops[torch.from_numpy(here)].to(device)
 
 
 def codes_of(network: Network, ids: pd.Index, target: Any) -> Codes | None:

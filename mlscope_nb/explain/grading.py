@@ -1,0 +1,272 @@
+"""Grades of maps: are they right about the cue, where the network really uses it, and better than trivial maps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mlscope_nb import _align
+from mlscope_nb._words import count, some
+from mlscope_nb.cells import Cells
+from mlscope_nb.explain.hits import Bools, Sign, hits, strengths
+from mlscope_nb.explain.infill import deletion
+from mlscope_nb.explain.trivial import TRIVIAL, Floats, trivial_maps
+from mlscope_nb.predict.network import Network
+from mlscope_nb.study.bootstrap import bootstrap_interval
+from mlscope_nb.study.intervals import Interval
+
+Units = Cells | pd.Series | NDArray[Any] | None
+GRADES = ("pointing", "mass", "top")
+CANNOT_TELL = 0.5
+"""Where a trivial map points into the evidence this often, pointing there says little about a network."""
+
+
+def grade(
+    maps: NDArray[Any] | Mapping[str, NDArray[Any]],
+    evidence: NDArray[Any],
+    images: Cells | NDArray[Any],
+    *,
+    effect: pd.Series | pd.DataFrame | NDArray[Any] | None = None,
+    least_effect: float = 1.0,
+    units: Units = None,
+    within: NDArray[Any] | None = None,
+    sign: Sign | Literal["auto"] = "auto",
+    network: Network | None = None,
+    target: Any = None,
+    level: float = 0.95,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Return how right maps are about the pixels that carry the cue, beside maps that know no network.
+
+    A map can only be wrong about a cue that the network uses. With `effect` (from `causal_effect`) those cells are
+    graded whose logit falls by at least `least_effect` when the cue is rendered away; how many is part of the result.
+
+    Parameters
+    ----------
+    maps : array (N, Y, X), or dict of them by name
+        From `attribute`, for the class whose `effect` is given: ``target=effect["class"]``.
+    evidence : bool array (N, Y, X)
+        Pixels that carry the cue: ``truth.cues``, or ``truth.cue_reach(cells.ids)`` as wide as the microscope makes it.
+    images : Cells or array (N, C, Y, X)
+        The crops, for trivial maps: brightness, edges, nearness to the middle. Cells bring units and masks along.
+    effect : Series, DataFrame or array (N,), optional
+        What `causal_effect` returned. None: all cells with evidence are graded, used by the network or not.
+    least_effect : float
+        In logits.
+    units : Cells, Series or array (N,), optional
+        The unit of each cell, for intervals. Default: the declared unit, where `images` is `Cells`.
+    within : bool array (N, Y, X), optional
+        Where maps may point, and of which area the evidence is a share. Default: the cell's mask and its evidence,
+        where there are masks; otherwise the whole crop.
+    sign : {"auto", "positive", "absolute"}
+        What of a map counts: pixels that speak for the class, or any. "auto": any for maps named "gradient" or
+        "smoothgrad" (the sign of a gradient says whether light would help, not whether it did), and what speaks for the
+        class otherwise.
+    network : Network, optional
+        With it and with `Cells`: deletion and insertion, with pixels filled in from their neighbours.
+    target : optional
+        The class in question for these, as in `attribute`. Default: ``effect["class"]``, where `effect` is a table.
+    level : float
+        Confidence level.
+    seed : int
+        Of bootstrap and infill.
+
+    Returns
+    -------
+    DataFrame
+        One row per map, trivial ones last: `kind`; `pointing`, `mass` and `top` (see `hits`), each with `_low` and
+        `_high` over units; `chance` (the evidence's share of the area); `above_trivial` with `_low` and `_high`
+        (pointing minus that of the best trivial map, of the same cells); `rank` among the trivial ones (1: points
+        better than all of them); `deletion`, `insertion` (in logits) where asked for; `n_cells`, `n_units`, `graded`
+        (the fraction of the cells with evidence), `verdict`. ``.attrs["note"]`` says it in words.
+
+    Raises
+    ------
+    ValueError
+        Shapes do not fit, or no cell can be graded.
+
+    References
+    ----------
+    Hedström et al. 2023, arXiv 2202.06861 (Quantus); sources of the grades are with `hits` and `infilled`.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> evidence = np.zeros((12, 8, 8), bool); evidence[:, 2:4, 2:4] = True
+    >>> images, wells = rng.random((12, 1, 8, 8)), np.repeat(list("ABCDEF"), 2)
+    >>> table = grade({"perfect": evidence * 1.0}, evidence, images, units=wells)
+    >>> table.loc["perfect", ["pointing", "mass", "rank", "n_units"]].tolist()
+    [1.0, 1.0, 1, 6]
+    """
+    named = _named(maps)
+    given, where, keys = _checked(named, evidence, images, units, within)
+    falls, classes = _effects(effect, len(given), images)
+    carries: Bools = np.asarray((given & where).any(axis=(1, 2)))
+    used: Bools = carries if falls is None else carries & (falls >= least_effect)
+    _refuse_none(used, carries, falls, least_effect)
+    rows = np.flatnonzero(used)
+    pixels = _pixels(images, rows)
+    strong = {name: strengths(m[rows], _sign(sign, name), where[rows]) for name, m in named.items()}
+    strong |= {name: strengths(m, "positive", where[rows]) for name, m in trivial_maps(pixels).items()}
+    tables = {name: hits(s, given[rows], where[rows]) for name, s in strong.items()}
+    if network is not None:
+        ids, asked = _ids(images, rows), classes if target is None else target
+        for name, table in tables.items():
+            table[["deletion", "insertion"]] = deletion(
+                network, _cells(images), strong[name], ids, asked, seed
+            ).to_numpy()
+    chosen = None if keys is None else keys[rows]
+    result = _compared(tables, chosen, level, seed).assign(n_cells=len(rows), graded=len(rows) / max(carries.sum(), 1))
+    result["verdict"] = [_verdict(result, name) for name in result.index]
+    result.attrs["note"] = _note(result, falls is not None, least_effect, int(carries.sum()), keys is not None)
+    result.attrs["history"] = [_align.step("grade", least_effect=least_effect, n_cells=len(rows), sign=sign, seed=seed)]
+    return result
+
+
+def _named(maps: NDArray[Any] | Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    named = {str(k): np.asarray(v) for k, v in maps.items()} if isinstance(maps, Mapping) else {"map": np.asarray(maps)}
+    taken = sorted(set(named) & set(TRIVIAL))
+    if taken or not named:
+        raise ValueError(f"maps are named {some(named)}, expected at least one, and none called {some(TRIVIAL)}.")
+    return named
+
+
+def _checked(
+    named: Mapping[str, NDArray[Any]], evidence: NDArray[Any], images: Cells | NDArray[Any], units: Units, within: Any
+) -> tuple[Bools, Bools, NDArray[Any] | None]:
+    """Return evidence and region (N, Y, X), and the unit of each cell where units are known."""
+    given = np.asarray(evidence).astype(bool)
+    pictures = images.images if isinstance(images, Cells) else np.asarray(images)
+    if pictures is None or pictures.ndim != 4 or given.shape != (pictures.shape[0], *pictures.shape[2:]):
+        raise ValueError(
+            f"evidence has the shape {given.shape} and images {getattr(pictures, 'shape', None)}, expected (N, Y, X) "
+            "and (N, C, Y, X) of the same cells."
+        )
+    for name, values in named.items():
+        if values.shape != given.shape or not np.isfinite(values).all():
+            raise ValueError(
+                f"The map '{name}' has the shape {values.shape}, expected finite numbers of {given.shape}."
+            )
+    where = np.ones(given.shape, bool) if within is None else np.asarray(within).astype(bool)
+    if within is None and isinstance(images, Cells) and images.masks is not None:
+        where = np.concatenate([b.masks == 1 for b in images.batches(500) if b.masks is not None]) | given
+    if where.shape != given.shape:
+        raise ValueError(f"within has the shape {where.shape}, expected {given.shape}.")
+    return given, where, _keys(images, units, len(given))
+
+
+def _keys(images: Cells | NDArray[Any], units: Units, n: int) -> NDArray[Any] | None:
+    source = images if units is None and isinstance(images, Cells) and images.design.unit else units
+    if source is None:
+        return None
+    keys = source.units.to_numpy() if isinstance(source, Cells) else source
+    if isinstance(keys, pd.Series):
+        keys = keys.loc[images.ids].to_numpy() if isinstance(images, Cells) else keys.to_numpy()
+    if len(keys) != n:
+        raise ValueError(f"{len(keys):,} units for {n:,} cells, expected one for each.")
+    return np.asarray(keys)
+
+
+def _effects(
+    effect: pd.Series | pd.DataFrame | NDArray[Any] | None, n: int, images: Cells | NDArray[Any]
+) -> tuple[Floats | None, pd.Series | None]:
+    if effect is None:
+        return None, None
+    if isinstance(effect, pd.DataFrame | pd.Series) and isinstance(images, Cells):
+        lacking = images.ids.difference(effect.index, sort=False)
+        if len(lacking):
+            raise ValueError(f"effect says nothing about {count(len(lacking), 'cell')}: {some(lacking)}.")
+        effect = effect.loc[images.ids]
+    classes = effect["class"] if isinstance(effect, pd.DataFrame) and "class" in effect else None
+    values = effect["effect"] if isinstance(effect, pd.DataFrame) else effect
+    if len(values) != n:
+        raise ValueError(f"{len(values):,} effects for {n:,} cells, expected one for each.")
+    return np.asarray(values, dtype=np.float64), classes
+
+
+def _refuse_none(used: Bools, carries: Bools, falls: Floats | None, least: float) -> None:
+    if used.any():
+        return
+    if falls is None or not carries.any():
+        raise ValueError("No cell has evidence where maps may point: there is nothing to grade.")
+    raise ValueError(
+        f"Of {count(int(carries.sum()), 'cell')} with evidence none loses {least:g} logits without its cue (most: "
+        f"{float(falls[carries].max()):.2f}). The network does not use this cue: no map can be right or wrong about it."
+    )
+
+
+def _sign(sign: str, name: str) -> Sign:
+    if sign == "auto":
+        return "absolute" if name in ("gradient", "smoothgrad") else "positive"
+    if sign not in ("positive", "absolute"):
+        raise ValueError(f"sign is {sign!r}, expected 'auto', 'positive' or 'absolute'.")
+    return "absolute" if sign == "absolute" else "positive"
+
+
+def _pixels(images: Cells | NDArray[Any], rows: NDArray[np.intp]) -> NDArray[Any]:
+    if not isinstance(images, Cells):
+        return np.asarray(images)[rows]
+    return np.concatenate([batch.images for batch in images.subset(images.ids[rows]).batches(500)])
+
+
+def _cells(images: Cells | NDArray[Any]) -> Cells:
+    if not isinstance(images, Cells):
+        raise ValueError("Deletion needs the cells that the network reads: give Cells instead of an array of images.")
+    return images
+
+
+def _ids(images: Cells | NDArray[Any], rows: NDArray[np.intp]) -> pd.Index:
+    return _cells(images).ids[rows]
+
+
+def _compared(tables: Mapping[str, pd.DataFrame], keys: NDArray[Any] | None, level: float, seed: int) -> pd.DataFrame:
+    """Return one row per map, with intervals over units and the paired difference to the best trivial map."""
+    means = {name: _interval(table["pointing"], keys, level, seed).estimate for name, table in tables.items()}
+    best = max(TRIVIAL, key=lambda name: means[name])
+    rows = {}
+    for name, table in tables.items():
+        row: dict[str, Any] = {"kind": "trivial" if name in TRIVIAL else "method"}
+        differences = {"above_trivial": table["pointing"] - tables[best]["pointing"]}
+        values = {str(k): table[k] for k in table.columns if k != "chance"} | differences
+        for what, numbers in values.items():
+            found = _interval(numbers, keys, level, seed)
+            row |= {what: found.estimate, f"{what}_low": found.low, f"{what}_high": found.high}
+        rank = 1 + sum(means[t] >= means[name] for t in TRIVIAL if t != name)
+        chance = _interval(table["chance"], keys, level, seed)
+        rows[name] = {**row, "rank": rank, "chance": chance.estimate, "best_trivial": best, "n_units": chance.n_units}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("map")
+
+
+def _interval(values: pd.Series, keys: NDArray[Any] | None, level: float, seed: int) -> Interval:
+    """Return the mean over units; without units the mean over cells and no interval, for cells are not independent."""
+    if keys is None:
+        return Interval(float(values.mean()), np.nan, np.nan, level, 0, "mean", "none", note="no units were given")
+    return bootstrap_interval(values.to_numpy(), keys, level=level, seed=seed)
+
+
+def _verdict(table: pd.DataFrame, name: str) -> str:
+    row = table.loc[name]
+    if row["kind"] == "trivial":
+        return "knows no network"
+    if table.loc[row["best_trivial"], "pointing"] > CANNOT_TELL:
+        easy = table.loc[row["best_trivial"], "pointing"]
+        return f"pointing cannot tell: '{row['best_trivial']}' alone is right in {easy:.0%}"
+    if row["above_trivial_low"] > 0:
+        return f"points better than '{row['best_trivial']}'"
+    if row["above_trivial_high"] < 0:
+        return f"points worse than '{row['best_trivial']}'"
+    return f"not shown to point better than '{row['best_trivial']}'"
+
+
+def _note(table: pd.DataFrame, known: bool, least: float, carries: int, units: bool) -> str:
+    row = table.iloc[0]
+    used = f"lose at least {least:g} logits without their cue" if known else "have evidence, used by the network or not"
+    text = (
+        f"Graded: {int(row['n_cells']):,} of {carries:,} cells with evidence ({row['graded']:.0%}) that {used}; "
+        f"guessing points right in {row['chance']:.1%}."
+    )
+    return text if units else f"{text} No units were given, so there are no intervals."
