@@ -59,9 +59,12 @@ class Components(TransformerMixin, BaseEstimator):
 
     def transform(self, x: Floats) -> Floats:
         """Return the components of rows."""
+        return np.asarray(self.standardised(x) @ self.axes_)
+
+    def standardised(self, x: Floats) -> Floats:
+        """Return the features that vary (``varies_``) as components add them up: standardised, their tails drawn in."""
         check_is_fitted(self, "axes_")
-        z = (self._drawn_in(np.asarray(x, dtype=np.float64)) - self.level_) / self.width_
-        return np.asarray(z @ self.axes_)
+        return np.asarray((self._drawn_in(np.asarray(x, dtype=np.float64)) - self.level_) / self.width_)
 
     def _scaled(self, x: Floats) -> Floats:
         """Learn what a value is compared with, and return the rows on that scale."""
