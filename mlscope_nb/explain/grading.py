@@ -21,6 +21,7 @@ from mlscope_nb.study.intervals import Interval
 
 Units = Cells | pd.Series | NDArray[Any] | None
 GRADES = ("pointing", "mass", "top")
+BOUNDS = {**dict.fromkeys(GRADES, (0.0, 1.0)), "above_trivial": (-1.0, 1.0)}
 CANNOT_TELL = 0.5
 """Where a trivial map points into the evidence this often, pointing there says little about a network."""
 
@@ -233,7 +234,7 @@ def _compared(tables: Mapping[str, pd.DataFrame], keys: NDArray[Any] | None, lev
         differences = {"above_trivial": table["pointing"] - tables[best]["pointing"]}
         values = {str(k): table[k] for k in table.columns if k != "chance"} | differences
         for what, numbers in values.items():
-            found = _interval(numbers, keys, level, seed)
+            found = _interval(numbers, keys, level, seed, BOUNDS.get(what))
             row |= {what: found.estimate, f"{what}_low": found.low, f"{what}_high": found.high}
         rank = 1 + sum(means[t] >= means[name] for t in TRIVIAL if t != name)
         chance = _interval(table["chance"], keys, level, seed)
@@ -241,11 +242,21 @@ def _compared(tables: Mapping[str, pd.DataFrame], keys: NDArray[Any] | None, lev
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("map")
 
 
-def _interval(values: pd.Series, keys: NDArray[Any] | None, level: float, seed: int) -> Interval:
-    """Return the mean over units; without units the mean over cells and no interval, for cells are not independent."""
+def _interval(
+    values: pd.Series,
+    keys: NDArray[Any] | None,
+    level: float,
+    seed: int,
+    bounds: tuple[float, float] | None = None,
+) -> Interval:
+    """Return the mean over units; without units the mean over cells and no interval, for cells are not independent.
+
+    Student's t for as many units with the bootstrap's error: unit means of hits and misses lie in heaps, and draws that
+    are all of one heap would stretch a studentized interval beyond reason.
+    """
     if keys is None:
         return Interval(float(values.mean()), np.nan, np.nan, level, 0, "mean", "none", note="no units were given")
-    return bootstrap_interval(values.to_numpy(), keys, level=level, seed=seed)
+    return bootstrap_interval(values.to_numpy(), keys, method="t", level=level, bounds=bounds, seed=seed)
 
 
 def _verdict(table: pd.DataFrame, name: str) -> str:

@@ -196,7 +196,7 @@ def _row(
         low = high = np.nan
         mean, n_units = float(values.mean()), 0
         if units is not None:
-            found = bootstrap_interval(values, units.to_numpy(), level=level, seed=seed)
+            found = bootstrap_interval(values, units.to_numpy(), method="t", level=level, seed=seed)
             mean, low, high, n_units = found.estimate, found.low, found.high, found.n_units
         row[name], row[f"{name}_low"], row[f"{name}_high"], row["n_units"] = mean, low, high, n_units
     return {**row, "between_cells": between, "n_cells": len(kept)}

@@ -30,10 +30,13 @@ def trivial_maps(images: NDArray[np.generic]) -> dict[str, Floats]:
     >>> sorted(found), divmod(int(found["intensity"][0].argmax()), 9)
     (['centre', 'edges', 'intensity'], (2, 3))
     """
-    pixels = ndimage.gaussian_filter(images.astype(np.float64), (0, 0, SMOOTHED_PX, SMOOTHED_PX))
-    low, high = pixels.min(axis=(2, 3), keepdims=True), pixels.max(axis=(2, 3), keepdims=True)
-    scaled = (pixels - low) / np.where(high > low, high - low, 1.0)
-    steep = np.hypot(ndimage.sobel(scaled, axis=2), ndimage.sobel(scaled, axis=3))
+    width_px = (0, 0, SMOOTHED_PX, SMOOTHED_PX)
+    light, down, across = (
+        ndimage.gaussian_filter(images.astype(np.float64), width_px, order=(0, 0, *k)) for k in ((0, 0), (1, 0), (0, 1))
+    )
+    low, high = light.min(axis=(2, 3), keepdims=True), light.max(axis=(2, 3), keepdims=True)
+    span = np.where(high > low, high - low, 1.0)
+    scaled, steep = (light - low) / span, np.hypot(down, across) / span
     height, width = images.shape[2:]
     y, x = np.ogrid[:height, :width]
     away = np.hypot(y - (height - 1) / 2, x - (width - 1) / 2)

@@ -1,0 +1,162 @@
+"""Grades: right maps get them, trivial and empty ones what they deserve, and copies of cells make nothing surer."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mlscope_nb.explain import attribute, grade
+from mlscope_nb.explain.hits import hits, strengths
+from mlscope_nb.explain.infill import grain, infilled
+from mlscope_nb.explain.randomised import cascade
+from mlscope_nb.explain.trivial import trivial_maps
+
+RNG = np.random.default_rng(0)
+
+
+def whole(n, side):
+    return np.ones((n, side, side), bool)
+
+
+@pytest.mark.parametrize("method", ["gradcam", "integrated_gradients", "occlusion"])
+def test_a_planted_spot_is_pointed_at(spotted, method):
+    cells, evidence, network = spotted
+    layer = {"layer": "second"} if method == "gradcam" else {}
+    maps = attribute(network, cells, method=method, target="spot", **layer)
+    table = grade({method: maps, "beside": np.roll(maps, 9, axis=1)}, evidence, cells)
+    assert table.loc[method, "pointing"] > 0.9 and table.loc[method, "mass"] > 3 * table.loc[method, "chance"]
+    assert table.loc["beside", "pointing"] < 0.1 and table.loc["intensity", "pointing"] > 0.9
+    assert "pointing cannot tell" in table.loc[method, "verdict"] and table.loc[method, "n_units"] == 5
+    assert table.loc["beside", "rank"] > 1 and "0 of 12" not in table.attrs["note"]
+
+
+def test_with_mixed_up_weights_pointing_is_near_chance(spotted):
+    cells, evidence, network = spotted
+    # Noise instead of crops: on dark crops with one spot every network looks at the spot.
+    dull = cells.with_images(np.random.default_rng(5).integers(0, 999, cells.images.shape).astype(np.uint16))
+    _, forgetful = list(cascade(network, 3, 0))[-1]
+    table = grade({"gradient": attribute(forgetful, dull, target="spot")}, evidence, dull)
+    assert abs(table.loc["gradient", "mass"] - table.loc["gradient", "chance"]) < 0.02
+
+
+def test_hits_in_closed_form():
+    strong = np.zeros((3, 4, 4))
+    strong[0, 0, :2] = [3, 1]
+    strong[1, 2] = 1.0
+    evidence = np.zeros((3, 4, 4), bool)
+    evidence[:, 0, 0] = evidence[:, 2, 1] = True
+    table = hits(strong, evidence, whole(3, 4))
+    assert table["pointing"].tolist() == [1.0, 0.25, 0.125]
+    assert table["mass"].tolist() == [0.75, 0.25, 0.125]
+    # Two pixels of evidence: the first map's two strongest hold one; the second has four equals, one of them right.
+    assert table["top"].tolist() == [0.5, 0.25, 0.125] and (table["chance"] == 0.125).all()
+    half = whole(3, 4)
+    half[:, 2:] = False
+    assert hits(strong * half, evidence, half)["chance"].tolist() == [0.125] * 3
+    signed = np.array([[[-2.0, 1.0]]])
+    assert strengths(signed, "positive", np.ones((1, 1, 2), bool)).tolist() == [[[0.0, 1.0]]]
+    assert strengths(signed, "absolute", np.ones((1, 1, 2), bool)).tolist() == [[[2.0, 1.0]]]
+
+
+def test_random_maps_get_what_guessing_gets():
+    evidence = np.zeros((400, 10, 10), bool)
+    evidence[:, :2, :5] = True
+    table = hits(RNG.random((400, 10, 10)), evidence, whole(400, 10))
+    assert abs(table["pointing"].mean() - 0.1) < 0.05 and abs(table["top"].mean() - 0.1) < 0.02
+
+
+def test_trivial_maps_are_of_each_cell_alone():
+    images = RNG.random((6, 2, 12, 12))
+    images[2, 1, 3, 4] = 40
+    found = trivial_maps(images)
+    for name, maps in trivial_maps(images[[2, 0]]).items():
+        np.testing.assert_allclose(maps, found[name][[2, 0]])
+    assert divmod(int(found["intensity"][2].argmax()), 12) == (3, 4)
+    y, x = divmod(int(found["edges"][2].argmax()), 12)
+    assert 0.9 < np.hypot(y - 3, x - 4) < 1.5
+    assert sorted(np.flatnonzero(found["centre"][0] == found["centre"][0].max())) == [65, 66, 77, 78]
+
+
+def study(n_wells=8, n_cells=4, right=0.7, seed=1):
+    """Maps that point right in wells more or less often, evidence, images and wells."""
+    rng = np.random.default_rng(seed)
+    n = n_wells * n_cells
+    evidence = np.zeros((n, 9, 9), bool)
+    evidence[:, 1:3, 6:8] = True
+    rate = np.clip(right + rng.normal(0, 0.2, n_wells), 0, 1).repeat(n_cells)
+    hit = rng.random(n) < rate
+    maps = rng.random((n, 9, 9)) * 0.1
+    maps[hit, 1, 6], maps[~hit, 5, 2] = 1, 1
+    return maps, evidence, rng.random((n, 1, 9, 9)), np.array([f"w{k // n_cells}" for k in range(n)]), hit
+
+
+def test_every_cell_twice_changes_no_interval():
+    maps, evidence, images, wells, hit = study()
+    once = grade(maps, evidence, images, units=wells)
+    twice = grade(*(np.concatenate([a, a]) for a in (maps, evidence, images)), units=np.concatenate([wells, wells]))
+    numbers = [c for c in once if c not in ("n_cells", "kind", "verdict", "best_trivial")]
+    pd.testing.assert_frame_equal(once[numbers], twice[numbers])
+    assert once.loc["map", "pointing"] == pytest.approx(hit.mean()) and once.loc["map", "n_units"] == 8
+    assert once.loc["map", "pointing_low"] < hit.mean() < once.loc["map", "pointing_high"]
+    assert once.loc["map", "verdict"].startswith("points better than")
+
+
+def test_without_units_there_is_no_interval():
+    maps, evidence, images, _, _ = study()
+    table = grade(maps, evidence, images)
+    assert table["pointing_low"].isna().all() and "no intervals" in table.attrs["note"]
+
+
+def test_only_cells_on_which_the_network_uses_the_cue_are_graded():
+    maps, evidence, images, wells, hit = study()
+    effect = np.where(hit, 2.0, 0.4)
+    evidence[0] = False
+    table = grade(maps, evidence, images, effect=effect, units=wells)
+    used = hit.copy()
+    used[0] = False
+    assert table.loc["map", "pointing"] == 1 and table.loc["map", "n_cells"] == used.sum()
+    assert table.loc["map", "graded"] == pytest.approx(used.sum() / (len(hit) - 1))
+    with pytest.raises(ValueError, match="does not use this cue"):
+        grade(maps, evidence, images, effect=effect / 10, units=wells)
+    with pytest.raises(ValueError, match="nothing to grade"):
+        grade(maps, evidence & False, images)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"maps": np.zeros((3, 9, 9))}, "The map 'map'"),
+        ({"maps": {"edges": np.zeros((32, 9, 9))}}, "none called"),
+        ({"evidence": np.zeros((32, 9, 8))}, "evidence has the shape"),
+        ({"units": np.arange(3)}, "3 units for 32 cells"),
+        ({"effect": np.ones(4)}, "4 effects for 32 cells"),
+        ({"sign": "negative"}, "sign is 'negative'"),
+        ({"within": np.ones((32, 3, 3))}, "within has the shape"),
+    ],
+)
+def test_what_does_not_fit_is_refused(change, message):
+    maps, evidence, images, wells, _ = study()
+    with pytest.raises(ValueError, match=message):
+        grade(**{"maps": maps, "evidence": evidence, "images": images, "units": wells, **change})
+
+
+def test_holes_are_filled_smoothly():
+    y, x = np.mgrid[:12, :12].astype(float)
+    plane = np.stack([2 * x - y, y])
+    hole = np.zeros((12, 12), bool)
+    hole[3:8, 4:9] = True
+    np.testing.assert_allclose(infilled(np.where(hole, -50.0, plane), hole), plane, atol=1e-9)
+    assert infilled(plane, ~hole & False).tolist() == plane.tolist()
+    noise = np.random.default_rng(0).normal(0, 3, (1, 60, 60))
+    assert 2.5 < grain(noise)[0] < 4.2 and grain(plane).max() < 1
+
+
+def test_deletion_and_insertion_tell_a_right_map_from_a_wrong_one(spotted):
+    cells, evidence, network = spotted
+    maps = {"right": evidence * 1.0, "wrong": np.roll(evidence, 11, axis=2) * 1.0}
+    effect = pd.DataFrame({"effect": 2.0, "class": "spot"}, index=cells.ids)
+    table = grade(maps, evidence, cells, effect=effect, network=network)
+    assert table.loc["right", "deletion"] > 2 * table.loc["wrong", "deletion"] > -1
+    assert table.loc["right", "insertion"] < table.loc["wrong", "insertion"]
+    assert np.isfinite(table[["deletion_low", "insertion_high"]].to_numpy()).all()
+    with pytest.raises(ValueError, match="give Cells"):
+        grade(maps, evidence, cells.images, network=network, target="spot")
