@@ -100,8 +100,8 @@ def grade(
     >>> evidence = np.zeros((12, 8, 8), bool); evidence[:, 2:4, 2:4] = True
     >>> images, wells = rng.random((12, 1, 8, 8)), np.repeat(list("ABCDEF"), 2)
     >>> table = grade({"perfect": evidence * 1.0}, evidence, images, units=wells)
-    >>> table.loc["perfect", ["pointing", "mass", "rank", "n_units"]].tolist()
-    [1.0, 1.0, 1, 6]
+    >>> table["pointing"].round(2).to_dict()["perfect"], int(table["n_units"].iloc[0])
+    (1.0, 6)
     """
     named = _named(maps)
     given, where, keys = _checked(named, evidence, images, units, within)
@@ -275,9 +275,9 @@ def _verdict(table: pd.DataFrame, name: str) -> str:
 
 def _note(table: pd.DataFrame, known: bool, least: float, carries: int, units: bool) -> str:
     row = table.iloc[0]
-    used = f"lose at least {least:g} logits without their cue" if known else "have evidence, used by the network or not"
+    which = f"those that lose at least {least:g} logits without their cue" if known else "used by the network or not"
     text = (
-        f"Graded: {int(row['n_cells']):,} of {carries:,} cells with evidence ({row['graded']:.0%}) that {used}; "
-        f"guessing points right in {row['chance']:.1%}."
+        f"Graded: {int(row['n_cells']):,} of {carries:,} cells with evidence ({row['graded']:.0%}), {which}. Guessing "
+        f"points right in {row['chance']:.1%}."
     )
     return text if units else f"{text} No units were given, so there are no intervals."
