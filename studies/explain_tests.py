@@ -1,0 +1,190 @@
+"""Explanations that change something, against the answer key: importance, walks, shortcuts and concepts.
+
+importance: a logistic regression of measured features, controls against one treatment; is the block that holds the
+planted feature first, and do copies of features leave all ranks as they are? walks: cells drawn along the decision of
+the same kind of model; does the planted feature change in the planted direction, and blocks without it less? networks:
+one network learns from cells of which one class carries a mark in a corner (90 % of its cells), one from the same study
+without marks; both are asked on a plate that they have not seen, with marks: how often does the corner of a marked cell
+turn the answer, which region is named, and are concepts (responding cells) told from random lassos? Every seed is kept.
+
+.venv/bin/python studies/explain_tests.py [importance|walks|networks] [first_seed] [n_seeds] [wells] [cells_per_well]
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from mlscope_nb import Cells  # noqa: E402
+from mlscope_nb.datasets import simulate  # noqa: E402
+from mlscope_nb.explain import concepts, counterfactual, importance, traverse  # noqa: E402
+from mlscope_nb.explain.feature_blocks import feature_blocks  # noqa: E402
+from mlscope_nb.features import measure  # noqa: E402
+from mlscope_nb.predict import Network, train_model, train_network  # noqa: E402
+from mlscope_nb.study import split  # noqa: E402
+from studies._record import record  # noqa: E402
+
+N_PLATES = 6
+PLANTED = {"elongated": ("Cells_AreaShape_Eccentricity", 1), "lobed": ("Nuclei_AreaShape_FormFactor", -1)}
+"""What a treatment changes by definition, and which way."""
+MARKED, CORNER, SHARE = "micronucleus", "lower left corner", 0.9
+ENOUGH, NO_MORE = 0.80, 0.10
+Row = dict[str, float | str | bool]
+
+
+def two_classes(seed: int, treatment: str, wells: int, cells_per_well: int) -> Cells:
+    """Measured cells of the controls and of one treatment, default doses."""
+    cells, _ = simulate(N_PLATES, wells, cells_per_well, seed=seed)
+    chosen = cells.subset(cells.labels.isin(["DMSO", treatment]).to_numpy())
+    return chosen.with_features(measure(chosen, progress=False))
+
+
+def with_copies(cells: Cells, seed: int) -> Cells:
+    """The same features, five of them there again in other units."""
+    table = cells.features
+    names = np.random.default_rng(seed).choice(table.columns, 5, replace=False)
+    again = pd.DataFrame({f"{name}_again": 3 - 2 * table[name] for name in names})
+    return cells.with_features(pd.concat([table, again], axis=1))
+
+
+def of_importance(seed: int, wells: int, cells_per_well: int) -> dict[str, Row]:
+    rows: dict[str, Row] = {}
+    for treatment, (name, sign) in PLANTED.items():
+        cells = two_classes(seed, treatment, wells, cells_per_well)
+        found = importance(cells, progress=False)
+        copied = importance(with_copies(cells, seed), progress=False)
+        block = found.features.loc[name, "block"]
+        row = found.blocks.loc[block]
+        values = cells.features[[block, name]].corr(method="spearman").iloc[0, 1]
+        towards = 1 if row["class"] == treatment else -1
+        rows[f"importance, {treatment}"] = {
+            "planted block first": bool(row["rank"] == 1),
+            "rank": float(row["rank"]),
+            "importance": row["importance"],
+            "low": row["low"],
+            "sign as planted": bool(row["sign"] * towards * np.sign(values) == sign),
+            "ranks with copies of features the same": found.blocks["rank"].equals(copied.blocks["rank"]),
+            "first": str(found.blocks.index[0]),
+        }
+    return rows
+
+
+def of_walks(seed: int, wells: int, cells_per_well: int) -> dict[str, Row]:
+    rows: dict[str, Row] = {}
+    for treatment, (name, sign) in PLANTED.items():
+        cells = two_classes(seed, treatment, wells, cells_per_well)
+        found = traverse(train_model(cells), cells, target=treatment, seed=seed)
+        batch = pd.factorize(cells.batches_of)[0]
+        members = feature_blocks(cells.table(), batch).members.values()
+        own = next(names for names in members if name in names)
+        change = found.features["change"]
+        others = change.drop([n for n in own if n in change.index]).abs()
+        rows[f"walk, {treatment}"] = {
+            "planted direction": bool(change[name] * sign > 0),
+            "others change less": bool(abs(change[name]) > others.max()),
+            "change": change[name],
+            "low": found.features.loc[name, "low"],
+            "high": found.features.loc[name, "high"],
+            "largest other": others.max(),
+            "which other": str(others.idxmax()),
+            "median other": others.median(),
+            "decision in what is drawn": found.decision,
+            "variance drawn": found.explained,
+        }
+    return rows
+
+
+def of_networks(seed: int, wells: int, cells_per_well: int) -> dict[str, Row]:
+    marked, truth = simulate(N_PLATES, wells, cells_per_well, seed=seed, shortcut=SHARE, tied_to=MARKED)
+    plain, _ = simulate(N_PLATES, wells, cells_per_well, seed=seed)
+    part = split(marked, by="plate", n_splits=N_PLATES, seed=seed)[0]
+    trapped, clean = (train_network(c.subset(part.train_ids), masked=False, seed=seed) for c in (marked, plain))
+    test = marked.subset(part.test_ids)
+    rows = {
+        "network that saw marks": shortcut(trapped, test),
+        "network that saw none": shortcut(clean, test),
+    }
+    responding = truth.obs.loc[test.ids]
+    for network, cells, which in ((trapped, test, "saw marks"), (clean, plain.subset(part.test_ids), "saw none")):
+        rows[f"concepts, network that {which}"] = of_concepts(network, cells, responding, seed)
+    return rows
+
+
+def shortcut(network: Network, test: Cells) -> Row:
+    """How often the corner of a marked cell turns the answer, and what the report names."""
+    found = counterfactual(network, test, target=MARKED, progress=False)
+    row = found.table.set_index("region").loc[CORNER]
+    named = found.deciding["region"].get(MARKED, "none")
+    return {
+        "accuracy on the new plate": float((network.predict(test) == test.labels).mean()),
+        "flip rate of the corner": row["flip_rate"],
+        "flip rate 0.80 or more": bool(row["flip_rate"] >= ENOUGH),
+        "increase over sham": row["increase"],
+        "increase 0.10 or less": bool(row["increase"] <= NO_MORE),
+        "lost without it": row["removed_rate"] if np.isfinite(row["removed_rate"]) else "no cell was taken for it",
+        "region named": str(named),
+        "the corner is named": bool(named == CORNER and CORNER in str(found)),
+        "cells": float(row["n_cells"]),
+    }
+
+
+def of_concepts(network: Network, cells: Cells, truth: pd.DataFrame, seed: int) -> Row:
+    """One planted concept (cells that respond to 'elongated') and one random lasso of as many cells."""
+    planted = truth.index[truth["responder"] & (truth["label"] == "elongated")]
+    random = pd.Index(np.random.default_rng(seed).permutation(cells.ids)[: len(planted)])
+    found = concepts(network, cells, {"planted": planted, "random": random}, target="elongated", seed=seed)
+    table = found.table.set_index("concept")
+    row: Row = {"cells": float(len(planted))}
+    for name in ("planted", "random"):
+        row[f"{name} significant"] = bool(table.loc[name, "significant"])
+        row |= {f"{name} {k}": float(table.loc[name, k]) for k in ("effect", "p_random", "tcav")}
+    return row
+
+
+PARTS: dict[str, Callable[[int, int, int], dict[str, Row]]] = {
+    "importance": of_importance, "walks": of_walks, "networks": of_networks,
+}  # fmt: skip
+
+
+def main(part: str, first: int = 2000, n_seeds: int = 10, wells: int = 16, cells_per_well: int = 20) -> None:
+    what = f"{N_PLATES} plates × {wells} wells × {cells_per_well} cells, default doses"
+    kept: dict[str, list[Row]] = {}
+    for seed in range(first, first + n_seeds):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            rows = PARTS[part](seed, wells, cells_per_well)
+        for name, row in rows.items():
+            kept.setdefault(name, []).append(row)
+            print(seed, name, {k: round(v, 3) if isinstance(v, float) else v for k, v in row.items()}, flush=True)
+        # After each seed, so that what is finished stands when the run is interrupted.
+        figures: dict[str, object] = {"what": what, "seeds": f"{first} to {seed}"}
+        record(f"explain_{part}", figures | {name: summed(listed) for name, listed in kept.items()})
+
+
+def summed(rows: list[Row]) -> dict[str, object]:
+    """How many seeds say yes, means and ends of numbers, and words as they come."""
+    found: dict[str, object] = {}
+    for name in rows[0]:
+        values = [row[name] for row in rows]
+        if all(isinstance(v, bool | np.bool_) for v in values):
+            found[name] = f"{sum(map(bool, values))} of {len(values)}"
+        elif any(isinstance(v, str) for v in values):
+            found[name] = [str(v) for v in values]
+        else:
+            found[name] = {"mean": float(np.mean(values)), "each": [float(v) for v in values]}
+    return found
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1 and sys.argv[1] not in PARTS:
+        sys.exit(f"There is no part '{sys.argv[1]}'. Parts: {', '.join(PARTS)}; all without an argument.")
+    for one in sys.argv[1:2] or PARTS:
+        main(one, *map(int, sys.argv[2:]))
