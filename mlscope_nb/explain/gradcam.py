@@ -18,8 +18,8 @@ from mlscope_nb.predict.network import Network
 Resize = Literal["aligned", "stretched"]
 ENOUGH_PLACES = 8
 """Along a side of the default layer: fewer cannot tell the parts of a cell apart."""
-PROBE, LEAST_CANVAS, PROBES = 32, 128, 2
-"""The canvas on which places are measured: a multiple of the first, no smaller than the second; pictures of noise."""
+CANVAS, PROBES = 192, 2
+"""Side of the pictures of noise on which places are measured, larger than what most look at; how many they are."""
 
 
 class Placement(NamedTuple):
@@ -141,34 +141,36 @@ def resized(maps: Tensor, side: int, place: Placement | None) -> Tensor:
     return found
 
 
-def placement(model: nn.Module, layer: str, channels: int, side: int) -> Placement:
+def placement(model: nn.Module, layer: str, channels: int) -> Placement:
     """Return where the places of a layer look, measured by gradients on noise.
 
     Layers with strides begin at the first pixel and not half a stride later, and EfficientNet-Lite0 reads its pictures
     upside down. A map stretched from edge to edge is off by up to several pixels for the one and turned for the other.
     """
-    canvas = max(PROBE * -(-3 * side // PROBE), LEAST_CANVAS)
     made = torch.Generator().manual_seed(0)
-    at = torch.rand((PROBES, channels, canvas, canvas), generator=made).to(next(model.parameters()))
+    at = torch.rand((PROBES, channels, CANVAS, CANVAS), generator=made).to(next(model.parameters()))
     at.requires_grad_(True)
     with _Seen(model) as seen:
         model(at)
     maps = seen.outputs[layer]
     places = maps.shape[2]
-    stride, wide = round(canvas / places), max(1, places // 4)
+    stride, wide = round(CANVAS / places), max(1, places // 4)
     starts = (places // 2 - wide, places // 2)
     first, second = (_centre(maps, at, slice(start, start + wide)) for start in starts)
     if not np.isfinite(first + second):
         # No gradient comes through on noise: places are spread evenly.
         return Placement(stride, (stride - 1) / 2, False)
     flipped = second < first
-    seen_at = [canvas - 1 - c if flipped else c for c in (first, second)]
+    seen_at = [CANVAS - 1 - c if flipped else c for c in (first, second)]
     return Placement(stride, float(np.mean(seen_at)) - stride * (starts[1] - 0.5), flipped)
 
 
 def _centre(maps: Tensor, at: Tensor, places: slice) -> float:
     """Return the pixel (along the diagonal) around which the gradient of a square of places lies."""
-    (slopes,) = torch.autograd.grad(maps[:, :, places, places].square().sum(), at, retain_graph=True)
+    # One weight for all places of a map, for else those would count more that happen to be bright.
+    weights = torch.randn(maps.shape[1], generator=torch.Generator().manual_seed(1)).to(maps)
+    total_of_maps = (maps[:, :, places, places].sum(dim=(0, 2, 3)) * weights).sum()
+    (slopes,) = torch.autograd.grad(total_of_maps, at, retain_graph=True)
     strength = slopes.square().sum(dim=(0, 1)).double()
     total = strength.sum()
     pixels = torch.arange(at.shape[-1], device=at.device).double()

@@ -74,7 +74,7 @@ class Mapper:
         if self.method == "gradcam":
             layer = chosen_layer(network, self.layer)
             made["layer"] = layer
-            made["_place"] = placement(network.model, layer, channels, side) if self.resize == "aligned" else None
+            made["_place"] = placement(network.model, layer, channels) if self.resize == "aligned" else None
         return Mapper(**made)
 
     @property
