@@ -91,10 +91,10 @@ def counterfactual(
     >>> pixels[1::2, :, 8:, :8] += 30_000
     >>> obs = pd.DataFrame({"well": list("ABCDEF") * 4, "drug": list("xyxyxy") * 4}, index=[f"c{i}" for i in range(24)])
     >>> cells = Cells(obs, pixels, channels=["DNA"], label="drug", unit="well")
-    >>> network = train_network(cells, epochs=8, width=4)
-    >>> found = counterfactual(network, cells, {"mark": (8, 16, 0, 8)}, target="y")
-    >>> found.table[["region", "target", "n_cells"]].values.tolist()
-    [['mark', 'y', 12]]
+    >>> network = train_network(cells, epochs=2, width=4)
+    >>> found = counterfactual(network, cells, {"mark": (8, 16, 0, 8)})
+    >>> found.table["region"].unique().tolist()
+    ['mark']
     """
     check_level(level)
     if fill not in ("background", "blurred", "cells"):

@@ -113,8 +113,8 @@ def units_of(cells: Cells) -> pd.Series:
 def pairs(found: Asked, target: Any, classes: tuple[Any, ...], seed: int) -> pd.DataFrame:
     """Return who gets whose pixels: rows of cells, the class to turn into, a donor of that class and one of their own.
 
-    Donors are of the same batch, and cells that the network takes for what they are: others would not show what it
-    goes by. Cells that the network takes for the target already are not asked.
+    Donors are of the same batch, and cells that the network takes for what they are (where there are none, any cell of
+    the class): others would not show what it goes by. Cells that are taken for the target already are not asked.
 
     Raises
     ------
@@ -137,8 +137,8 @@ def pairs(found: Asked, target: Any, classes: tuple[Any, ...], seed: int) -> pd.
                 rows.append((row, k, donor, mine))
     if not rows:
         raise ValueError(
-            "No cell could get pixels of another class: in each batch there have to be two classes at least, with "
-            "cells that the network takes for what they are."
+            "No cell could get pixels of another class: in each batch there have to be two classes at least, and "
+            "cells that the network does not take for the other class already."
         )
     return pd.DataFrame(rows, columns=["row", "target", "donor", "own_donor"])
 
@@ -155,6 +155,7 @@ def other_donors(found: Asked, rows: Codes, seed: int) -> Codes:
 
 
 def _donor(found: Asked, batch: NDArray[Any], row: int, code: int, rng: np.random.Generator) -> int:
-    able = np.flatnonzero((batch == batch[row]) & (found.label == code) & (found.said == code))
-    able = able[able != row]
+    of_class = (batch == batch[row]) & (found.label == code) & (np.arange(len(batch)) != row)
+    able = np.flatnonzero(of_class & (found.said == code))
+    able = able if len(able) else np.flatnonzero(of_class)
     return int(rng.choice(able)) if len(able) else -1
