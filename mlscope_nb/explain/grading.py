@@ -266,6 +266,8 @@ def _verdict(table: pd.DataFrame, name: str) -> str:
     if table.loc[row["best_trivial"], "pointing"] > CANNOT_TELL:
         easy = table.loc[row["best_trivial"], "pointing"]
         return f"pointing cannot tell: '{row['best_trivial']}' alone is right in {easy:.0%}"
+    if not np.isfinite(row["above_trivial_low"]):
+        return f"too few units to say whether it points better than '{row['best_trivial']}'"
     if row["above_trivial_low"] > 0:
         return f"points better than '{row['best_trivial']}'"
     if row["above_trivial_high"] < 0:

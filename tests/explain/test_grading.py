@@ -105,6 +105,7 @@ def test_without_units_there_is_no_interval():
     maps, evidence, images, _, _ = study()
     table = grade(maps, evidence, images)
     assert table["pointing_low"].isna().all() and "no intervals" in table.attrs["note"]
+    assert table.loc["map", "verdict"].startswith("too few units to say")
 
 
 def test_only_cells_on_which_the_network_uses_the_cue_are_graded():
