@@ -274,7 +274,7 @@ class Cells:
         return self._copy(_features=new, _history=self._after(table, "with_features", n_features=new.shape[1]))
 
     def with_images(self, images: Any | None, *, channels: Sequence[str] | None = None) -> Cells:
-        """Return the cells with other images (N, C, Y, X); features stay as they are. None: without images and masks."""
+        """Return the cells with other images (N, C, Y, X) and the same features; None: without images and masks."""
         if images is None:
             return self._copy(images=None, masks=None, compartments={})
         images = _align.images_array(images, self.ids)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mlscope_nb.datasets import Truth
     from mlscope_nb.explore import Trust
     from mlscope_nb.predict import Evaluation
+    from mlscope_nb.predict.images import Invented
     from mlscope_nb.study import Interval
 
 
@@ -180,7 +181,7 @@ def score_difference(pair: tuple[Evaluation, Evaluation]) -> float:
     return first.balanced_accuracy - second.balanced_accuracy
 
 
-def units_for_score(curve: pd.DataFrame, score: float = 0.6) -> int:
+def units_for_score(curve: pd.DataFrame, score: float = 0.5) -> int:
     """With how many units a learning curve first reaches a score; of what was measured.
 
     Examples
@@ -202,3 +203,34 @@ def surely_better(options: pd.DataFrame) -> bool:
     False
     """
     return bool(options["gain_low"].iloc[-1] > 0)
+
+
+def invented_part(found: Invented) -> float:
+    """Which part of all objects that were found in predicted pictures is not there.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from types import SimpleNamespace
+    >>> invented_part(SimpleNamespace(per_field=pd.DataFrame({"n_invented": [1, 2], "n_found": [4, 2]})))
+    0.5
+    """
+    return float(found.per_field["n_invented"].sum() / found.per_field["n_found"].sum())
+
+
+def times_as_much_invented(pair: tuple[Invented, Invented]) -> float:
+    """How many times as large the share of invented objects is in the first as in the second."""
+    first, second = pair
+    return first.invented.estimate / second.invented.estimate
+
+
+def features_above(correlations: pd.Series, least: float = 0.7) -> int:
+    """How many features correlate by more than this.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> features_above(pd.Series([0.95, 0.5]))
+    1
+    """
+    return int((correlations > least).sum())

@@ -15,9 +15,9 @@ from mlscope_nb.features.columns import Family
 from mlscope_nb.fields import Fields
 from mlscope_nb.io import crop
 from mlscope_nb.predict.feature_model import train_model
+from mlscope_nb.predict.folds import make_folds
 from mlscope_nb.study.bootstrap import bootstrap_interval
 from mlscope_nb.study.intervals import Interval
-from mlscope_nb.study.splits import split
 
 FAMILIES: tuple[Family, ...] = ("intensity", "texture")
 FOLDS = 5
@@ -97,7 +97,7 @@ def _calls(said: pd.DataFrame, real: pd.DataFrame, cells: Cells, level: float, s
         return None
     true, predicted = (cells.with_features(table[kept]) for table in (real, said))
     rows = []
-    for part in split(true, n_splits=int(min(FOLDS, fewest)), seed=seed):
+    for part in make_folds(true, None, int(min(FOLDS, fewest)), seed, None).splits:
         model = train_model(true.subset(part.train_ids), seed=seed)
         calls = {k: model.predict(c.subset(part.test_ids)) for k, c in (("true", true), ("predicted", predicted))}
         rows.append(pd.DataFrame({**calls, "label": true.labels[part.test_ids]}))
