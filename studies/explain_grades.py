@@ -82,7 +82,8 @@ def short(table: pd.DataFrame, random: pd.DataFrame) -> dict[str, Any]:
     row["mixed up, near the share"] = int((off <= NEAR_CHANCE).sum())
     for name in methods.index:
         for what in ("pointing", "above_trivial", "above_trivial_low", "mass", "deletion", "insertion"):
-            row[f"{name}: {what}"] = methods.loc[name, what]
+            value = methods.loc[name, what]
+            row[f"{name}: {what}"] = value if np.isfinite(value) else "too few wells"
         row[f"{name}: pointing, mixed up"] = random.loc[name, "pointing"]
     return row
 
