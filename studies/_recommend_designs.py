@@ -95,6 +95,8 @@ FEATURES = {
     "intensities measured alone, strong shift": Design(
         TEXTURES, given="intensities", n_cells=16, doses={**STRONG, **SHIFT}
     ),
+    "all classes, six plates, many cells": Design(n_plates=6, wells=32, n_cells=16),
+    "strong textures, six plates, many cells": Design(TEXTURES, n_plates=6, wells=32, n_cells=16, doses=STRONG),
 }
 DNA, PUNCTA = ("DNA",), ("puncta",)
 TRAINED = {

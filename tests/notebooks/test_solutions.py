@@ -99,6 +99,17 @@ CLAIMS = {
         "advice.choice == 'classical and pretrained' and worth_it is True",
         "deep.shape[1] == 3 * 1280",
     ],
+    "05_predict_images": [
+        "0.005 < made_up < 0.2",
+        "beside.loc['network', 'f1'] > 0.8 > 0.3 > beside.loc['linear', 'f1']",
+        "beside.loc['linear', 'psnr'] > beside.loc['network', 'psnr']",
+        "factor > 1.5 and soft.invented.low > found.invented.estimate",
+        "whole.warning['disagreement'].iloc[0] < whole.warning['brightness'].iloc[0]",
+        "kept.max() < 0.9 and kept.idxmax().startswith('Cells_Intensity_IntegratedIntensity')",
+        "quieter.loc['network', 'psnr'] > quieter.loc['gaussian', 'psnr'] and quieter['f1'].min() > 0.9",
+        "crowded.loc['network', 'f1'] > crowded.loc['threshold', 'f1'] + 0.05",
+        "len(of_fly) == 1 and not images.invented(of_fly, fly).invented.known",
+    ],
 }
 
 
