@@ -23,7 +23,7 @@ from mlscope_nb.predict.images import Ensemble, compare, invented, plain, train 
 from studies._images import domains, keep, psnr, study_of, timed  # noqa: E402
 
 COLUMNS = ("correlation", "psnr", "f1", "invented", "missed", "count_error")
-NEVER_SEEN = "binucleate"
+NEVER_SEEN = "lobed"
 
 
 def of_fly(held: str) -> dict[str, float]:

@@ -2,7 +2,7 @@ from .abouts import about
 from .attribution import attribute, attribute_channels, completeness
 from .causes import causal_effect
 from .concept_result import Concepts
-from .concept_tests import concepts
+from .concept_nulls import concepts
 from .counterfactual_result import Counterfactual
 from .counterfactuals import counterfactual
 from .gradcam import layers

@@ -187,7 +187,7 @@ def units_for_score(curve: pd.DataFrame, score: float = 0.5) -> int:
     Examples
     --------
     >>> import pandas as pd
-    >>> units_for_score(pd.DataFrame({"n_units": [10, 20], "balanced_accuracy": [0.5, 0.62]}))
+    >>> units_for_score(pd.DataFrame({"n_units": [10, 20], "balanced_accuracy": [0.4, 0.62]}))
     20
     """
     return int(curve.loc[curve["balanced_accuracy"] >= score, "n_units"].min())
