@@ -1,8 +1,8 @@
 from .abouts import about
 from .attribution import attribute, attribute_channels, completeness
 from .causes import causal_effect
-from .concept_result import Concepts
 from .concept_nulls import concepts
+from .concept_result import Concepts
 from .counterfactual_result import Counterfactual
 from .counterfactuals import counterfactual
 from .gradcam import layers

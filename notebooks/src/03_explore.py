@@ -170,8 +170,8 @@ said = ms.explore.verdict(normal, "umap", n_seeds=2, n_draws=2)
 said
 
 # %% [markdown]
-# The seed changes little, other wells change a lot. That is the answer to "would it come out alike again?": the same
-# experiment, nearly; a new one, in its large shapes at best.
+# Another seed keeps more of a cell's neighbours than other wells do, and neither keeps most of them. That is the answer
+# to "would it come out alike again?": large shapes nearly, who lies beside whom hardly.
 #
 # ## A real disagreement
 #

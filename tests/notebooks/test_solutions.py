@@ -62,7 +62,7 @@ CLAIMS = {
     ],
     "03_explore": [
         "trust.knn_recall < 0.5 and trust.distance_correlation < 0.7",
-        "said.stability.seeds_overlap > 0.4 > said.stability.units_overlap",
+        "0.5 > said.stability.seeds_overlap > said.stability.units_overlap + 0.05",
         "groups.more_than_one and groups.of == 'units'",
         "pd.crosstab(study.obs['plate'], found.labels, normalize='columns').max().max() < 0.5",
         "(pd.crosstab(found.labels, study.labels, normalize='index').drop(columns='DMSO') > 0.75).sum().sum() == 4",
