@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +20,7 @@ from mlscope_nb.predict.muon import Muon
 from mlscope_nb.predict.network import BATCH
 from mlscope_nb.predict.network_input import Inputs
 from mlscope_nb.predict.network_layers import SmallNetwork, middle, new_model
+from mlscope_nb.predict.resumable import Resumable, State, copied
 
 SMOOTHED = 0.1
 """Of each label given to all classes: cells that did not respond carry the label of their well too."""
@@ -30,7 +30,6 @@ MUON = 7.0
 """How much farther a step of Muon goes than one of AdamW: its steps have length one, not about one per weight."""
 SAMPLE = 400
 """Crops from which the first layer is learned."""
-State = dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +64,7 @@ def crops_of(cells: Cells, pixels: Inputs, codes: np.ndarray, n_classes: int) ->
     return Crops(images[torch.from_numpy(order)], known, len(known) / (present * n.clamp_min(1)))
 
 
-class Training:
+class Training(Resumable):
     """A network, its running average, its optimisers, and what is kept after each finished epoch.
 
     Parameters
@@ -140,7 +139,7 @@ class Training:
                 total, steps = total + self._step(halves, views, self.learned.codes[rows].to(self.device)), steps + 1
         self.records.append({"loss": total / steps, **self._judged()})
         if self.best_epoch == self.done:
-            self.best = _copied(self.average.module.state_dict())
+            self.best = copied(self.average.module.state_dict())
         self.kept = self._state()
         return self.records[-1]
 
@@ -185,34 +184,6 @@ class Training:
         accuracy = float(np.mean([float(right[codes == k].mean()) for k in classes]))
         return {"held_out_loss": float(loss), "held_out_accuracy": accuracy}
 
-    def _set_rate(self, progress: float) -> None:
-        """Raise the step width in the first epoch, then lower it along a cosine: the first epoch knows no end yet."""
-        epochs = self.settings["epochs"]
-        if progress < 1:
-            factor = min(1.0, 0.05 + progress)
-        else:
-            factor = 0.5 * (1 + math.cos(math.pi * (progress - 1) / max(epochs - 1, 1)))
-        for optimiser in self.optimisers:
-            for group in optimiser.param_groups:
-                group["lr"] = group["most"] * factor
-
-    def _state(self) -> State:
-        """Return a copy of everything that the next epoch depends on."""
-        inner = [optimiser.state_dict() for optimiser in self.optimisers]
-        moments = [{**s, "state": {i: _copied(m) for i, m in s["state"].items()}} for s in inner]
-        return {
-            "model": _copied(self.model.state_dict()), "average": _copied(self.average.state_dict()),
-            "optimisers": moments, "best": self.best, "records": [dict(r) for r in self.records],
-        }  # fmt: skip
-
-    def _take(self, state: State) -> None:
-        self.model.load_state_dict(state["model"])
-        self.average.load_state_dict(state["average"])
-        for optimiser, moments in zip(self.optimisers, state["optimisers"], strict=True):
-            optimiser.load_state_dict(moments)
-        self.best, self.kept = state["best"], state
-        self.records = [dict(r) for r in state["records"]]
-
 
 def _optimisers(model: nn.Module, rate: float) -> list[torch.optim.Optimizer]:
     """Return Muon for the matrices of the small network's blocks, and AdamW for the rest.
@@ -236,7 +207,3 @@ def _average(mean: Tensor, new: Tensor, n: Tensor | int) -> Tensor:
     """Return the running average after one more step: of few steps at first, so that the beginning is forgotten."""
     kept = min(AVERAGED, (1 + int(n)) / (10 + int(n)))
     return torch.lerp(mean, new, 1 - kept) if mean.is_floating_point() else new
-
-
-def _copied(state: dict[str, Any]) -> dict[str, Any]:
-    return {k: v.detach().cpu().clone() if isinstance(v, Tensor) else v for k, v in state.items()}

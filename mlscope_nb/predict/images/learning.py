@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, Literal
 
 import numpy as np
@@ -14,9 +13,9 @@ from torch.optim.swa_utils import AveragedModel
 from mlscope_nb.predict.images.blind import N_PHASES, filled, hidden
 from mlscope_nb.predict.images.patches import Examples, Variation
 from mlscope_nb.predict.images.unet import UNet, around, set_detail
+from mlscope_nb.predict.resumable import Resumable, State, copied
 
 Task = Literal["stain", "denoise", "segment"]
-State = dict[str, Any]
 AVERAGED = 0.99
 WEIGHT_DECAY = 1e-3
 MUON = 7.0
@@ -25,7 +24,7 @@ JUDGED = 24
 """Patches of held-out units that judge an epoch."""
 
 
-class Learning:
+class Learning(Resumable):
     """A network, its running average, its optimisers, and what is kept after each finished epoch.
 
     Parameters
@@ -58,7 +57,7 @@ class Learning:
         set_detail(model, _sample(learned, settings["seed"])[0])
         self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = AveragedModel(self.model, avg_fn=_average, use_buffers=True)
-        self.optimisers = _optimisers(self.model, settings["learning_rate"])
+        self.optimisers = _optimisers(model, settings["learning_rate"])
         self.records: list[dict[str, float]] = []
         self.best: State = {}
         self.kept: State = {}
@@ -94,7 +93,7 @@ class Learning:
             total += loss.item()
         self.records.append({"loss": total / steps, **self._judged()})
         if self.best_epoch == self.done:
-            self.best = _copied(self.average.module.state_dict())
+            self.best = copied(self.average.module.state_dict())
         self.kept = self._state()
         return self.records[-1]
 
@@ -125,32 +124,6 @@ class Learning:
             parts = zip(read.split(8), asked.split(8), strict=True)
             losses = [float(self._loss(model, a, b, phase)) for phase, (a, b) in enumerate(parts)]
         return {"held_out_loss": float(np.mean(losses))}
-
-    def _set_rate(self, progress: float) -> None:
-        """Raise the step width in the first epoch, then lower it along a cosine."""
-        epochs = self.settings["epochs"]
-        warm = min(1.0, 0.05 + progress)
-        falls = 0.5 * (1 + math.cos(math.pi * max(progress - 1, 0) / max(epochs - 1, 1)))
-        for optimiser in self.optimisers:
-            for group in optimiser.param_groups:
-                group["lr"] = group["most"] * min(warm, falls)
-
-    def _state(self) -> State:
-        """Return a copy of everything that the next epoch depends on."""
-        inner = [optimiser.state_dict() for optimiser in self.optimisers]
-        moments = [{**s, "state": {i: _copied(m) for i, m in s["state"].items()}} for s in inner]
-        return {
-            "model": _copied(self.model.state_dict()), "average": _copied(self.average.state_dict()),
-            "optimisers": moments, "best": self.best, "records": [dict(r) for r in self.records],
-        }  # fmt: skip
-
-    def _take(self, state: State) -> None:
-        self.model.load_state_dict(state["model"])
-        self.average.load_state_dict(state["average"])
-        for optimiser, moments in zip(self.optimisers, state["optimisers"], strict=True):
-            optimiser.load_state_dict(moments)
-        self.best, self.kept = state["best"], state
-        self.records = [dict(r) for r in state["records"]]
 
 
 def _optimisers(model: UNet, rate: float) -> list[torch.optim.Optimizer]:
@@ -219,7 +192,3 @@ def _average(mean: Tensor, new: Tensor, n: Tensor | int) -> Tensor:
     """Return the running average after one more step: of few steps at first, so that the beginning is forgotten."""
     kept = min(AVERAGED, (1 + int(n)) / (10 + int(n)))
     return torch.lerp(mean, new, 1 - kept) if mean.is_floating_point() else new
-
-
-def _copied(state: dict[str, Any]) -> dict[str, Any]:
-    return {k: v.detach().cpu().clone() if isinstance(v, Tensor) else v for k, v in state.items()}
