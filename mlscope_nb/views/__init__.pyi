@@ -1,3 +1,4 @@
+from .attributions import MapsView, maps
 from .colours import category_colours
 from .comparison import Comparison, compare
 from .confusionview import ConfusionView, confusion
@@ -7,6 +8,7 @@ from .estimates import estimates
 from .exploring import explore
 from .fieldview import FieldView
 from .galleryview import Gallery, gallery
+from .grades import grades
 from .map import scatter
 from .matrix import matrix
 from .platemap import plate_map
@@ -25,6 +27,7 @@ __all__ = [
     "FieldView",
     "Gallery",
     "LabelTrainCorrect",
+    "MapsView",
     "Restored",
     "SegmentationTuner",
     "Selection",
@@ -37,9 +40,11 @@ __all__ = [
     "explore",
     "fields",
     "gallery",
+    "grades",
     "histogram",
     "label_train_correct",
     "learning_curve",
+    "maps",
     "matrix",
     "plate_map",
     "restore_work",

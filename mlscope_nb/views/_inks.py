@@ -18,6 +18,9 @@ _RANGE = (0.5, 99.5)
 # Nine steps of viridis (Smith & van der Walt 2015): colour-blind readers see its order, and none of it is grey.
 _VIRIDIS = ("#440154", "#472d7b", "#3b528b", "#2c728e", "#21918c", "#28ae80", "#5ec962", "#addc30", "#fde725")
 
+# Blue and orange of ColorBrewer (Brewer 2003), equally dark on both sides of a white middle: no red beside green.
+_DIVERGING = ("#08306b", "#2171b5", "#6baed6", "#c6dbef", "#ffffff", "#fdd0a2", "#fd8d3c", "#d94801", "#7f2704")
+
 
 def inks_of(column: pd.Series | None, palette: Mapping[str, str] | None, n: int) -> tuple[bytes, dict[str, Any]]:
     """Return one byte for each cell and the legend of these bytes.
@@ -93,7 +96,22 @@ def viridis(n: int) -> list[str]:
     >>> viridis(2)
     ['#440154', '#fde725']
     """
-    steps = np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in _VIRIDIS], float)
+    return _between(_VIRIDIS, n)
+
+
+def diverging(n: int) -> list[str]:
+    """Return `n` colours from dark blue over white, in the middle, to dark orange.
+
+    Examples
+    --------
+    >>> diverging(3)
+    ['#08306b', '#ffffff', '#7f2704']
+    """
+    return _between(_DIVERGING, n)
+
+
+def _between(colours: tuple[str, ...], n: int) -> list[str]:
+    steps = np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in colours], float)
     at = np.linspace(0, len(steps) - 1, n)
     rgb = np.stack([np.interp(at, np.arange(len(steps)), steps[:, k]) for k in range(3)], axis=1)
     return ["#{:02x}{:02x}{:02x}".format(*np.rint(row).astype(int)) for row in rgb]

@@ -50,6 +50,15 @@ class View(anywidget.AnyWidget):
         self._own_id = self.model_id or ""
         self.on_msg(self._received)
 
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """Take what the browser sends, unless a later state was set here that it had not heard of: then that one stays.
+
+        A message can wait for seconds while a cell runs. States that count their `turn` are raised by one each time
+        Python sets them; the browser sends the turn it knows along with its own changes.
+        """
+        late = {k: getattr(self, k) for k, v in sync_data.items() if _turn(v) < _turn(getattr(self, k, None))}
+        super().set_state({**sync_data, **late})
+
     def _received(self, _: Any, content: dict[str, Any], buffers: list[Any]) -> None:
         answer = getattr(self, f"_on_{content.get('kind')}", None)
         if answer is not None:
@@ -66,6 +75,10 @@ class View(anywidget.AnyWidget):
         """Return a line of text and pictures for a notebook that is read without its kernel."""
         return "", []
 
+    def _markup(self) -> str:
+        """Return what a saved notebook shows below that line and those pictures, as markup that is safe."""
+        return ""
+
     def _whole(self) -> str | None:
         """Return the view as a page that works without a kernel, if there is one."""
         return None
@@ -78,11 +91,15 @@ class View(anywidget.AnyWidget):
         if page is not None:
             display({"text/html": framed(page, text), "text/plain": text}, raw=True)
             return
-        display({"text/html": saved_html(text, pictures), "text/plain": text}, raw=True)
+        display({"text/html": saved_html(text, pictures, self._markup()), "text/plain": text}, raw=True)
         bundle = self._repr_mimebundle_()
         if bundle is not None:
             data = {**bundle[0], "text/plain": f"{text} Run this cell again to use it."}
             display(data, metadata=bundle[1], raw=True)
+
+
+def _turn(state: Any) -> int:
+    return int(state.get("turn", 0)) if isinstance(state, dict) else 0
 
 
 class FigureView(View):
@@ -101,9 +118,9 @@ def framed(page: str, text: str) -> str:
     return f'<iframe srcdoc="{html.escape(page)}" title="{html.escape(text)}" style="{look}"></iframe>'
 
 
-def saved_html(text: str, pictures: list[np.ndarray]) -> str:
-    """Return the picture and note that stay in a saved notebook."""
+def saved_html(text: str, pictures: list[np.ndarray], markup: str = "") -> str:
+    """Return the picture and note that stay in a saved notebook, and markup that belongs to them."""
     style = "max-width:48%;margin-right:8px;vertical-align:top"
     images = "".join(f'<img src="{_pictures.webp_data_uri(p)}" alt="" style="{style}">' for p in pictures)
     note = f"{html.escape(text)} This is a saved picture: run this cell again to select and label cells."
-    return f'{_STYLE}<div class="mlscope-saved"><p style="font-size:14px">{note}</p>{images}</div>'
+    return f'{_STYLE}<div class="mlscope-saved"><p style="font-size:14px">{note}</p>{images}{markup}</div>'

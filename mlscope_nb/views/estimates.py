@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -66,24 +66,40 @@ def estimates(
     >>> [type(part).__name__ for part in estimates(table, chance=0.5)]
     ['VLine', 'Segments', 'Scatter']
     """
-    hv = _bokeh.holoviews()
     table = _table(rows, value)
     words = label or table.attrs.get("label", "")
     line = table.attrs.get("chance") if chance is None else chance
+    return drawn_rows(table, line=line, label=words, limits=limits, width=width)
+
+
+def drawn_rows(
+    table: pd.DataFrame,
+    *,
+    line: float | None,
+    label: str,
+    limits: tuple[float, float] | None,
+    width: int,
+    quiet: Sequence[bool] | None = None,
+) -> Overlay:
+    """Draw a table with columns estimate, low and high; rows that are `quiet` are grey squares, for comparison only."""
+    hv = _bokeh.holoviews()
     names = list(kept_apart([str(n) for n in table.index], _LETTERS).values())
     at = np.arange(len(table))[::-1].astype(float)
     known = np.isfinite(table["low"].to_numpy()) & np.isfinite(table["high"].to_numpy())
-    lines = pd.DataFrame({"x": table["low"], "y": at, "x1": table["high"], "y1": at})[known]
+    lines = pd.DataFrame({"x": table["low"], "y": at, "x1": table["high"], "y1": at})
     points = pd.DataFrame({"x": table["estimate"].to_numpy(), "y": at, "name": names})
     points["interval"] = [_interval_words(*ends) for ends in zip(table["low"], table["high"], strict=True)]
-    ink = PALETTE[0]
+    beside = np.zeros(len(table), bool) if quiet is None else np.asarray(quiet, bool)
     parts = [] if line is None else [hv.VLine(line).opts(color=_GREY, line_dash="dashed", line_width=1.5)]
-    parts.append(hv.Segments(lines, ["x", "y", "x1", "y1"]).opts(color=ink, line_width=4, alpha=0.55))
-    dots = hv.Scatter(points, ["x"], [hv.Dimension("y", label="row"), "name", "interval"])
-    parts.append(dots.opts(color=ink, size=11, tools=["hover"], line_color="white"))
+    for rows, ink, marker in ((~beside, PALETTE[0], "circle"), (beside, _GREY, "square")):
+        if rows.any():
+            ends = hv.Segments(lines[rows & known], ["x", "y", "x1", "y1"])
+            dots = hv.Scatter(points[rows], ["x"], [hv.Dimension("y", label="row"), "name", "interval"])
+            parts.append(ends.opts(color=ink, line_width=4, alpha=0.55))
+            parts.append(dots.opts(color=ink, marker=marker, size=11, tools=["hover"], line_color="white"))
     ticks = list(zip(at.tolist(), names, strict=True))
     look: dict[str, Any] = {"width": width, "height": 90 + 34 * len(table), "yticks": ticks, "ylabel": ""}
-    look |= {"xlabel": words, "ylim": (-0.6, len(table) - 0.4), "toolbar": None, "shared_axes": False}
+    look |= {"xlabel": label, "ylim": (-0.6, len(table) - 0.4), "toolbar": None, "shared_axes": False}
     look |= {"fontsize": {"labels": "14px", "ticks": "14px"}, "hooks": [_bokeh.tidy]}
     return hv.Overlay(parts).opts(**look, xlim=limits or _room(table, line))
 
