@@ -101,7 +101,8 @@ class FieldView(Choosing, View):
             settings["limits"] = [list(limits[n]) for n in names]
         if outlines is not None:
             settings["outlines"] = bool(outlines)
-        self._settings = settings
+        if (channels, contrast, outlines) != (None, None, None):
+            self._settings = {**settings, "turn": settings["turn"] + 1}
         if field_id is not None:
             self._load(str(field_id))
         return self
@@ -147,6 +148,7 @@ class FieldView(Choosing, View):
             "auto": self._auto.tolist(),
             "outlines": self.fields.masks is not None,
             "height": height,
+            "turn": 0,
         }
 
     # --- one field -------------------------------------------------------------------------------------------
@@ -198,7 +200,8 @@ class FieldView(Choosing, View):
         height, width = self._image.shape[1:]
         half_y, half_x = height / zoom / 2, width / zoom / 2
         y, x = np.clip(y, half_y, height - half_y), np.clip(x, half_x, width - half_x)
-        self._camera = {"zoom": float(zoom), "y": float(y), "x": float(x)}
+        turn = self._camera.get("turn", 0) + 1
+        self._camera = {"zoom": float(zoom), "y": float(y), "x": float(x), "turn": turn}
 
     # --- the cells of the field ------------------------------------------------------------------------------
 

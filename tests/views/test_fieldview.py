@@ -170,6 +170,34 @@ def test_zoom_from_python_stays_within_the_field():
         view.zoom(2, centre=(3, 90))
 
 
+def test_what_the_browser_sent_before_it_heard_of_python_is_not_taken():
+    view = ms.views.fields(make_fields())
+    known = view._camera["turn"]
+    view.set_state({"_camera": {"zoom": 3, "y": 20, "x": 30, "turn": known}})
+    assert view._camera["zoom"] == 3
+    view.zoom(2)
+    view.set_state({"_camera": {"zoom": 4, "y": 20, "x": 30, "turn": known}})
+    assert view.visible == (10, 30, 15, 45)
+    # What is sent after it is taken again, and one state does not hold up another.
+    old = dict(view._settings)
+    view.show(contrast={"DNA": (1, 2)})
+    late = {"_settings": {**old, "outlines": False}, "_camera": {**view._camera, "zoom": 5}}
+    view.set_state(late)
+    assert view.contrast["DNA"] == (1, 2) and view._settings["outlines"] and view._camera["zoom"] == 5
+    view.set_state({"_settings": {**view._settings, "outlines": False}})
+    assert view.contrast["DNA"] == (1, 2) and not view._settings["outlines"]
+
+
+def test_python_has_its_way_even_where_it_knew_no_difference():
+    """The page may be about to send another zoom: the same number again has to reach it all the same."""
+    view = ms.views.fields(make_fields())
+    turns = [view.zoom(2)._camera["turn"], view.zoom(2)._camera["turn"]]
+    assert turns[1] > turns[0]
+    before = view._settings["turn"]
+    assert view.show("f2")._settings["turn"] == before
+    assert view.show(outlines=view._settings["outlines"])._settings["turn"] > before
+
+
 def test_fields_without_masks_and_refusals():
     view = ms.views.fields(make_fields(masks=False))
     assert not view._field["has_outlines"] and view._labels == b""

@@ -32,7 +32,7 @@ function drawField({ model, el }) {
   const extra = make("div", "ms-extra", panel);
   const size = () => { const f = model.get("_field"); return { height: f.full_height, width: f.full_width }; };
   let settings = structuredClone(model.get("_settings"));
-  let layer = null, detail = null, turn = 0, waiting = 0, asked = "", drawnFor = "";
+  let layer = null, layerOf = "", detail = null, turn = 0, parts = 0, waiting = 0, asked = "", drawnFor = "";
   const camera = makeCamera(canvas, root, signal, size, moved, (point, shift) => {
     model.send({ kind: "click", id: model.get("_field").id, y: point.y, x: point.x, shift, reach: (8 * devicePixelRatio) / camera.view().scale });
   });
@@ -59,7 +59,9 @@ function drawField({ model, el }) {
   function moved(quiet) {
     later();
     clearTimeout(moved.timer);
-    if (!quiet) moved.timer = setTimeout(() => { model.set("_camera", { ...camera.camera }); model.save_changes(); }, 150);
+    if (quiet) return;
+    // With the number of the last camera from Python: what was decided before a later one is not taken there.
+    moved.timer = setTimeout(() => { model.set("_camera", { ...camera.camera, turn: model.get("_camera").turn }); model.save_changes(); }, 150);
   }
 
   async function load() {
@@ -67,6 +69,7 @@ function drawField({ model, el }) {
     const next = await decodeLayer(field, bytesOf(model.get("_planes")), bytesOf(model.get("_labels")));
     if (mine !== turn || signal.aborted) return;
     layer = next;
+    layerOf = field.id;
     detail = null;
     asked = "";
     drawnFor = `${field.id} ${field.drawing}`;
@@ -94,7 +97,8 @@ function drawField({ model, el }) {
 
   function draw() {
     cancelAnimationFrame(waiting);
-    if (!layer || signal.aborted) return;
+    // The next field is known a moment before its pixels are here; the last one is not drawn under its name.
+    if (!layer || signal.aborted || layerOf !== model.get("_field").id) return;
     const pen = canvas.getContext("2d", { willReadFrequently: true }), view = camera.view();
     pen.fillStyle = "#000000";
     pen.fillRect(0, 0, canvas.width, canvas.height);
@@ -106,7 +110,7 @@ function drawField({ model, el }) {
     [farther.disabled, all.disabled, closer.disabled] = [whole, whole, camera.camera.zoom >= camera.most() - 1e-6];
     often.textContent = whole ? "wheel: zoom · drag: move" : `${Number(camera.camera.zoom.toPrecision(2))} × · double click: whole field`;
     canvas.classList.toggle("ms-near", !whole);
-    Object.assign(canvas.dataset, { drawn: model.get("_field").id, drawing: drawnFor, detail: detail ? detail.step : "", view: [view.top, view.left, view.scale].map((v) => v.toFixed(4)).join(" ") });
+    Object.assign(canvas.dataset, { drawn: layerOf, drawing: drawnFor, detail: detail ? detail.step : "", view: [view.top, view.left, view.scale].map((v) => v.toFixed(4)).join(" ") });
     finer(view);
   }
 
@@ -138,11 +142,11 @@ function drawField({ model, el }) {
   function finer(view) {
     const near = view.scale >= devicePixelRatio && camera.camera.zoom > 1;
     const step = Math.max(1, Math.floor(1 / view.scale));
-    if (camera.camera.zoom <= 1 || (!near && step >= layer.step)) { clearTimeout(finer.timer); return; }
+    clearTimeout(finer.timer);
+    if (camera.camera.zoom <= 1 || (!near && step >= layer.step)) return;
     const covers = (box) => box.step <= step && box.top <= Math.max(0, view.top) && box.left <= Math.max(0, view.left)
       && box.bottom >= Math.min(size().height, view.top + view.height) && box.right >= Math.min(size().width, view.left + view.width);
     if (detail && covers({ ...detail, top: detail.y, left: detail.x, bottom: detail.y + detail.height * detail.step, right: detail.x + detail.width * detail.step })) return;
-    clearTimeout(finer.timer);
     finer.timer = setTimeout(() => {
       const more = [view.height / 4, view.width / 4];
       const box = {
@@ -160,8 +164,9 @@ function drawField({ model, el }) {
     if (words.kind !== "detail") return;
     const same = () => `${words.id} ${words.drawing}` === drawnFor;
     if (!same()) return;
+    const mine = ++parts;
     const part = await decodeLayer(words, bytesOf(buffers[0]), bytesOf(buffers[1]));
-    if (!same() || signal.aborted) return;
+    if (!same() || mine !== parts || signal.aborted) return;
     mixLayer(part, model.get("_channels"), settings);
     detail = part;
     draw();
@@ -210,7 +215,11 @@ function drawField({ model, el }) {
   listen(model, signal, ["_field", "_planes", "_labels"], once(load));
   listen(model, signal, ["_camera"], once(() => { if (layer) look(); }));
   listen(model, signal, ["_spots", "_chosen", "_link"], once(() => { words(); later(); }));
-  listen(model, signal, ["_settings"], once(() => { settings = structuredClone(model.get("_settings")); words(); room(); mix(); }));
+  listen(model, signal, ["_settings"], once(() => {
+    clearTimeout(changed.timer);
+    settings = structuredClone(model.get("_settings"));
+    words(); room(); mix();
+  }));
   signal.addEventListener("abort", () => { watcher.disconnect(); model.off("msg:custom", custom); clearTimeout(finer.timer); });
   load();
   return { root, extra, left, signal, end: () => ending.abort() };
