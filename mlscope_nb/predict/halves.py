@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -48,13 +49,20 @@ class Halves:
             self._pool = None
             torch.set_num_threads(cores)
 
-    def backward(self, views: Tensor, codes: Tensor, loss: Callable[[nn.Module, Tensor, Tensor], Tensor]) -> float:
-        """Set the gradients of a loss that is the sum of those of the halves; return it."""
-        halves = 2 if len(views) >= LEAST and views.device.type == "cpu" else 1
-        parts = zip(self.models, views.chunk(halves), codes.chunk(halves), strict=False)
-        jobs = [partial(self._gradients, loss, *part) for part in parts]
-        second = self._pool.submit(jobs[1]) if self._pool is not None and halves == 2 else None
-        found = [jobs[0](), second.result()] if second is not None else [job() for job in jobs]
+    def backward(self, *rows: Tensor, loss: Callable[..., Tensor]) -> float:
+        """Set the gradients of a loss that is the sum of those of the halves; return it.
+
+        Parameters
+        ----------
+        *rows : tensors (N, ...)
+            What is halved: `loss` gets the model and its half of each.
+        loss : function
+            Returns the loss of some rows, as a tensor.
+        """
+        halves = 2 if len(rows[0]) >= LEAST and self.learning[0].device.type == "cpu" else 1
+        parts = zip(*(tensor.chunk(halves) for tensor in rows), strict=True)
+        jobs = [partial(self._gradients, loss, model, *part) for model, part in zip(self.models, parts, strict=False)]
+        found = self.together(jobs)
         for k, parameter in enumerate(self.learning):
             both = [gradients[k] for _, gradients in found]
             parameter.grad = both[0] if len(both) == 1 else both[0] + both[1]
@@ -62,10 +70,18 @@ class Halves:
             self._agree()
         return sum(value for value, _ in found)
 
+    def together(self, jobs: Sequence[Callable[[], Any]]) -> list[Any]:
+        """Return what each job gives: the first works beside the others where there are cores for both."""
+        pool = self._pool
+        if pool is None:
+            return [job() for job in jobs]
+        others = [pool.submit(job) for job in jobs[1:]]
+        return [*(job() for job in jobs[:1]), *(other.result() for other in others)]
+
     def _gradients(
-        self, loss: Callable[[nn.Module, Tensor, Tensor], Tensor], model: nn.Module, views: Tensor, codes: Tensor
+        self, loss: Callable[..., Tensor], model: nn.Module, *rows: Tensor
     ) -> tuple[float, tuple[Tensor, ...]]:
-        value = loss(model, views, codes)
+        value = loss(model, *rows)
         return value.item(), torch.autograd.grad(value, self.learning)
 
     def _agree(self) -> None:

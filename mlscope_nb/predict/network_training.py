@@ -135,28 +135,29 @@ class Training(Resumable):
         with halves.working():
             for progress, rows in self._steps(made):
                 self._set_rate(number + progress)
-                views = self.augmentation(self.learned.images[rows].to(self.device).float(), made)
-                total, steps = total + self._step(halves, views, self.learned.codes[rows].to(self.device)), steps + 1
+                total, steps = total + self._step(halves, rows, made), steps + 1
         self.records.append({"loss": total / steps, **self._judged()})
         if self.best_epoch == self.done:
             self.best = copied(self.average.module.state_dict())
         self.kept = self._state()
         return self.records[-1]
 
-    def _step(self, halves: Halves, views: Tensor, codes: Tensor) -> float:
+    def _step(self, halves: Halves, rows: Tensor, made: torch.Generator) -> float:
         """Learn from some crops; return the loss."""
         weights = self.learned.weights.to(self.device)
-        counted = weights[codes].sum()
+        counted = weights[self.learned.codes[rows].to(self.device)].sum()
 
-        def loss(model: nn.Module, views: Tensor, codes: Tensor) -> Tensor:
+        def loss(model: nn.Module, rows: Tensor, seeds: Tensor) -> Tensor:
+            # Each half draws its views by itself, from a seed of its own.
+            views = self.augmentation(self.learned.images[rows].to(self.device).float(), _generator(seeds))
+            codes = self.learned.codes[rows].to(self.device)
             with mixed(self.settings["arithmetic"], self.device):
                 scores = model(views)
             total = F.cross_entropy(scores.float(), codes, weights, label_smoothing=SMOOTHED, reduction="sum")
             return total / counted
 
-        found = halves.backward(views, codes, loss)
-        for optimiser in self.optimisers:
-            optimiser.step()
+        found = halves.backward(rows, torch.randint(2**62, (len(rows),), generator=made), loss=loss)
+        halves.together([optimiser.step for optimiser in self.optimisers])
         self.average.update_parameters(self.model)
         return found
 
@@ -199,8 +200,16 @@ def _optimisers(model: nn.Module, rate: float) -> list[torch.optim.Optimizer]:
     most = {"block": rate * MUON, "free": rate / 10, "new": rate}
     groups = [(k, {"params": p, "lr": most[k], "most": most[k], "weight_decay": w}) for (k, w), p in found.items()]
     blocks, rest = ([g for k, g in groups if (k == "block") is wanted] for wanted in (True, False))
-    made: list[torch.optim.Optimizer] = [Muon(blocks)] if blocks else []
-    return [*made, torch.optim.AdamW(rest)]
+    # Every other matrix to each of two, which work at once and take about as long.
+    muons: list[torch.optim.Optimizer] = [
+        Muon([{**group, "params": group["params"][k::2]} for group in blocks]) for k in range(2 if blocks else 0)
+    ]  # fmt: skip
+    return [*muons, torch.optim.AdamW(rest)]
+
+
+def _generator(seeds: Tensor) -> torch.Generator:
+    """Return a generator that begins with the first of some seeds."""
+    return torch.Generator().manual_seed(int(seeds[0]))
 
 
 def _average(mean: Tensor, new: Tensor, n: Tensor | int) -> Tensor:

@@ -95,7 +95,7 @@ def test_gradients_of_halves_add_up_to_those_of_the_whole(n):
     model = small_model(norm=False)
     halves = Halves(model)
     with halves.working():
-        value = halves.backward(views, codes, summed)
+        value = halves.backward(views, codes, loss=summed)
     whole = summed(model, views, codes)
     assert abs(value - whole.item()) < 1e-4
     for parameter, expected in zip(model.parameters(), torch.autograd.grad(whole, model.parameters()), strict=True):
@@ -110,7 +110,7 @@ def test_halves_are_the_same_on_one_core_and_on_two_and_remember_what_both_saw()
             torch.set_num_threads(cores)
             halves = Halves(small_model())
             with halves.working():
-                halves.backward(views, codes, summed)
+                halves.backward(views, codes, loss=summed)
             assert torch.get_num_threads() == cores
             found.append([*(p.grad for p in halves.learning), *halves.models[0].buffers()])
     finally:
@@ -131,5 +131,5 @@ def test_what_goes_wrong_in_either_half_is_said():
     for codes in (torch.tensor([1] * 8 + [0] * 8), torch.tensor([0] * 8 + [1] * 8)):
         halves = Halves(small_model())
         with pytest.raises(ValueError, match="broken"), halves.working():
-            halves.backward(drawn(16, 2, 8, 8), codes, fail)
+            halves.backward(drawn(16, 2, 8, 8), codes, loss=fail)
         assert torch.get_num_threads() == before
