@@ -14,9 +14,13 @@ FOLDER = Path(__file__).resolve().parent / "networks"
 sys.path.insert(0, str(FOLDER.parents[1]))
 
 from mlscope_nb._files import write_text  # noqa: E402
-from mlscope_nb.predict.images.shipped import RECIPES, shipped  # noqa: E402
+from mlscope_nb.predict import shipped as tells  # noqa: E402
+from mlscope_nb.predict.images import shipped as paints  # noqa: E402
+from mlscope_nb.predict.images.shipped import RECIPES as PICTURES  # noqa: E402
+from mlscope_nb.predict.shipped_networks import RECIPES as CLASSES  # noqa: E402
 
-HEAD = """# Networks that travel with mlscope; what each learned from: mlscope_nb/predict/images/shipped.py.
+HEAD = """# Networks that travel with mlscope; what each learned from: mlscope_nb/predict/shipped_networks.py (classes) and
+# mlscope_nb/predict/images/shipped.py (pictures).
 # Written by data/build_networks.py. Licence: that of mlscope; "fly" learned from the images in ../fly.
 """
 
@@ -27,13 +31,13 @@ def main(names: list[str]) -> None:
     known = tomllib.loads(registry.read_text(encoding="utf-8")) if registry.is_file() else {}
     for name in names:
         file = FOLDER / f"{name.replace(' ', '_')}.pt"
-        network = shipped(name, retrain=True)
+        network = (paints if name in PICTURES else tells)(name, retrain=True)
         network.save(file, small=True)
         known[name] = {"file": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
         tables = [f'["{k}"]\nfile = "{v["file"]}"\nsha256 = "{v["sha256"]}"\n' for k, v in sorted(known.items())]
         write_text(registry, "\n".join([HEAD, *tables]))
-        print(network, network.history.round(4).tail(1).to_dict("records"), flush=True)
+        print(network, network.records[-1], flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or list(RECIPES))
+    main(sys.argv[1:] or [*PICTURES, *CLASSES])

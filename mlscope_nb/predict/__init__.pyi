@@ -16,6 +16,7 @@ from .prediction_sets import Conformal, conformal
 from .recommendation import Recommendation
 from .reliabilities import reliability
 from .set_coverage import coverage
+from .shipped_networks import shipped
 from .splitting import Split, split
 from .tables import origins
 from .validation import cross_validate
@@ -46,6 +47,7 @@ __all__ = [
     "power",
     "recommend",
     "reliability",
+    "shipped",
     "split",
     "train_model",
     "train_network",

@@ -131,18 +131,27 @@ class Network:
         """Return True for cells whose unit neither taught the network nor decided when to stop."""
         return ~cells.units.isin({*self.units, *self.held_out}).rename("unseen")
 
-    def save(self, path: str | Path) -> Path:
+    def save(self, path: str | Path, *, small: bool = False) -> Path:
         """Write the network to one file (weights and plain values, nothing that runs), whole or not at all.
+
+        Parameters
+        ----------
+        path : str or Path
+        small : bool
+            Write weights with half the digits, and not what an unfinished training needs: half the size.
 
         Raises
         ------
         ValueError
             A class is neither text nor a number.
         """
+        state = self.model.state_dict()
+        if small:
+            state = {k: v.half() if v.is_floating_point() else v for k, v in state.items()}
         content = {
-            "format": FORMAT, "model": self.model.state_dict(), "pixels": self.pixels.to_dict(),
+            "format": FORMAT, "model": state, "pixels": self.pixels.to_dict(),
             "classes": [_plain(c) for c in self.classes], "settings": self.settings, "units": list(self.units),
-            "held_out": list(self.held_out), "records": self.records, "training": self.training,
+            "held_out": list(self.held_out), "records": self.records, "training": {} if small else self.training,
             "interrupted": self.interrupted, "notes": list(self.notes),
         }  # fmt: skip
         with replacing(path) as part:

@@ -1,0 +1,71 @@
+"""Shipped: networks that travel with mlscope, so that a lesson need not wait for their training."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from mlscope_nb._words import some
+from mlscope_nb.cells import Cells
+from mlscope_nb.datasets import simulate
+from mlscope_nb.datasets.embedded import folder
+from mlscope_nb.predict.image_model import train_network
+from mlscope_nb.predict.network import Network
+
+Name = Literal["phenotypes", "trapped", "untrapped"]
+SEED = 900
+"""Of the simulated plates that the networks learned from; lessons show plates of other seeds."""
+STUDY: dict[str, Any] = {"n_plates": 5, "wells_per_plate": 16, "cells_per_well": 40, "seed": SEED}
+TRAP: dict[str, Any] = {"shortcut": 0.9, "tied_to": "micronucleus"}
+RECIPES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "phenotypes": (STUDY, {}),
+    "trapped": ({**STUDY, **TRAP}, {"masked": False}),
+    "untrapped": (STUDY, {"masked": False}),
+}
+"""What each learned from, and the settings of its training."""
+
+
+def shipped(name: Name = "phenotypes", *, retrain: bool = False) -> Network:
+    """Return a network that travels with mlscope, or train it again as it was trained.
+
+    Parameters
+    ----------
+    name : {"phenotypes", "trapped", "untrapped"}
+        "phenotypes": the six treatments and the control of a simulated study of five plates. "trapped": the same
+        plates, but nine in ten cells of one treatment ("micronucleus") carry a mark in a corner, and what surrounds a
+        cell was not darkened. "untrapped": as "trapped", learned from plates without marks.
+    retrain : bool
+        Train it on this machine: about two minutes on two cores.
+
+    Raises
+    ------
+    ValueError
+        There is no such network, or a file is not the one that was shipped.
+
+    Examples
+    --------
+    >>> shipped("phenotypes").classes
+    ('DMSO', 'bundled', 'clustered', 'elongated', 'granular', 'lobed', 'micronucleus')
+    """
+    if name not in get_args(Name):
+        raise ValueError(f"No network '{name}' travels with mlscope. There are: {some(get_args(Name))}.")
+    if retrain:
+        study, options = RECIPES[name]
+        return train_network(_plates(study), **options)
+    return Network.load(shipped_file(name))
+
+
+def shipped_file(name: str) -> Path:
+    """Return the file of a network that travels with mlscope, after a look at its sha256."""
+    known = tomllib.loads((folder() / "networks" / "registry.toml").read_text(encoding="utf-8"))[name]
+    file = folder() / "networks" / str(known["file"])
+    if (found := hashlib.sha256(file.read_bytes()).hexdigest()) != known["sha256"]:
+        raise ValueError(f"'{file}' is not the file that was shipped (sha256 {found}). Install mlscope_nb again.")
+    return file
+
+
+def _plates(study: dict[str, Any]) -> Cells:
+    cells, _ = simulate(**study)
+    return cells
