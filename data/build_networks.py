@@ -19,7 +19,7 @@ from mlscope_nb.predict.images import shipped as paints  # noqa: E402
 from mlscope_nb.predict.images.shipped import RECIPES as PICTURES  # noqa: E402
 from mlscope_nb.predict.shipped_networks import RECIPES as CLASSES  # noqa: E402
 
-HEAD = """# Networks that travel with mlscope; what each learned from: mlscope_nb/predict/shipped_networks.py (classes) and
+HEAD = """# Networks that travel with mlscope; what each learned from: mlscope_nb/predict/shipped_networks.py (classes),
 # mlscope_nb/predict/images/shipped.py (pictures).
 # Written by data/build_networks.py. Licence: that of mlscope; "fly" learned from the images in ../fly.
 """

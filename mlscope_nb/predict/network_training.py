@@ -197,13 +197,12 @@ def _optimisers(model: nn.Module, rate: float) -> list[torch.optim.Optimizer]:
         if parameter.requires_grad:
             kind = "block" if name.startswith("body.") and parameter.ndim == 2 else "free" if "free." in name else "new"
             found.setdefault((kind, WEIGHT_DECAY if parameter.ndim > 1 else 0.0), []).append(parameter)
-    most = {"block": rate * MUON, "free": rate / 10, "new": rate}
-    groups = [(k, {"params": p, "lr": most[k], "most": most[k], "weight_decay": w}) for (k, w), p in found.items()]
-    blocks, rest = ([g for k, g in groups if (k == "block") is wanted] for wanted in (True, False))
+    matrices, far = found.pop(("block", WEIGHT_DECAY), []), rate * MUON
+    most = {"free": rate / 10, "new": rate}
+    rest = [{"params": p, "lr": most[k], "most": most[k], "weight_decay": w} for (k, w), p in found.items()]
     # Every other matrix to each of two, which work at once and take about as long.
-    muons: list[torch.optim.Optimizer] = [
-        Muon([{**group, "params": group["params"][k::2]} for group in blocks]) for k in range(2 if blocks else 0)
-    ]  # fmt: skip
+    parts = [part for part in (matrices[::2], matrices[1::2]) if part]
+    muons = [Muon([{"params": p, "lr": far, "most": far, "weight_decay": WEIGHT_DECAY}]) for p in parts]
     return [*muons, torch.optim.AdamW(rest)]
 
 
