@@ -31,6 +31,18 @@ ASK = """async (code) => {
   await future.done;
   return { text, error };
 }"""
+# Two frames are drawn: what was moved before has been seen by the page.
+FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())))"
+# A part of the page keeps its place for six frames: cells above it are drawn late, and push it down.
+AT_REST = """async ([at, i]) => { let same = 0, last = null;
+  for (const end = performance.now() + 15000; same < 6 && performance.now() < end;) {
+    await new Promise(requestAnimationFrame);
+    const b = document.querySelectorAll(at)[i]?.getBoundingClientRect();
+    const now = b ? [b.left, b.top, b.width, b.height].join() : null;
+    same = now !== null && now === last ? same + 1 : 0;
+    last = now;
+  }
+  return same; }"""
 
 CELLS = """
 import numpy as np, pandas as pd, json
@@ -59,6 +71,24 @@ w._show = "selected"
 w.show(embedding="umap", colour="plate", hide=[]).sort("table").beside("distribution", column="plate")
 w.channels("DNA", "actin", mode="set");
 """
+# What the page shows once all of that has reached it.
+SHOWN = """() => { const at = (one) => document.querySelector(`.ms-workbench ${one}`), map = at('.ms-map').dataset;
+  return [map.drawn, map.chosen, at('.ms-side .ms-title').textContent, at("select[aria-label='Colour by']").value,
+    at('.ms-bars')?.getAttribute('aria-label'),
+    [...document.querySelectorAll('.ms-workbench .ms-entry[aria-pressed]')].map((e) => e.ariaPressed)]; }"""
+AFTER_RESET = ["umap", "0", "All 2,000 cells", "plate", "Distribution of plate", ["true"] * 3]
+
+
+def eventually(check, seconds=40):
+    """Try assertions again until they hold, for so long at most: a busy machine answers and draws late."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return check()
+        except AssertionError:
+            if time.monotonic() > end:
+                raise
+        time.sleep(0.1)
 
 
 class Lab:
@@ -103,9 +133,9 @@ class Notebook:
     def load(self):
         address = f"http://127.0.0.1:{self.lab.port}/lab/tree/{self.name}?reset&token=t"
         self.page.goto(address, wait_until="domcontentloaded")
-        self.page.wait_for_function(IDLE, timeout=90_000)
+        self.page.wait_for_function(IDLE, timeout=150_000)
 
-    def run_all(self, seconds=90):
+    def run_all(self, seconds=150):
         self.page.set_default_timeout(seconds * 1000)
         self.page.evaluate("()=>window.jupyterapp.commands.execute('notebook:run-all-cells').then(()=>1)")
         self.page.wait_for_function(IDLE)
@@ -115,7 +145,7 @@ class Notebook:
             if(o.get(j).type=='error')e.push(JSON.stringify(o.get(j).toJSON()).slice(0,900))}}return e}"""
         )
         assert not errors, errors
-        self.page.set_default_timeout(20_000)
+        self.page.set_default_timeout(40_000)
 
     def python(self, code):
         """Run code in the notebook's kernel and return what it printed as JSON."""
@@ -123,15 +153,25 @@ class Notebook:
         assert not answer["error"], answer["error"]
         return json.loads(answer["text"]) if answer["text"] else None
 
-    def until(self, code, expected, seconds=15):
+    def until(self, code, expected, seconds=40):
         """Wait until an expression in the kernel has a value; returns it."""
-        end = time.monotonic() + seconds
-        while True:
+
+        def check():
             value = self.python(f"import json; print(json.dumps({code}))")
-            if value == expected or time.monotonic() > end:
-                assert value == expected
-                return value
-            time.sleep(0.1)
+            assert value == expected
+            return value
+
+        return eventually(check, seconds)
+
+    eventually = staticmethod(eventually)
+
+    def frames(self):
+        """Wait until two frames were drawn."""
+        self.page.evaluate(FRAMES)
+
+    def at_rest(self, selector, which=0):
+        """Wait until a part of the page has stopped moving."""
+        assert self.page.evaluate(AT_REST, [selector, which]) >= 6, f"{selector} does not come to rest"
 
     def sources(self):
         """Return the text of all cells."""
@@ -147,6 +187,7 @@ class Notebook:
     def geometry(self, which=0):
         """Return where the points of a map are on the screen, and which of them are drawn as selected."""
         self.page.locator(".ms-map").nth(which).scroll_into_view_if_needed()
+        self.at_rest(".ms-map", which)
         g = self.page.evaluate("i => document.querySelectorAll('.ms-map')[i].geometry(true)", which)
         return g | {"x": np.array(g["x"], float), "y": np.array(g["y"], float)}
 
@@ -159,7 +200,7 @@ class Notebook:
         for corner in corners[1:]:
             self.page.mouse.move(*corner)
             # Chromium joins moves that fall into one frame: each corner needs a frame of its own.
-            self.page.wait_for_timeout(40)
+            self.frames()
         self.page.mouse.up()
         if key:
             self.page.keyboard.up(key)
@@ -175,6 +216,18 @@ class Notebook:
         self.drag(line, key)
         return np.flatnonzero(inside(g["x"], g["y"], line))
 
+    def hover(self, x, y):
+        """Rest on a place of the map until words stand beside the mouse; returns them."""
+
+        def check():
+            self.page.mouse.move(x - 1, y)
+            self.page.mouse.move(x, y)
+            tip = self.page.locator(".ms-tip").first
+            assert tip.is_visible()
+            return tip.inner_text()
+
+        return eventually(check)
+
     def ids(self, rows):
         """Return the ids of cells by position."""
         every = self.python("import json; print(json.dumps(list(cells.ids)))")
@@ -183,6 +236,17 @@ class Notebook:
     def gallery_ids(self, which=0):
         """Return the ids of the crops that are shown."""
         return json.loads(self.page.locator(".ms-crops").nth(which).get_attribute("data-ids"))
+
+    def turned(self, expected=None):
+        """Wait until the crops shown are those that Python says, or the first of those expected; returns their ids."""
+
+        def check():
+            shown = self.gallery_ids()
+            assert shown == self.python("import json; print(json.dumps(list(w.shown)))")
+            assert expected is None or (shown and shown == expected[: len(shown)])
+            return shown
+
+        return eventually(check)
 
     def close(self):
         self.page.evaluate("async()=>{await window.jupyterapp.shell.currentWidget.sessionContext.shutdown()}")
@@ -198,6 +262,12 @@ def inside(x, y, polygon):
         crosses = (y1 > y) != (y2 > y)
         result ^= crosses & (x < x1 + (y - y1) * (x2 - x1) / (y2 - y1))
     return result
+
+
+@pytest.fixture(scope="session", name="eventually")
+def waiting():
+    """Return a function that tries assertions again until they hold."""
+    return eventually
 
 
 @pytest.fixture(scope="session")
@@ -219,7 +289,12 @@ def bench(lab):
 def nb(bench):
     """The shared workbench with nothing selected, nothing hidden, in its first order."""
     bench.python(RESET)
-    bench.page.wait_for_timeout(250)
+
+    def check():
+        assert bench.page.evaluate(SHOWN) == AFTER_RESET
+
+    eventually(check)
+    bench.turned()
     return bench
 
 
@@ -261,7 +336,8 @@ def _start(root, scratch, port):
     command += [f"--ServerApp.root_dir={root}", "--LabApp.expose_app_in_browser=True", "--LabApp.news_url=None"]
     with open(scratch / "lab.log", "w") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
-    for _ in range(300):
+    end = time.monotonic() + 200
+    while time.monotonic() < end:
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/api?token=t", timeout=2).close()
             return process

@@ -21,6 +21,7 @@ def keyed(nb):
     """The workbench with two labels on the keys; labels given in the test are taken back after it."""
     nb.python("w.select(cells.ids[:1]).assign('round').assign('long').selection.clear(); before = len(w.annotations);")
     nb.page.wait_for_selector(".ms-key:has-text('long')")
+    nb.turned(nb.ids(range(60)))
     yield nb
     nb.python("w.select(cells.ids).assign(None).selection.clear();")
 
@@ -39,7 +40,7 @@ def test_number_keys_label_one_cell_after_the_other_and_turn_the_page(keyed):
         nb.page.keyboard.press(key)
     order = nb.ids(range(len(typed)))
     names = nb.python("import json; print(json.dumps(w.label_keys))")
-    nb.until(f"w.labels[{order!r}].tolist()", [names[int(key) - 1] for key in typed], seconds=30)
+    nb.until(f"w.labels[{order!r}].tolist()", [names[int(key) - 1] for key in typed])
     nb.until("w.selection.found", nb.ids([len(typed)])[0])
     nb.page.wait_for_function(
         "id => JSON.parse(document.querySelector('.ms-crops').dataset.ids).includes(id)", arg=nb.ids([len(typed)])[0]
@@ -93,16 +94,16 @@ def test_blind_mode_shows_no_plate_and_comes_back(nb):
     box = nb.page.get_by_text("blind: hide plates")
     box.click()
     nb.until("w._blind", True)
-    nb.page.wait_for_timeout(400)
-    shown = nb.page.evaluate(TEXT).replace("blind: hide plates, classes and names", "")
-    assert [word for word in ("p1", "p2", "p3", "plate", "radius", "cell-") if word in shown] == []
+
+    def check():
+        shown = nb.page.evaluate(TEXT).replace("blind: hide plates, classes and names", "")
+        assert [word for word in ("p1", "p2", "p3", "plate", "radius", "cell-") if word in shown] == []
+
+    nb.eventually(check)
     g = nb.geometry()
-    nb.page.mouse.move(g["x"][5] - 1, g["y"][5])
-    nb.page.mouse.move(g["x"][5], g["y"][5])
-    nb.page.wait_for_selector(".ms-tip:visible")
-    assert (
-        "p1" not in nb.page.locator(".ms-tip").inner_text() and "cell-" not in nb.page.locator(".ms-tip").inner_text()
-    )
+    tip = nb.hover(g["x"][5], g["y"][5])
+    assert "p1" not in tip and "cell-" not in tip
+    check()  # and so it stays
     box.click()
     nb.until("w._blind", False)
     nb.page.wait_for_selector(".ms-entry:has-text('p1')")

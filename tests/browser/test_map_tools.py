@@ -23,7 +23,7 @@ def range_of(nb):
 
 def whole(nb):
     tool(nb, "Whole map")
-    nb.page.wait_for_timeout(100)
+    nb.frames()
 
 
 def test_a_box_takes_what_lies_in_it(nb):
@@ -53,7 +53,7 @@ def test_moving_the_map_selects_nothing_and_a_lasso_is_exact_after_it(nb):
     assert nb.python("print(len(w.selected))") == 0
     chosen(nb, nb.lasso(radius=0.2))
     whole(nb)
-    np.testing.assert_allclose(range_of(nb), before)
+    nb.eventually(lambda: np.testing.assert_allclose(range_of(nb), before))
 
 
 def test_keys_zoom_move_and_clear(nb):
@@ -62,16 +62,20 @@ def test_keys_zoom_move_and_clear(nb):
     nb.lasso(radius=0.15)
     nb.until("len(w.selected) > 0", True)
     nb.page.keyboard.press("+")
-    nb.page.wait_for_timeout(100)
-    near = range_of(nb)
-    assert near[1] - near[0] == pytest.approx(0.8 * (first[1] - first[0]))
+
+    def nearer():
+        near = range_of(nb)
+        assert near[1] - near[0] == pytest.approx(0.8 * (first[1] - first[0]))
+
+    def shifted():
+        assert range_of(nb)[0] == pytest.approx(first[0] + 0.1 * (first[1] - first[0]))
+
+    nb.eventually(nearer)
     nb.page.keyboard.press("-")
     nb.page.keyboard.press("ArrowRight")
-    nb.page.wait_for_timeout(100)
-    assert range_of(nb)[0] == pytest.approx(first[0] + 0.1 * (first[1] - first[0]))
+    nb.eventually(shifted)
     nb.page.keyboard.press("0")
-    nb.page.wait_for_timeout(100)
-    np.testing.assert_allclose(range_of(nb), first)
+    nb.eventually(lambda: np.testing.assert_allclose(range_of(nb), first))
     nb.page.keyboard.press("Escape")
     nb.until("len(w.selected)", 0)
 
@@ -137,8 +141,11 @@ def test_contrast_sliders_and_switches_change_the_crops(nb):
     assert darker.sum() < 0.95 * before.sum()
     nb.page.locator(".ms-contrast-row:has-text('DNA') input[type=checkbox]").click()
     nb.until("list(w._crops.shown)", ["actin"])
-    nb.page.wait_for_timeout(300)
-    assert pixels(nb).sum() < darker.sum()
+
+    def check():
+        assert pixels(nb).sum() < darker.sum()
+
+    nb.eventually(check)
     nb.page.get_by_role("button", name="Auto, the same for all cells").click()
     nb.until("w._crops.limits.tolist() == w._crops._auto.tolist()", True)
     nb.page.locator(".ms-contrast-line").click()
@@ -147,9 +154,10 @@ def test_contrast_sliders_and_switches_change_the_crops(nb):
 def test_dragging_over_bars_selects_exactly_their_cells(nb):
     nb.page.get_by_label("Column of the distribution").select_option("radius")
     nb.until("w._panel['parts'][0]['column']", "radius")
-    nb.page.wait_for_timeout(200)
+    nb.page.wait_for_selector(".ms-bars[aria-label='Distribution of radius']")
     bars = nb.page.locator(".ms-bar-area")
     bars.first.scroll_into_view_if_needed()
+    nb.at_rest(".ms-bars")
     first, last = 3, 6
     boxes = [bars.nth(i).bounding_box() for i in (first, last)]
     ends = [(b["x"] + b["width"] / 2, b["y"] + b["height"] / 2) for b in boxes]
@@ -168,7 +176,7 @@ def test_more_like_this_shows_the_neighbours_of_the_cell_clicked(nb):
     nb.page.wait_for_function(
         "id => JSON.parse(document.querySelector('.ms-crops').dataset.ids)[0] === id", arg=clicked
     )
-    shown = nb.gallery_ids()
+    shown = nb.turned()
     alike = f"ms.explore.distance_to(cells, ['{clicked}']).sort_values(kind='stable').index[:{len(shown)}]"
     assert shown == nb.python(f"import json; print(json.dumps(list({alike})))")
 
@@ -204,13 +212,19 @@ def test_nothing_is_clipped_or_overlaps_at_any_width(nb, width):
     nb.page.set_viewport_size({"width": width, "height": 768})
     try:
         nb.python("w.select(cells.ids[:700]);")
-        for tab in ("distribution", "differences", "sources"):
-            nb.python(f"w.beside({tab!r});")
-            nb.page.wait_for_timeout(400)
+        nb.page.wait_for_selector(".ms-side .ms-title:has-text('700 selected cells')")
+        nb.turned(nb.ids(range(700)))
+
+        def check():
             assert nb.page.evaluate(REPORT) == [], (width, tab)
+
+        for tab, part in {"distribution": "svg.ms-bars", "differences": ".ms-effects", "sources": ".ms-parts"}.items():
+            nb.python(f"w.beside({tab!r});")
+            nb.page.wait_for_selector(f".ms-beside {part}")
+            nb.frames()
+            nb.eventually(check)
     finally:
         nb.page.set_viewport_size({"width": 1366, "height": 768})
-        nb.page.wait_for_timeout(300)
 
 
 def test_the_crops_do_not_jump_when_another_number_of_cells_is_selected(nb):

@@ -11,6 +11,16 @@ from mlscope_nb.views._beside import distribution
 
 pytestmark = pytest.mark.browser
 N = 5000
+# Nothing here waits for a kernel: once two frames were drawn, all that follows from a click is on the page.
+FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())))"
+AT_REST = """async () => { let same = 0, last = '';
+  for (const end = performance.now() + 15000; same < 6 && performance.now() < end;) {
+    await new Promise(requestAnimationFrame);
+    const b = document.querySelector('.ms-map').getBoundingClientRect();
+    const now = [b.left, b.top, b.width, b.height].join();
+    same = now === last ? same + 1 : 0;
+    last = now;
+  } }"""
 
 
 def inside(x, y, polygon):
@@ -48,7 +58,8 @@ def cells():
 class Page:
     """A page opened from disk, and what went wrong in it."""
 
-    def __init__(self, browser, path):
+    def __init__(self, browser, path, eventually):
+        self.eventually = eventually
         self.context = browser.new_context(offline=True, viewport={"width": 1366, "height": 900}, has_touch=False)
         self.page, self.problems, self.asked = self.context.new_page(), [], []
         self.page.on("console", lambda m: self.problems.append(m.text[:300]) if m.type == "error" else None)
@@ -59,6 +70,7 @@ class Page:
         self.page.wait_for_selector("body[data-ready=true] .ms-crops[data-ready=true]")
 
     def geometry(self):
+        self.page.evaluate(AT_REST)
         g = self.page.evaluate("document.querySelector('.ms-map').geometry(true)")
         return g | {"x": np.array(g["x"], float), "y": np.array(g["y"], float)}
 
@@ -79,9 +91,20 @@ class Page:
         self.page.mouse.down()
         for corner in corners[1:]:
             self.page.mouse.move(*corner)
-            self.page.wait_for_timeout(40)
+            self.page.evaluate(FRAMES)
         self.page.mouse.up()
-        self.page.wait_for_timeout(100)
+        self.page.evaluate(FRAMES)
+
+    def hover(self, x, y):
+        """Rest on a place of the map until words stand beside the mouse; returns them."""
+
+        def check():
+            self.page.mouse.move(x - 1, y)
+            self.page.mouse.move(x, y)
+            assert self.page.locator(".ms-tip").is_visible()
+            return self.page.locator(".ms-tip").inner_text()
+
+        return self.eventually(check)
 
 
 @pytest.fixture(scope="module")
@@ -93,8 +116,8 @@ def file(cells, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def opened(browser, file):
-    page = Page(browser, file)
+def opened(browser, file, eventually):
+    page = Page(browser, file, eventually)
     yield page
     page.context.close()
 
@@ -103,7 +126,7 @@ def opened(browser, file):
 def page(opened):
     opened.page.get_by_role("button", name="Clear").click()
     opened.page.get_by_label("Colour by").select_option("plate")
-    opened.page.wait_for_timeout(100)
+    opened.page.evaluate(FRAMES)
     return opened
 
 
@@ -139,8 +162,10 @@ def test_a_lasso_changes_crops_sentence_and_bars_exactly(page, cells):
 @pytest.mark.parametrize("column", ["size", "f3", "plate", "label"])
 def test_dragging_over_bars_selects_exactly_their_cells_on_the_map(page, cells, column):
     page.page.get_by_label("Column of the distribution").select_option(column)
-    page.page.wait_for_timeout(150)
+    page.page.wait_for_selector(f".ms-bars[aria-label='Distribution of {column}']")
     bars = page.page.locator(".ms-bar-area")
+    bars.first.scroll_into_view_if_needed()
+    page.page.evaluate(FRAMES)
     n = bars.count()
     first, last = (0, 0) if n < 4 else (n // 3, n // 2)
     boxes = [bars.nth(i).bounding_box() for i in (first, last)]
@@ -187,12 +212,10 @@ def test_resting_on_a_point_shows_its_picture(page, cells):
         away[np.arange(len(away)), np.arange(start, start + len(away))] = np.inf
         near[start : start + 1000] = away.min(axis=1)
     row = int(near.argmax())
-    page.page.mouse.move(g["x"][row] - 1, g["y"][row])
-    page.page.mouse.move(g["x"][row], g["y"][row])
-    page.page.wait_for_selector(".ms-tip:visible img")
-    words = page.page.locator(".ms-tip").inner_text()
+    words = page.hover(g["x"][row], g["y"][row])
     assert cells.ids[row] in words and f"plate: {cells.obs['plate'].iloc[row]}" in words
-    assert page.page.evaluate("document.querySelector('.ms-tip img').naturalWidth") == 32
+    page.page.wait_for_selector(".ms-tip:visible img")
+    page.page.wait_for_function("() => document.querySelector('.ms-tip img').naturalWidth === 32")
 
 
 def test_crops_are_turned_page_by_page_and_can_be_found(page, cells):
@@ -215,13 +238,12 @@ def test_labels_with_markup_are_text(page):
 @pytest.mark.parametrize("width", [1366, 900])
 def test_nothing_is_wider_than_the_page(page, width):
     page.page.set_viewport_size({"width": width, "height": 900})
-    page.page.wait_for_timeout(200)
-    assert page.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+    page.page.evaluate(FRAMES)
+    page.page.wait_for_function("() => document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     page.page.set_viewport_size({"width": 1366, "height": 900})
-    page.page.wait_for_timeout(200)
 
 
-def test_hostile_names_run_nothing(browser, tmp_path):
+def test_hostile_names_run_nothing(browser, tmp_path, eventually):
     names = [
         "</script><script>window.hurt=1</script>",
         "<img src=x onerror='window.hurt=1'>",
@@ -233,16 +255,14 @@ def test_hostile_names_run_nothing(browser, tmp_path):
     obs = {name: [names[i % 4] for i in range(n)] for name in names} | {"x": np.arange(n) % 7.0, "y": np.arange(n) / 7}
     cells = ms.Cells(pd.DataFrame(obs, index=ids), np.ones((n, 1, 8, 8), "uint8"), channels=[names[1]])
     w = ms.views.explore(cells, ("x", "y"), colour=names[0], autosave=False).select(ids[:3]).assign(names[0])
-    opened = Page(browser, w.to_html(tmp_path / "hostile.html", title=names[0]))
+    opened = Page(browser, w.to_html(tmp_path / "hostile.html", title=names[0]), eventually)
     try:
         page = opened.page
         for name in [*names, "label"]:
             page.get_by_label("Colour by").select_option(name)
-            page.wait_for_timeout(50)
+            page.evaluate(FRAMES)
         g = opened.geometry()
-        page.mouse.move(g["x"][5] - 1, g["y"][5])
-        page.mouse.move(g["x"][5], g["y"][5])
-        page.wait_for_selector(".ms-tip:visible")
+        opened.hover(g["x"][5], g["y"][5])
         assert page.evaluate("window.hurt") is None and page.locator("#page script, #page img[src=x]").count() == 0
         assert page.title() == names[0] and names[0] in page.locator(".ms-head").inner_text()
         assert opened.problems == [] and opened.asked == []

@@ -40,7 +40,14 @@ def code(nb):
 
 
 def rested(nb):
+    """Wait until what was asked for last is computed and drawn."""
     nb.page.wait_for_selector(".ms-field[data-busy='false']")
+
+    def check():
+        drawing = nb.python("print(json.dumps(f'{tuner.field_id} {tuner._field[\"drawing\"]}'))")
+        assert nb.page.locator(".ms-field-canvas").get_attribute("data-drawing") == drawing
+
+    nb.eventually(check)
 
 
 def press(nb, name, key, times=1):
@@ -53,6 +60,7 @@ def press(nb, name, key, times=1):
 
 
 def test_it_opens_with_the_automatic_outlines(nb):
+    rested(nb)
     assert code(nb) == 'fields = ms.io.segment(fields, "DNA")'
     assert nb.page.locator(".ms-found").inner_text().startswith("64 objects found · median area")
     assert nb.page.evaluate(WHITE) > 1000
@@ -60,7 +68,9 @@ def test_it_opens_with_the_automatic_outlines(nb):
 
 
 def test_a_slider_let_go_is_computed(nb):
+    rested(nb)
     slider = nb.page.get_by_role("slider", name="Threshold", exact=True)
+    nb.at_rest(".ms-field")
     before, box = nb.page.evaluate(WHITE), slider.bounding_box()
     middle = box["y"] + box["height"] / 2
     # The knob stands at 1 of 0.2 to 1.9.
@@ -89,6 +99,7 @@ def test_sizes_are_automatic_at_the_end_of_their_sliders(nb):
 
 
 def test_what_cannot_be_done_is_said_in_words(nb):
+    rested(nb)
     before = nb.page.evaluate(WHITE)
     nb.python("tuner._tuning = {**tuner._tuning, 'min_area_px': 900, 'max_area_px': 40};")
     error = nb.page.locator(".ms-error")
@@ -97,13 +108,21 @@ def test_what_cannot_be_done_is_said_in_words(nb):
     assert nb.page.evaluate(WHITE) == before
     nb.page.get_by_role("button", name="All automatic").click()
     error.wait_for(state="hidden")
+    rested(nb)
+    assert nb.page.evaluate(WHITE) == before
 
 
 def test_the_line_is_copied_and_other_fields_are_tried(nb):
     press(nb, "Split", "ArrowRight", 2)
     nb.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    # The button says so for a moment only.
+    nb.page.evaluate(
+        """() => { const line = document.querySelector('.ms-line'); window.said = [];
+        new MutationObserver(() => window.said.push(line.querySelector('button').textContent))
+          .observe(line, { childList: true, characterData: true, subtree: true }); }"""
+    )
     nb.page.get_by_role("button", name="Copy", exact=True).click()
-    nb.page.get_by_role("button", name="Copied").wait_for()
+    nb.page.wait_for_function("() => window.said.includes('Copied')")
     copied = nb.page.evaluate("() => navigator.clipboard.readText()")
     assert copied == code(nb) == 'fields = ms.io.segment(fields, "DNA", split=1.2)'
     nb.page.get_by_label("Field", exact=True).select_option("f2")
@@ -119,13 +138,17 @@ def test_keys_stay_and_nothing_is_wider_than_its_place(nb):
     assert nb.sources() == before
     for width in (1366, 900):
         nb.page.set_viewport_size({"width": width, "height": 768})
-        nb.page.wait_for_timeout(500)
-        wide = nb.page.evaluate("(n => [n.scrollWidth, n.clientWidth])(document.querySelector('.ms-field'))")
-        assert wide[0] <= wide[1]
-        inside = nb.page.evaluate(
-            """() => { const root = document.querySelector('.ms-field').getBoundingClientRect();
-            return [...document.querySelectorAll('.ms-field *')].filter((n) => n.getClientRects().length
-              && n.getBoundingClientRect().right > root.right + 1).map((n) => n.className || n.tagName); }"""
-        )
-        assert inside == []
+        nb.frames()
+
+        def check():
+            wide = nb.page.evaluate("(n => [n.scrollWidth, n.clientWidth])(document.querySelector('.ms-field'))")
+            assert wide[0] <= wide[1]
+            outside = nb.page.evaluate(
+                """() => { const root = document.querySelector('.ms-field').getBoundingClientRect();
+                return [...document.querySelectorAll('.ms-field *')].filter((n) => n.getClientRects().length
+                  && n.getBoundingClientRect().right > root.right + 1).map((n) => n.className || n.tagName); }"""
+            )
+            assert outside == []
+
+        nb.eventually(check)
     np.testing.assert_equal([nb.left, nb.problems], [[], []])

@@ -8,11 +8,6 @@ import pytest
 pytestmark = pytest.mark.browser
 
 
-def settle(nb):
-    """Wait until what Python said last is drawn."""
-    nb.page.wait_for_timeout(250)
-
-
 def test_a_lasso_reaches_python_exactly_and_shows_its_cells(nb):
     rows = nb.lasso()
     assert 100 < len(rows) < 1900
@@ -21,27 +16,36 @@ def test_a_lasso_reaches_python_exactly_and_shows_its_cells(nb):
     nb.page.wait_for_function(
         "n => document.querySelector('.ms-side .ms-title').textContent.startsWith(n)", arg=f"{len(rows):,}"
     )
-    shown = nb.gallery_ids()
-    assert shown == expected[: len(shown)] and len(shown) >= 12
-    assert nb.python("print(json.dumps(list(w.shown)))") == shown
+    assert len(nb.turned(expected)) >= 12
     colours = nb.page.evaluate(
         """() => { const c = document.querySelector('.ms-crops');
         const p = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
         return new Set(new Uint32Array(p.buffer)).size; }"""
     )
     assert colours > 100
-    assert nb.page.locator(".ms-summary").inner_text().startswith(f"{len(rows):,} of 2,000 cells selected")
+    nb.page.wait_for_function(
+        "t => document.querySelector('.ms-summary').innerText.startsWith(t)",
+        arg=f"{len(rows):,} of 2,000 cells selected",
+    )
 
 
 def test_one_lasso_is_one_step_of_history(nb):
     rows = nb.lasso()
     nb.until("len(w.selected)", len(rows))
-    nb.page.wait_for_timeout(300)
     nb.page.get_by_role("button", name="Undo").click()
     nb.until("len(w.selected)", 0)
     nb.page.get_by_role("button", name="Redo").click()
     nb.until("len(w.selected)", len(rows))
-    assert sorted(nb.geometry()["selected"]) == rows.tolist()
+    drawn_as_selected(nb, rows.tolist())
+
+
+def drawn_as_selected(nb, expected):
+    """Wait until exactly these cells are those that the map shows as selected."""
+
+    def check():
+        assert sorted(nb.geometry()["selected"]) == expected
+
+    nb.eventually(check)
 
 
 def test_shift_adds(nb):
@@ -54,14 +58,10 @@ def test_shift_adds(nb):
 def test_paging_and_clicking_crops(nb):
     rows = nb.lasso()
     nb.until("len(w.selected)", len(rows))
-    nb.page.wait_for_timeout(300)
-    before = nb.gallery_ids()
+    every = nb.ids(rows)
+    before = nb.turned(every)
     nb.page.get_by_role("button", name="Next").click()
-    nb.page.wait_for_function(
-        "b => document.querySelector('.ms-crops').dataset.ids !== b", arg=json.dumps(before, separators=(",", ":"))
-    )
-    after = nb.gallery_ids()
-    assert after == nb.ids(rows)[len(before) : len(before) + len(after)]
+    after = nb.turned(every[len(before) :])
     nb.page.locator(".ms-crops").click(position={"x": 100, "y": 20})
     nb.until("w.selection.found", after[1])
     nb.page.locator(".ms-crops").click(position={"x": 100, "y": 20}, modifiers=["Shift"])
@@ -89,32 +89,39 @@ def test_the_selection_survives_zoom_colour_and_map(nb):
     before = nb.geometry()
     nb.page.mouse.move(before["left"] + 100, before["top"] + 100)
     nb.page.mouse.wheel(0, -300)
-    nb.page.wait_for_timeout(300)
-    zoomed = nb.geometry()
-    assert zoomed["range"][1] - zoomed["range"][0] < 0.95 * (before["range"][1] - before["range"][0])
+
+    def nearer():
+        now = nb.geometry()
+        assert now["range"][1] - now["range"][0] < 0.95 * (before["range"][1] - before["range"][0])
+        return now
+
+    zoomed = nb.eventually(nearer)
     nb.page.get_by_label("Colour by").select_option("radius")
     nb.until("w._colour", "radius")
-    settle(nb)
-    recoloured = nb.geometry()
-    np.testing.assert_allclose(recoloured["range"], zoomed["range"])
-    assert sorted(recoloured["selected"]) == rows.tolist()
+    nb.page.wait_for_selector(".ms-scale-bar")
+    np.testing.assert_allclose(nb.geometry()["range"], zoomed["range"])
+    drawn_as_selected(nb, rows.tolist())
     nb.page.get_by_label("Map", exact=True).select_option("other")
     nb.drawn("other")
-    assert sorted(nb.geometry()["selected"]) == rows.tolist()
+    drawn_as_selected(nb, rows.tolist())
     nb.until("len(w.selected)", len(rows))
     # A lasso on the zoomed, recoloured, other map is exact as well.
     g = nb.geometry()
     nb.page.mouse.move(g["left"] + 100, g["top"] + 100)
     nb.page.mouse.wheel(0, -200)
-    nb.page.wait_for_timeout(300)
+
+    def nearer_again():
+        now = nb.geometry()["range"]
+        assert now[1] - now[0] < 0.95 * (g["range"][1] - g["range"][0])
+
+    nb.eventually(nearer_again)
     again = nb.lasso(radius=0.2)
     nb.until("list(w.selected)", nb.ids(again))
 
 
 def test_python_selects_on_the_map(nb):
     nb.python("w.select(cells.ids[[5, 3, 1999]]);")
-    nb.page.wait_for_timeout(300)
-    assert sorted(nb.geometry()["selected"]) == [3, 5, 1999]
+    drawn_as_selected(nb, [3, 5, 1999])
     nb.page.wait_for_function("JSON.parse(document.querySelector('.ms-crops').dataset.ids).length === 3")
 
 
@@ -127,10 +134,8 @@ def loneliest(g):
 def test_resting_on_a_point_shows_its_picture(nb):
     g = nb.geometry()
     row = loneliest(g)
-    nb.page.mouse.move(g["x"][row] - 1, g["y"][row])
-    nb.page.mouse.move(g["x"][row], g["y"][row])
+    assert nb.hover(g["x"][row], g["y"][row]).startswith(nb.ids([row])[0])
     nb.page.wait_for_selector(".ms-tip:visible img")
-    assert nb.page.locator(".ms-tip").inner_text().startswith(nb.ids([row])[0])
 
 
 @pytest.mark.parametrize("where", ["map", "gallery", "button"])
@@ -167,8 +172,8 @@ def test_keys_in_the_view_leave_the_notebook_alone(nb, where):
 
 def test_nothing_is_clipped_and_nothing_scrolls_inside(nb):
     nb.page.locator(".ms-workbench").scroll_into_view_if_needed()
-    report = nb.page.evaluate(
-        """() => { const root = document.querySelector('.ms-workbench'), box = root.getBoundingClientRect(), bad = [];
+    report = """() => {
+        const bad = [], root = document.querySelector('.ms-workbench'), box = root.getBoundingClientRect();
         for (const node of [root, ...root.querySelectorAll('*')]) {
           if (node.closest('.ms-figure') && !node.matches('.ms-figure')) continue;
           const b = node.getBoundingClientRect(), style = getComputedStyle(node);
@@ -190,8 +195,11 @@ def test_nothing_is_clipped_and_nothing_scrolls_inside(nb):
           if ((scrolls || sideways) && up.closest('.jp-Cell')) bad.push('outer scroll ' + up.className);
         }
         return bad; }"""
-    )
-    assert report == []
+
+    def check():
+        assert nb.page.evaluate(report) == []
+
+    nb.eventually(check)
 
 
 def test_nothing_left_the_machine_and_nothing_went_wrong(nb):
@@ -206,8 +214,7 @@ def test_five_thousand_cells_and_what_a_restart_brings_back(lab, cells_source):
         rows = notebook.lasso(radius=0.2)
         expected = notebook.ids(rows)
         notebook.until("list(w.selected)", expected)
-        shown = notebook.gallery_ids()
-        assert shown == expected[: len(shown)]
+        notebook.turned(expected)
         notebook.python("w.assign('kept');")
         page = notebook.page
         page.evaluate("()=>window.jupyterapp.commands.execute('docmanager:save').then(()=>1)")
@@ -221,7 +228,7 @@ def test_five_thousand_cells_and_what_a_restart_brings_back(lab, cells_source):
         assert page.get_by_text("model not found").count() == 0 or not page.get_by_text("model not found").is_visible()
         notebook.run_all()
         notebook.drawn()
-        assert page.locator(".mlscope-saved").is_hidden()
+        page.locator(".mlscope-saved").wait_for(state="hidden")
         assert notebook.python("print(json.dumps(w.labels.dropna().to_dict()))") == dict.fromkeys(expected, "kept")
         page.wait_for_selector(f".ms-note:has-text('Restored {len(rows):,} labels')")
         assert notebook.left == []
