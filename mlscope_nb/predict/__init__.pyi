@@ -19,6 +19,7 @@ from .set_coverage import coverage
 from .shipped_networks import shipped
 from .splitting import Split, split
 from .tables import origins
+from .trained import evaluate
 from .validation import cross_validate
 from .variances import Variances, variance_components
 
@@ -40,6 +41,7 @@ __all__ = [
     "content",
     "coverage",
     "cross_validate",
+    "evaluate",
     "images",
     "learning_curve",
     "novelty",

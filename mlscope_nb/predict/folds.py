@@ -87,7 +87,7 @@ def make_folds(
         what they test on or test a cell twice.
     """
     labels = _labels(cells)
-    word = CELL if by == CELL else _word(cells, columns_of(cells, by))
+    word = CELL if by == CELL else word_of(cells, columns_of(cells, by))
     if by is None and not cells.design.unit:
         raise ValueError(
             "No unit of independence is declared: cells of one well resemble each other whatever their label, so whole "
@@ -104,7 +104,7 @@ def make_folds(
     new = _new_batches(cells, made)
     counted, counted_word = held, word
     if by == CELL and cells.design.unit:
-        counted, counted_word = cells.units, _word(cells, cells.design.unit)
+        counted, counted_word = cells.units, word_of(cells, cells.design.unit)
     notes = [*lonely, *_unlearned(labels, made, lonely), *_about(cells, labels, held, by == CELL, new)]
     several = bool(cells.design.unit) and cells.units.groupby(counted).nunique().max() > 1
     return Folds(made, counted, word, counted_word, new or several, tuple(dict.fromkeys(n for n in notes if n)))
@@ -153,7 +153,7 @@ def _labels(cells: Cells) -> pd.Series:
     return labels
 
 
-def _word(cells: Cells, columns: tuple[str, ...]) -> str:
+def word_of(cells: Cells, columns: tuple[str, ...]) -> str:
     """Return the word for one group: a well that is named by plate and well is a well."""
     inner = [c for c in columns if c not in cells.design.batch]
     return noun((inner[0],)) if len(inner) == 1 else noun(columns)

@@ -141,7 +141,7 @@ def cross_validate(
         notes=tuple(dict.fromkeys(_sentence(n) for n in said if n)),
         history=(*whole.history, step),
         chance=1 / len(classes),
-        **_scores(found, runs[0].probabilities[runs[0].fold >= 0], classes),
+        **scores_of(found, runs[0].probabilities[runs[0].fold >= 0], classes),
     )
 
 
@@ -195,7 +195,8 @@ def _drawn(n: int) -> str:
     return DRAWN.format(times="once" if n == 1 else f"{n} times; low and high are the lowest and highest of them")
 
 
-def _scores(found: pd.DataFrame, probabilities: np.ndarray, classes: list[Any]) -> dict[str, Any]:
+def scores_of(found: pd.DataFrame, probabilities: np.ndarray, classes: list[Any]) -> dict[str, Any]:
+    """Return the scores of an `Evaluation`, by their names there."""
     index = pd.Index(classes, dtype=object)
     truth, said = (index.get_indexer(pd.Index(found[c], dtype=object)) for c in ("given", "predicted"))
     table = scores.confusion(truth, said, classes)
