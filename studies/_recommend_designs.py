@@ -30,6 +30,8 @@ class Design:
         intensities alone), "table" (measured features, no images).
     channels, masks
         Channels kept (empty: all), and whether there are masks; without them the foreground is guessed.
+    pretrained
+        Whether a network trained on photographs is at hand; without it two models fewer are offered.
     networks
         Models trained on the images that are offered as well.
     doses
@@ -44,6 +46,7 @@ class Design:
     given: Literal["images", "intensities", "table"] = "images"
     channels: tuple[str, ...] = ()
     masks: bool = True
+    pretrained: bool = True
     networks: tuple[Candidate, ...] = ()
     doses: Mapping[str, float] = field(default_factory=dict)
 

@@ -1,9 +1,10 @@
 """What calibration is worth on cells that nothing was fitted on: other wells of known plates, and new plates.
 
 Simulated studies (version 2, default doses), measured by default, logistic regression. `calibrate` gets half of the
-wells of each class on four of six plates. Its model speaks about the other half of their wells and about the two plates
-left, as it is and corrected (temperature, fitted on held-out plates). Features raw, and on the scale of each plate's
-controls.
+wells of each class on four of six plates. Its model speaks about the other half of their wells and about the same share
+of the two plates left, so that new plates have as many control wells as known ones: as it is ("before"), corrected as
+`calibrate` advises ("after": by held-out plates where that helps them, else not at all), and corrected in any case
+("always"). Temperature scaling; features raw, and on the scale of each plate's controls.
 
     python studies/predict_calibration.py                # 5 seeds from 2300
     python studies/predict_calibration.py --first 2305 --seeds 2
@@ -26,7 +27,7 @@ sys.path.insert(0, str(ROOT))
 from mlscope_nb import Cells  # noqa: E402
 from mlscope_nb.datasets import simulate  # noqa: E402
 from mlscope_nb.features import measure  # noqa: E402
-from mlscope_nb.predict import calibrate  # noqa: E402
+from mlscope_nb.predict import calibrate, cross_validate, train_model  # noqa: E402
 from mlscope_nb.predict.calibrators import log_losses  # noqa: E402
 from mlscope_nb.predict.reliabilities import intervals  # noqa: E402
 from mlscope_nb.study.intervals import t_interval  # noqa: E402
@@ -35,6 +36,7 @@ from studies.predict_quantity import even_half  # noqa: E402
 
 N_PLATES, WELLS, CELLS = 6, 16, 40
 NEW_PLATES = 2
+SCALES: tuple[tuple[Any, str], ...] = ((None, "raw"), ("standardize", "normalised"))
 MEASURES = ("calibration error", "Brier score", "log loss")
 
 
@@ -47,16 +49,22 @@ def of_seed(seed: int) -> dict[str, dict[str, float]]:
     train = even_half(cells.subset(~is_new.to_numpy()), seed)
     places = {
         "other wells of known plates": cells.subset((~is_new & ~cells.ids.isin(train.ids)).to_numpy()),
-        "new plates": cells.subset(is_new.to_numpy()),
+        "new plates": even_half(cells.subset(is_new.to_numpy()), seed),
     }
     rows: dict[str, dict[str, float]] = {}
-    for normalize, scale in ((None, "raw"), ("standardize", "normalised")):
-        found = calibrate(train, normalize=normalize, seed=seed, progress=False)  # type: ignore[arg-type]
+    for normalize, scale in SCALES:
+        share: dict[str, Any] = {"normalize": normalize, "seed": seed}
+        by = {**share, "baselines": False, "progress": False}
+        held = {"same": cross_validate(train, **by), "new": cross_validate(train, by="batch", **by)}
+        advised = calibrate(train, **share, **held)
+        always = calibrate(train, **share, **held, always=True)
+        model = train_model(train, **share)
         for place, tested in places.items():
-            before = found.model.predict_proba(tested)
-            for when, table in (("before", before), ("after", found.apply(before))):
-                rows[f"{scale}, {place}, {when}"] = judged(table, tested)
-        rows[f"{scale}, temperature"] = {"temperature": float(found.temperature or np.nan)}
+            before = model.predict_proba(tested)
+            tables = {"before": before, "after": advised.apply(before), "always": always.apply(before)}
+            rows |= {f"{scale}, {place}, {when}": judged(table, tested) for when, table in tables.items()}
+        temperatures = {"after": advised.temperature, "always": always.temperature}
+        rows[f"{scale}, temperature"] = {k: float(v or np.nan) for k, v in temperatures.items()}
     return rows
 
 
@@ -75,9 +83,11 @@ def figures(rows: dict[str, list[dict[str, float]]], seeds: list[int]) -> dict[s
     for name, listed in rows.items():
         table = pd.DataFrame(listed)
         found[name] = {column: table[column].mean() for column in table}
-        if name.endswith(", after"):
-            change = table - pd.DataFrame(rows[name.replace(", after", ", before")])
-            found[name.replace(", after", ", change")] = {c: str(t_interval(change[c].to_numpy())) for c in change}
+        place, _, when = name.rpartition(", ")
+        if when in ("after", "always"):
+            change = table - pd.DataFrame(rows[f"{place}, before"])
+            found[f"{place}, {when} minus before"] = {c: str(t_interval(change[c].to_numpy())) for c in change}
+            found[f"{place}, {when} minus before, each seed"] = {c: change[c].round(3).tolist() for c in change}
     return found
 
 

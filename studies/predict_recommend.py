@@ -117,10 +117,11 @@ def drawn(design: Design, seed: int) -> Population:
     if design.given == "intensities":
         kept = kept[kept.str.contains("_MeanIntensity_")]
     table = measured[kept]
-    if design.given != "table":
+    if design.given == "table":
+        return Population(build(cells, None, None, features=table), design)
+    if design.pretrained:
         table = pd.concat([table, ms.features.embed_pretrained(cells, cache=False)], axis=1)
-        return Population(cells.with_features(table), design)
-    return Population(build(cells, None, None, features=table), design)
+    return Population(cells.with_features(table), design)
 
 
 def exchanged(cells: Cells, seed: int) -> pd.Series:
@@ -193,7 +194,7 @@ class Judge:
 
 
 def offered(design: Design) -> tuple[Any, ...]:
-    return ("classical",) if design.given == "table" else ON_FEATURES
+    return ON_FEATURES if design.given != "table" and design.pretrained else ("classical",)
 
 
 def worths(population: Population, liked: str) -> dict[str, float]:

@@ -6,18 +6,21 @@ import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 
 from mlscope_nb import _align
 from mlscope_nb._design import Columns
 from mlscope_nb._words import some
 from mlscope_nb.cells import Cells
+from mlscope_nb.predict.baselines import PERMUTED
 from mlscope_nb.predict.candidates import TRAINED, Candidate, Runner, checked
 from mlscope_nb.predict.curves import FORESEEN, whole_batches
 from mlscope_nb.predict.evaluation import Evaluation
+from mlscope_nb.predict.intervals import standard_error
 from mlscope_nb.predict.recommendation import MORE_UNITS, NOT_IDENTIFIABLE, NOTHING, Recommendation
 from mlscope_nb.predict.scale import Normalize
-from mlscope_nb.study.intervals import MIN_UNITS, Interval
+from mlscope_nb.study.intervals import MIN_UNITS
 from mlscope_nb.study.replication import Replication, describe
 from mlscope_nb.study.units import plural
 
@@ -113,11 +116,10 @@ def recommend(
     same = runner.few if any(name in TRAINED for name in names) else runner
     # Exchanged labels are tried with the best model of features alone: most of the time would go there.
     found = {name: same.run(name, baselines=name in TRAINED) for name in names}
-    best = _best(found, reasons)
-    found[best] = found[best] if best in TRAINED else same.run(best)
-    shown = _beats(found[best], reasons)
+    simplest = _best(found, reasons)
+    best, shown = _shown(simplest, found, same, reasons)
     ahead = _ahead(runner, best, reasons) if shown == "yes" else math.nan
-    choice, text = _decided(best, shown, ahead, design)
+    choice, text = _decided(best, simplest, shown, ahead, design)
     options = _options(found)
     return Recommendation(
         choice, text, reasons.table(), options, {str(k): v for k, v in found.items()}, (*cells.history, step)
@@ -172,7 +174,8 @@ def _best(found: dict[Candidate, Evaluation], reasons: _Reasons) -> Candidate:
     best = names[0]
     for name in names[1:]:
         gain = found[name].against(found[best])
-        better = gain.estimate > _standard_error(gain)
+        error = standard_error(gain)
+        better = gain.estimate > (error if math.isfinite(error) else 0.0)
         answer = f"Yes: {gain}." if better else f"Not by more than one standard error: {gain}."
         ends = (gain.low, gain.high)
         reasons.add(f"Is '{name}' better than '{best}'?", answer, "gain in balanced accuracy", gain.estimate, ends)
@@ -180,37 +183,56 @@ def _best(found: dict[Candidate, Evaluation], reasons: _Reasons) -> Candidate:
     return best
 
 
-def _standard_error(gain: Interval) -> float:
-    """Return the standard error behind a t interval; 0 where there are too few groups for one."""
-    from scipy.stats import t
+def _shown(
+    simplest: Candidate, found: dict[Candidate, Evaluation], runner: Runner, reasons: _Reasons
+) -> tuple[Candidate, Shown]:
+    """Return the model that is shown to beat the baseline, or else the simplest one, and how surely.
 
-    if not gain.known:
-        return 0.0
-    return float((gain.high - gain.low) / 2 / t.ppf((1 + gain.level) / 2, gain.n_units - 1))
+    With few units a costlier model can be the only one that sees anything, and still not be better than the simplest
+    one beyond the standard error. So where the simplest one is not shown to see anything, the one with the highest
+    score is asked. It has to do better than both of them do with any exchanged labels: it was chosen by its score.
+    """
+    found[simplest] = _beside(simplest, found, runner)
+    luck = _luck(found[simplest])
+    shown = _beats(simplest, found[simplest], luck, reasons)
+    highest = max(found, key=lambda name: found[name].balanced_accuracy)
+    if shown == "yes" or highest == simplest:
+        return simplest, shown
+    found[highest] = _beside(highest, found, runner)
+    again = _beats(highest, found[highest], float(np.fmax(luck, _luck(found[highest]))), reasons)
+    return (highest, again) if again == "yes" or shown == "no" else (simplest, shown)
 
 
-def _beats(found: Evaluation, reasons: _Reasons) -> Shown:
-    """Whether a model does more than what never looked at the cell, and than itself with exchanged labels.
+def _beside(name: Candidate, found: dict[Candidate, Evaluation], runner: Runner) -> Evaluation:
+    """Return a model beside its baselines; those that are trained on images have theirs already."""
+    return found[name] if name in TRAINED else runner.run(name)
+
+
+def _luck(found: Evaluation) -> float:
+    """Return the highest score with exchanged labels, NaN where none were exchanged."""
+    return float(found.baselines["high"].get(PERMUTED, math.nan))
+
+
+def _beats(name: Candidate, found: Evaluation, luck: float, reasons: _Reasons) -> Shown:
+    """Whether a model does more than what never looked at the cell, and than any model with exchanged labels.
 
     "unsure": no exchanged labels did as well, but how much it is better than the baseline is not known well enough.
     """
-    table = found.baselines
-    permuted = [n for n in table.index if str(n).startswith("permuted")]
-    luck = float(table.loc[permuted, "high"].max()) if permuted else math.nan
-    rivals = table.drop(index=permuted)
+    rivals = found.baselines.drop(index=PERMUTED, errors="ignore")
     rivals = rivals[rivals["balanced_accuracy"].notna()]
     strongest = str(rivals["balanced_accuracy"].idxmax())
     gain, low, high = rivals.loc[[strongest], ["gain", "gain_low", "gain_high"]].to_numpy(float)[0].tolist()
     sure = low > 0 if math.isfinite(low) else gain > 0
-    lucky = math.isfinite(luck) and found.balanced_accuracy <= luck
     ends = (low, high)
     interval = f"{gain:.2f} ({low:.2f} to {high:.2f})" if math.isfinite(low) else f"{gain:.2f} (no interval)"
-    question = f"Is it better than '{strongest}', the best that never looks at the cell?"
+    question = f"Is '{name}' better than '{strongest}', the best that never looks at the cell?"
     reasons.add(question, f"{'Yes' if sure else 'Not shown'}: {interval}.", "gain in balanced accuracy", gain, ends)
+    permuted = math.isfinite(luck)
+    lucky = permuted and found.balanced_accuracy <= luck
     if permuted:
         said = f"{found.balanced_accuracy:.2f}, and at most {luck:.2f} with exchanged ones"
         answer = f"{'No' if lucky else 'Yes'}: {said}."
-        reasons.add("Is it better than with exchanged labels?", answer, "highest with exchanged labels", luck)
+        reasons.add(f"Is '{name}' better than with exchanged labels?", answer, "highest with exchanged labels", luck)
     if lucky or gain <= 0:
         return "no"
     return "yes" if sure else "unsure" if permuted and gain >= WORTH else "no"
@@ -236,7 +258,7 @@ def _ahead(runner: Runner, best: Candidate, reasons: _Reasons) -> float:
     return gain if low > 0 else 0.0
 
 
-def _decided(best: Candidate, shown: Shown, ahead: float, design: Replication) -> tuple[str, str]:
+def _decided(best: Candidate, simplest: Candidate, shown: Shown, ahead: float, design: Replication) -> tuple[str, str]:
     word = plural(design.unit)
     if shown == "unsure":
         return MORE_UNITS, (
@@ -252,6 +274,11 @@ def _decided(best: Candidate, shown: Shown, ahead: float, design: Replication) -
         return MORE_UNITS, (
             f"The score still grows with the number of {word}: twice as many are foreseen to bring {ahead:.2f} more. "
             f"Until then use '{best}'."
+        )
+    if best != simplest:
+        return (
+            best,
+            f"Use '{best}': the simpler '{simplest}' is not shown to do more than what never looks at the cell.",
         )
     return best, f"Use '{best}': the simplest model that no other one beats by more than one standard error."
 

@@ -40,16 +40,17 @@ class Calibration(Result):
     method : str
         "temperature" or "isotonic".
     calibrated_on : str
-        What `apply` was fitted on ("held-out plates", "held-out wells").
+        What `apply` was fitted on ("held-out plates", "held-out wells"); "nothing" where that is not shown to help,
+        so that `apply` leaves probabilities as they are.
     table : DataFrame
         One row for each way to calibrate (second level of the index) and where it was tested (first level): ece
         (expected calibration error), overconfidence (mean confidence minus accuracy), log_loss, each with _low and
-        _high; log_loss_change against no calibration (below 0 is better) with its paired interval; accuracy;
-        temperature (mean over the parts); n_cells, n_units.
+        _high; log_loss_change against no calibration (below 0 is better) with its paired interval and standard error
+        (_error); accuracy; temperature (mean over the parts); n_cells, n_units.
     reliability : DataFrame
         Confidence and accuracy in steps of confidence for each of these rows, as `reliability` returns them.
     calibrator : Temperature or Isotonic
-        What `apply` uses, fitted on all held-out probabilities.
+        What `apply` uses, fitted on all held-out probabilities; a temperature of 1 where nothing is corrected.
     classes : Index
         In order.
     model : FeatureClassifier, optional
@@ -113,7 +114,14 @@ class Calibration(Result):
         for where, how, row in self._rows():
             if how != NOTHING:
                 yield f"Calibrating on {how} {_verdict(row)} on {where} (log loss {_with(row, 'log_loss_change')})."
-        yield f"Probabilities from here are calibrated on {self.calibrated_on}."
+        if self.calibrated_on != NOTHING:
+            yield f"Probabilities from here are calibrated on {self.calibrated_on}."
+            return
+        where, how, row = self._rows()[-1]
+        error = row["log_loss_change_error"]
+        enough = f"does not fall by more than its standard error ({number(error, error)})"
+        shown = enough if np.isfinite(error) else "cannot be compared with so few groups"
+        yield f"Probabilities from here stay as they are: calibrated on {how}, log loss on {where} {shown}."
 
     def _rows(self) -> list[tuple[str, str, pd.Series]]:
         return [(str(key[0]), str(key[1]), self.table.loc[key]) for key in self.table.index]
@@ -132,6 +140,7 @@ def calibrate(
     features: Features = None,
     same: Evaluation | None = None,
     new: Evaluation | None = None,
+    always: bool = False,
     n_bins: int = BINS,
     level: float = 0.95,
     seed: int = 0,
@@ -142,7 +151,9 @@ def calibrate(
     A model is surer of a plate that it knows. Calibrated on wells of plates that it was trained on, it learns to trust
     itself, and is then too sure of a new plate. So both are measured: cells of held-out units, predicted by models that
     know their plates, and cells of held-out plates. Each is corrected by what was found on the *other* units or plates,
-    never on itself. What `apply` uses is fitted on held-out plates where there are three or more.
+    never on itself. What `apply` uses is fitted on held-out plates where there are three or more, and only where it
+    helps those of other plates by more than one standard error over plates. Else nothing is corrected: with few plates
+    one odd plate decides the temperature, and the next plate is not that one.
 
     Parameters
     ----------
@@ -155,6 +166,8 @@ def calibrate(
     same, new : Evaluation, optional
         What ``cross_validate(cells, …)`` and ``cross_validate(cells, …, by="batch")`` returned, so that nothing is
         trained again.
+    always : bool
+        Correct even where held-out groups do not show that it helps.
     n_bins : int
         Steps of the calibration error.
     level : float
@@ -178,6 +191,10 @@ def calibrate(
     -----
     The models of other plates were trained with the plate that is tested: its labels reach its own correction through
     them only, which for one number over all plates is next to nothing.
+
+    Held-out plates are predicted by models that know one plate less than the final one, and models of fewer plates are
+    surer of new plates than they may be: with three or four plates a temperature above 1 is somewhat too high. What is
+    left over on new plates is measured in ``studies/predict_calibration.py``.
 
     References
     ----------
@@ -208,13 +225,14 @@ def calibrate(
     ways = dict(corrected(known, unseen, words, method))
     table = pd.DataFrame({key: figures(way, n_bins, level) for key, way in ways.items()}).T
     best = known if unseen is None else unseen
-    step = _align.step("calibrate", method=method, model=same.model, n_bins=n_bins, seed=seed)
+    helps = always or _helps(table.loc[words[-2], words[-1]])
+    step = _align.step("calibrate", method=method, model=same.model, n_bins=n_bins, always=always, seed=seed)
     return Calibration(
         method=method,
-        calibrated_on=words[-1],
+        calibrated_on=words[-1] if helps else NOTHING,
         table=table.astype({"n_cells": int, "n_units": int}),
         reliability=pd.concat({key: reliable(way, cells, n_bins, level) for key, way in ways.items()}),
-        calibrator=fit_calibrator(best.values, best.truth, method),
+        calibrator=fit_calibrator(best.values, best.truth, method) if helps else Temperature(1.0),
         classes=best.classes,
         model=None if given or _is_function(model) else _trained(cells, model, normalize, features, seed),
         notes=() if unseen is not None else (_unsaid(cells),),
@@ -229,6 +247,11 @@ def _words(cells: Cells, known: Held, unseen: Held | None) -> list[str]:
         return [f"new {plural(known.word)}", units]
     several = plural(noun(cells.design.batch))
     return [f"same {several}", units, *([] if unseen is None else [f"new {several}", f"held-out {several}"])]
+
+
+def _helps(row: pd.Series) -> bool:
+    """Whether what is fitted on other groups makes the log loss fall by more than one standard error over groups."""
+    return bool(row["log_loss_change"] < -row["log_loss_change_error"])
 
 
 def _unsaid(cells: Cells) -> str:

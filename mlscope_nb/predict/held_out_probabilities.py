@@ -14,6 +14,7 @@ from mlscope_nb.features.scaling import Floats
 from mlscope_nb.predict.calibrators import Method, Temperature, fit_calibrator, log_losses
 from mlscope_nb.predict.evaluation import Evaluation
 from mlscope_nb.predict.given_probabilities import Codes, labelled
+from mlscope_nb.predict.intervals import standard_error
 from mlscope_nb.predict.reliabilities import intervals, only_tested, ratio_interval, reliability
 from mlscope_nb.study.intervals import Interval
 
@@ -78,6 +79,7 @@ def figures(way: Way, n_bins: int, level: float) -> dict[str, float]:
     change = log_losses(values, held.truth) - log_losses(held.values, held.truth)
     found["log_loss_change"] = ratio_interval(change, held.group, level, held.word, "change")
     flat = {f"{k}{end}": v for k, i in found.items() for end, v in _ends(i)}
+    flat["log_loss_change_error"] = standard_error(found["log_loss_change"])
     right = float((values.argmax(axis=1) == held.truth).mean())
     more = {"accuracy": right, "temperature": temperature}
     return {**flat, **more, "n_cells": len(values), "n_units": found["ece"].n_units}

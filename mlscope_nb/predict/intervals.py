@@ -139,3 +139,12 @@ def _balanced(given: Floats, right: Floats) -> float:
 def difference(a: Floats, b: Floats, level: float, what: str, word: str) -> Interval:
     """Return the mean of paired differences of contributions of the same groups, with Student's t interval."""
     return replace(t_interval(np.asarray(a - b, dtype=float), level=level, target=what), unit=word)
+
+
+def standard_error(found: Interval) -> float:
+    """Return the standard error behind a Student's t interval over groups; NaN where there are too few for one."""
+    from scipy.stats import t
+
+    if not found.known:
+        return math.nan
+    return float((found.high - found.low) / 2 / t.ppf((1 + found.level) / 2, found.n_units - 1))

@@ -129,6 +129,52 @@ def test_a_part_is_never_calibrated_on_itself(study):
     pd.testing.assert_frame_equal(found.apply(new), found.apply(new.probabilities))
 
 
+def of_plates(sharpness, n=400, seed=0):
+    """Cells of as many plates as there are numbers; on each a model is too sure by that number, and what it says."""
+    parts = [drawn(n, 3, s, seed + i, n_units=4)[:2] for i, s in enumerate(sharpness)]
+    obs = pd.concat(
+        [c.obs.assign(plate=f"p{i}").rename(index=lambda k, i=i: f"{i}{k}") for i, (c, _) in enumerate(parts)]
+    )
+    said = pd.concat([t.rename(index=lambda k, i=i: f"{i}{k}") for i, (_, t) in enumerate(parts)])
+    return ms.Cells(obs, label="kind", unit=("plate", "well"), batch="plate"), said
+
+
+def judged(cells, said, by):
+    """The Evaluation of a model that says these probabilities."""
+
+    class AsGiven:
+        def predict_proba(self, some):
+            return said.loc[some.ids]
+
+    return ms.predict.cross_validate(cells, lambda train: AsGiven(), by=by, baselines=False, progress=False)
+
+
+def as_said(sharpness):
+    cells, said = of_plates(sharpness)
+    return calibrate(cells, same=judged(cells, said, None), new=judged(cells, said, "batch")), said
+
+
+def test_one_odd_plate_among_four_corrects_nothing():
+    found, said = as_said([1, 1, 1, 4])
+    row = found.table.loc[("new plates", "held-out plates")]
+    assert row["log_loss_change"] > -row["log_loss_change_error"] and row["temperature"] > 1.1
+    assert found.calibrated_on == "nothing" and found.temperature == 1
+    np.testing.assert_allclose(found.apply(said), said, atol=1e-11)
+    assert "stay as they are" in str(found) and "calibrated on held-out plates, log loss on new plates" in str(found)
+
+
+def test_what_all_plates_share_is_corrected():
+    found, said = as_said([2.5, 3, 2, 2.5])
+    assert found.calibrated_on == "held-out plates" and 2 < found.temperature < 3
+    assert (found.apply(said).max(axis=1) < said.max(axis=1) + 1e-12).all()
+
+
+def test_it_can_be_asked_for_all_the_same(study):
+    cells = study(n_plates=4, n_wells=8, n_cells=10)
+    asked = calibrate(cells, always=True, progress=False)
+    assert asked.calibrated_on == "held-out plates" and asked.history[-1]["always"] is True
+
+
 def test_it_predicts_corrected_probabilities(shifted, study):
     cells = study(n_plates=1, n_features=60, seed=5)
     said, raw = shifted.predict_proba(cells), shifted.model.predict_proba(cells)
@@ -140,7 +186,7 @@ def test_it_predicts_corrected_probabilities(shifted, study):
 
 
 def test_with_two_plates_nothing_is_said_about_new_ones(study):
-    found = calibrate(study(n_plates=2), progress=False)
+    found = calibrate(study(n_plates=2), progress=False, always=True)
     assert set(found.table.index.get_level_values(0)) == {"same plates"} and found.calibrated_on == "held-out wells"
     assert "Nothing is known about new plates" in str(found)
     bare = calibrate(study(n_plates=2).with_design(batch=None), progress=False)

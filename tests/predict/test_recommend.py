@@ -106,6 +106,26 @@ def test_one_standard_error_decides_for_the_costlier_model():
         assert row["answer"].startswith("Yes") == (row["value"] > one_error), question
 
 
+def test_where_the_simplest_model_sees_nothing_the_one_with_the_highest_score_is_asked(monkeypatch):
+    # With so few units a costlier model is never better beyond one standard error.
+    monkeypatch.setattr("mlscope_nb.predict.advice.standard_error", lambda gain: 1.0)
+    found = advised(embedded(study(effect=0.0), 1.5), candidates=["classical", "pretrained"])
+    assert found.choice in ("pretrained", "get more units") and "'pretrained'" in found.text
+    asked = found.reasons["answer"]
+    assert asked["Is 'classical' better than with exchanged labels?"].startswith("No")
+    assert asked["Is 'pretrained' better than with exchanged labels?"].startswith("Yes")
+    # What was chosen by its score has to beat the luck of both.
+    limits = found.reasons.loc[[q for q in found.reasons.index if "exchanged" in q], "value"]
+    assert limits.iloc[1] >= limits.iloc[0]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_second_model_is_no_second_chance_for_labels_without_meaning(seed, monkeypatch):
+    monkeypatch.setattr("mlscope_nb.predict.advice.standard_error", lambda gain: 1.0)
+    found = advised(embedded(study(effect=0.0, seed=seed), 0.0, seed + 7), candidates=["classical", "pretrained"])
+    assert found.choice == "nothing here beats the baseline"
+
+
 def test_something_that_is_not_shown_on_new_plates_asks_for_more_wells(monkeypatch):
     def unsure(self, name, *, baselines=True):
         found = run(self, name, baselines=baselines)
