@@ -17,6 +17,7 @@ from mlscope_nb.study._result import Result, number
 from mlscope_nb.study.intervals import t_interval
 
 TOLD = 3
+PICTURES = ("montage", "starts", "nearest_pictures")
 SHARE = 5
 """Real cells are compared between the fifth of which the model is surest and the fifth of which it is least."""
 
@@ -32,10 +33,18 @@ class Traversal(Result):
         step minus first, in deviations of real cells and, where it is drawn badly, of what is drawn wrong), low,
         high (over units that the walks start in), n_units, real (the same in real cells: those of which the model is
         surest minus those of which it is least sure, within batches), says (what the feature means).
+    profile : DataFrame
+        By feature, how much it has changed at each step (columns: places along the decision), in the same deviations.
     montage : array (n, steps, C, size, size)
         Drawn cells, as networks read them (background 0, bright end 1), one row for each start.
     ids : Index (n,)
         The cells that the rows start from.
+    starts : array (n, C, size, size)
+        These cells themselves, as the autoencoder is given them: turned to lie flat.
+    nearest, nearest_pictures : DataFrame (n, steps), array (n, steps, C, size, size)
+        Ids and pictures of the real cells that are nearest to what is drawn, others of the same batch.
+    channels : tuple of str
+        Of the pictures.
     steps : array (steps,)
         Places along the decision, in deviations of real cells.
     response : DataFrame
@@ -57,8 +66,13 @@ class Traversal(Result):
     """
 
     features: pd.DataFrame
+    profile: pd.DataFrame
     montage: NDArray[np.float32]
     ids: pd.Index
+    starts: NDArray[np.float32]
+    nearest: pd.DataFrame
+    nearest_pictures: NDArray[np.float32]
+    channels: tuple[str, ...]
     steps: Floats
     response: pd.DataFrame
     contrastive: pd.DataFrame
@@ -70,7 +84,7 @@ class Traversal(Result):
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the pictures as plain values."""
-        found = {k: v for k, v in self.__dict__.items() if k != "montage"}
+        found = {k: v for k, v in self.__dict__.items() if k not in PICTURES}
         from mlscope_nb.study._result import plain
 
         return {k: plain(v) for k, v in found.items()}
@@ -93,8 +107,8 @@ class Traversal(Result):
 def changes(
     drawn: pd.DataFrame, again: pd.DataFrame, real: pd.DataFrame, answers: Floats, cells: Cells,
     start: NDArray[np.intp], level: float,
-) -> pd.DataFrame:  # fmt: skip
-    """Return by feature how much it changes along the walks, and how it differs in real cells.
+) -> tuple[pd.DataFrame, pd.DataFrame]:  # fmt: skip
+    """Return by feature how much it changes along the walks and differs in real cells, and its change at each step.
 
     Deviations are those of real cells, and where a feature is drawn badly those of what is drawn again from what is
     there: a feature that the autoencoder cannot draw does not count for what it happens to draw.
@@ -120,17 +134,19 @@ def changes(
     units = cells.units.to_numpy()[start]
     batch = cells.batches_of.to_numpy() if cells.design.batch else np.zeros(len(cells), int)
     apart = _apart(pd.DataFrame(values, columns=names), answers, batch)
-    rows = {}
+    rows, steps = {}, {}
     for j, name in enumerate(names):
-        moved = walks[:, -1, j] - walks[:, 0, j]
-        known = np.isfinite(moved)
+        moved = walks[:, :, j] - walks[:, :1, j]
+        known = np.isfinite(moved[:, -1])
         if known.any() and spread[j] > 1e-9 * max(1e-9, abs(float(np.nanmean(values[:, j])))):
-            found = t_interval(moved[known] / spread[j], units[known].astype(str), level=level)
+            found = t_interval(moved[known, -1] / spread[j], units[known].astype(str), level=level)
+            steps[name] = pd.DataFrame(moved[known] / spread[j]).groupby(units[known]).mean().mean()
             rows[name] = {"change": found.estimate, "low": found.low, "high": found.high, "n_units": found.n_units,
                           "real": apart[j] / spread[j], "says": _says(name)}  # fmt: skip
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("feature")
     unsure = ((table["low"] <= 0) & (table["high"] >= 0)).to_numpy()
-    return table.iloc[np.lexsort((-table["change"].abs().to_numpy(), unsure))]
+    table = table.iloc[np.lexsort((-table["change"].abs().to_numpy(), unsure))]
+    return table, pd.DataFrame(steps).T.rename_axis("feature").loc[table.index]
 
 
 def _mean(values: Floats) -> Floats:

@@ -129,14 +129,19 @@ def traverse(
     drawn = drawer.decoded(walks.reshape(-1, walks.shape[-1]))
     real = _measured(planes, planes.values.astype(np.float64), families)
     again = _measured(planes, drawer.decoded(latent[start]), families)
-    table = changes(_measured(planes, drawn, families), again, real, answers, whole, start, level)
+    table, profile = changes(_measured(planes, drawn, families), again, real, answers, whole, start, level)
+    near = _nearest(whole, latent, walks[:n_shown], start[:n_shown])
+    c = len(planes.channels)
     table.attrs = {"history": [_align.step("traverse", n_latent=latent.shape[1], size=size, epochs=epochs, seed=seed)]}
     return Traversal(
         features=table,
-        montage=drawn.reshape(len(start), n_steps, *drawn.shape[1:])[:n_shown, :, : len(planes.channels)].astype(
-            np.float32
-        ),
+        profile=profile.set_axis(steps, axis=1),
+        montage=drawn.reshape(len(start), n_steps, *drawn.shape[1:])[:n_shown, :, :c].astype(np.float32),
         ids=whole.ids[start[:n_shown]],
+        starts=planes.values[start[:n_shown], :c],
+        nearest=pd.DataFrame(whole.ids.to_numpy()[near], whole.ids[start[:n_shown]], steps),
+        nearest_pictures=planes.values[near][:, :, :c],
+        channels=planes.channels,
         steps=steps,
         response=_response(model, drawn, planes, pixels, wanted, steps),
         contrastive=_contrastive(whole, latent, answers, start[:n_shown]),
@@ -221,6 +226,19 @@ def _response(
     crops = F.interpolate(pictures, size=(pixels.window, pixels.window), mode="bilinear", align_corners=False)
     said = log_odds(model, crops)[:, model.classes.index(wanted)].reshape(-1, len(steps))
     return pd.DataFrame({"log_odds": said.mean(axis=0)}, index=pd.Index(steps, name="step"))
+
+
+def _nearest(cells: Cells, latent: Floats, walks: Floats, start: np.ndarray) -> np.ndarray:
+    """Return for each place of each walk (n, steps) the row of the nearest other real cell of the same batch."""
+    batch = _batches(cells)
+    found = np.empty(walks.shape[:2], np.intp)
+    for k, row in enumerate(start[: len(walks)]):
+        others = np.flatnonzero(batch == batch[row])
+        # A cell alone in its batch has itself for company.
+        others = others[others != row] if len(others) > 1 else others
+        away = np.linalg.norm(latent[others][None] - walks[k][:, None], axis=2)
+        found[k] = others[away.argmin(axis=1)]
+    return found
 
 
 def _contrastive(cells: Cells, latent: Floats, answers: Floats, start: np.ndarray) -> pd.DataFrame:

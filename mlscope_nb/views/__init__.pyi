@@ -18,6 +18,7 @@ from .thresholdview import ThresholdView
 from .training import LabelTrainCorrect, label_train_correct
 from .tuning import SegmentationTuner, tune_segmentation
 from .viewer import fields
+from .walks import WalkView, walk
 from .work import Restored, restore_work, save_work
 from .workbench import Workbench
 
@@ -32,6 +33,7 @@ __all__ = [
     "SegmentationTuner",
     "Selection",
     "ThresholdView",
+    "WalkView",
     "Workbench",
     "category_colours",
     "compare",
@@ -53,4 +55,5 @@ __all__ = [
     "selection_of",
     "tune_segmentation",
     "tune_threshold",
+    "walk",
 ]
