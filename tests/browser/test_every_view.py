@@ -58,7 +58,7 @@ def nb(lab):
     notebook.drawn()
     notebook.page.wait_for_selector(".ms-threshold[data-busy=false]")
     notebook.page.wait_for_function("() => document.querySelectorAll('.bk-Figure, .bk-figure').length === 2")
-    notebook.page.wait_for_timeout(500)
+    notebook.at_rest(".ms-workbench")
     yield notebook
     notebook.close()
 
@@ -74,7 +74,10 @@ def at(request, nb):
 def test_names_are_text_and_run_nothing(nb):
     for name in ("names[0]", "names[1]", "names[2]", "names[3]", "'label'"):
         nb.python(f"w.show(colour={name}); w.beside('sources');")
-        nb.page.wait_for_timeout(150)
+        drawn = "name => document.querySelector(\".ms-workbench select[aria-label='Colour by']\").value === name"
+        nb.page.wait_for_function(drawn, arg=nb.python(f"print(json.dumps({name}))"))
+        nb.page.wait_for_selector(".ms-workbench .ms-parts")
+        nb.frames()
     nb.python("w.select(cells.ids[::4]).beside('differences');")
     nb.page.wait_for_selector(".ms-one-sided:has-text('<img src=x')")
     nb.page.wait_for_selector(".ms-effect-name:has-text('<b>f</b>')")
@@ -114,11 +117,12 @@ def test_notebook_7_finds_each_part_that_takes_keys_marked(nb, at):
 @pytest.mark.parametrize("width", [1366, 900])
 def test_nothing_is_cut_off(nb, at, width):
     nb.page.set_viewport_size({"width": width, "height": 4000})
-    for _ in range(20):  # a busy machine draws late
-        nb.page.wait_for_timeout(250)
-        if not (found := nb.page.evaluate(CLIPPED, at)):
-            break
-    assert found == []
+    nb.frames()
+
+    def check():
+        assert nb.page.evaluate(CLIPPED, at) == []
+
+    nb.eventually(check)
 
 
 def test_a_number_of_the_confusion_matrix_chooses_its_cells_without_a_mouse(nb):
@@ -134,14 +138,26 @@ def test_a_number_of_the_confusion_matrix_chooses_its_cells_without_a_mouse(nb):
 
 
 def test_plots_are_as_wide_as_there_is_room_and_come_back(nb):
-    widths = []
-    for width in (1366, 900, 1366):
+    def follows(width, room):
         nb.page.set_viewport_size({"width": width, "height": 4000})
-        narrow = f"i => Bokeh.documents[0].roots()[0].width <= ({ROOT})(i).clientWidth + 1"
-        nb.page.wait_for_function(narrow, arg=7)
-        nb.page.wait_for_timeout(600)
-        widths.append(nb.page.evaluate("() => Math.round(Bokeh.documents[0].roots()[0].width)"))
-    assert widths[0] == widths[2] > widths[1] > 300
+
+        def check():
+            wide, here = nb.page.evaluate(
+                f"i => [Math.round(Bokeh.documents[0].roots()[0].width), ({ROOT})(i).clientWidth]", 7
+            )
+            assert wide <= here + 1 and room(here)
+            return wide, here
+
+        nb.eventually(check)
+        nb.at_rest(".bk-Figure")
+        return nb.eventually(check)
+
+    narrow, little = follows(900, lambda here: here < 900)
+    broad, _ = follows(1366, lambda here: here > little + 200)
+    assert broad > narrow > 300
+    for width, expected in ((900, narrow), (1366, broad)):
+        nb.page.set_viewport_size({"width": width, "height": 4000})
+        nb.page.wait_for_function("w => Math.round(Bokeh.documents[0].roots()[0].width) === w", arg=expected)
 
 
 def test_nothing_went_wrong(nb):
