@@ -99,8 +99,12 @@ def test_a_page_loaded_again_goes_on_where_it_was(nb):
     nb.page.wait_for_selector(".ms-workbench")
     nb.drawn()
     says(nb, len(rows))
-    assert sorted(nb.geometry()["selected"]) == rows.tolist()
-    assert nb.page.locator(".mlscope-saved").is_hidden() and nb.page.locator(".ms-lost").is_hidden()
+
+    def check():
+        assert sorted(nb.geometry()["selected"]) == rows.tolist()
+        assert nb.page.locator(".mlscope-saved").is_hidden() and nb.page.locator(".ms-lost").is_hidden()
+
+    nb.eventually(check)
     more = nb.lasso(radius=0.15)
     nb.until("list(w.selected)", nb.ids(more))
     says(nb, len(more))

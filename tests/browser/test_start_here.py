@@ -48,7 +48,7 @@ def in_view(start):
 
 
 def test_it_runs_from_top_to_bottom_and_stays_on_the_machine(start):
-    assert start.page.locator(".jp-FileBrowser").is_visible()
+    start.page.locator(".jp-FileBrowser").wait_for()
     start.run_all(seconds=300)
     found = start.page.evaluate(OUTPUTS)
     assert found == {"stderr": [], "errors": []}
@@ -61,17 +61,22 @@ def test_umap_takes_the_place_of_pca(start):
 
 def test_a_lasso_a_name_and_a_file(start):
     start.python("map_view.selection.clear()")
+    start.page.wait_for_selector(".ms-map[data-drawn='umap'][data-chosen='0']")
     left, top, width, height = in_view(start)
     mouse, (x, y, r) = start.page.mouse, (left + width / 2, top + height / 2, height * 0.4)
     mouse.move(x - r, y - r)
     mouse.down()
     for dx, dy in ((1, -1), (1, 1), (-1, 1), (-1, -0.9)):
         mouse.move(x + dx * r, y + dy * r, steps=4)
-        start.page.wait_for_timeout(60)
+        start.frames()
     mouse.up()
-    start.page.wait_for_timeout(1500)
-    chosen = start.python("import json; print(json.dumps(list(map_view.selected)))")
-    assert 20 < len(chosen) < 1880
+
+    def check():
+        chosen = start.python("import json; print(json.dumps(list(map_view.selected)))")
+        assert 20 < len(chosen) < 1880
+        return chosen
+
+    chosen = start.eventually(check)
     start.page.get_by_placeholder("name these cells").first.fill("seen")
     start.page.get_by_role("button", name="Label selection").first.click()
     named = "sorted(map_view.labels[map_view.labels == 'seen'].index)"
@@ -80,4 +85,7 @@ def test_a_lasso_a_name_and_a_file(start):
 
 
 def test_nothing_is_wider_than_the_page(start):
-    assert start.page.evaluate(WIDER_THAN_THE_PAGE) == []
+    def check():
+        assert start.page.evaluate(WIDER_THAN_THE_PAGE) == []
+
+    start.eventually(check)
