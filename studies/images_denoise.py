@@ -3,8 +3,8 @@
 Each seed: two simulated plates to learn from, fields of another seed to test on. A network that has seen noisy fields
 alone and one that has seen clean ones too, beside a Gaussian blur and non-local means whose strengths were chosen, for
 each channel, on the clean training fields. Out of domain: the same fields out of focus (blur × 2.2), and with noise
-× 2. Objects are found by `ms.io.segment` in the DNA channel of predicted and of clean pictures. Disagreement is that of
-three networks (noisy fields alone, three seeds), held against the error in crops of 64 pixels, within each domain.
+× 2. Objects are found by `ms.io.segment` in the DNA channel of predicted and of clean pictures. The best filter is that
+with the highest PSNR in the domain.
 
 .venv/bin/python studies/images_denoise.py [first_seed] [n_seeds]
 """
@@ -12,28 +12,36 @@ three networks (noisy fields alone, three seeds), held against the error in crop
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from mlscope_nb.predict.images import Ensemble, invented, plain, train  # noqa: E402
+from mlscope_nb.predict.images import ImageNetwork, Plain, invented, plain, train  # noqa: E402
 from studies._images import domains, keep, psnr, study_of, timed  # noqa: E402
 
 DOMAINS = {"same": {}, "out of focus": {"blur": 2.2}, "noise × 2": {"noise": 2.0}}
 CLEAN = {"noise": 0.0}
+FILTERS = ("gaussian", "non-local means")
 
 
 def of_seed(seed: int) -> dict[str, float]:
     """Figures of one training."""
     noisy, clean = study_of(seed), study_of(seed, **CLEAN)
-    test = domains({k: study_of(seed + 500, 1, **v) for k, v in DOMAINS.items()})
-    truth = domains({k: study_of(seed + 500, 1, **{**v, **CLEAN}) for k, v in DOMAINS.items()})
     blind, seconds = timed(train, noisy, "denoise", progress=False)
     seeing, seconds_clean = timed(train, noisy, "denoise", clean=clean, progress=False)
     row = {"CPU seconds of training": seconds, "CPU seconds of training, with clean": seconds_clean}
     methods = {"network": blind, "network, with clean": seeing, **plain(noisy, "denoise", clean=clean)}
+    return row | judged(methods, seed + 500)
+
+
+def judged(methods: Mapping[str, ImageNetwork | Plain], seed: int) -> dict[str, float]:
+    """Figures of networks and filters on fields of a seed, in each domain."""
+    test = domains({k: study_of(seed, 1, **v) for k, v in DOMAINS.items()})
+    truth = domains({k: study_of(seed, 1, **{**v, **CLEAN}) for k, v in DOMAINS.items()})
     said = {name: method.predict(test, progress=False) for name, method in methods.items()}
+    row = {}
     for domain in DOMAINS:
         ids = truth.ids[truth.obs["domain"] == domain]
         for name, fields in {"nothing": test, **said}.items():
@@ -43,12 +51,18 @@ def of_seed(seed: int) -> dict[str, float]:
         row |= {f"share invented, {d}, {name}": v for d, v in found.domains["invented_share"].items()}
         row |= {f"share missed, {d}, {name}": v for d, v in found.domains["missed_share"].items()}
         row |= {f"factor of invented, {d}, {name}": v for d, v in found.factors["factor"].items()}
-    others = [train(noisy, "denoise", seed=seed, progress=False) for seed in (1, 2)]
-    ensemble = Ensemble((blind, *others))
-    found = invented(said["network"], truth, channel="DNA", domain="domain", ensemble=ensemble, inputs=test)
-    for what, column in (("disagreement", "disagreement"), ("brightness alone", "brightness")):
-        row |= {f"AUROC of {what}, {d}": float(v) for d, v in found.warning[column].items()}
-    return row
+    networks = [name for name in methods if name not in FILTERS]
+    return row | {k: v for d in DOMAINS for n in networks for k, v in beside_filters(row, d, n).items()}
+
+
+def beside_filters(row: dict[str, float], domain: str, name: str) -> dict[str, float]:
+    """What a network gains over the best filter (dB), and by how much more of what is found it invents."""
+    best = max(FILTERS, key=lambda name: row[f"PSNR, {domain}, {name}"])
+    pairs = {"gain of PSNR": "PSNR", "invented": "share invented"}
+    return {
+        f"{what}, {domain}, {name} less best filter": row[f"{key}, {domain}, {name}"] - row[f"{key}, {domain}, {best}"]
+        for what, key in pairs.items()
+    }
 
 
 def main(first: int = 2000, n_seeds: int = 3) -> None:

@@ -11,7 +11,7 @@ to test on. F1 of objects at IoU 0.5, mean over fields, beside `ms.io.segment` a
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,7 +24,7 @@ from skimage import io as skio  # noqa: E402
 from mlscope_nb.datasets import simulate_fields  # noqa: E402
 from mlscope_nb.fields import Fields  # noqa: E402
 from mlscope_nb.io import segment, segment_cells  # noqa: E402
-from mlscope_nb.predict.images import plain, train  # noqa: E402
+from mlscope_nb.predict.images import ImageNetwork, Plain, plain, train  # noqa: E402
 from mlscope_nb.predict.images.matching import f1  # noqa: E402
 from studies._images import keep, timed  # noqa: E402
 
@@ -45,15 +45,19 @@ def dsb_fields() -> Fields:
     return Fields(table[["kind"]], images, masks, channels=["red", "green", "blue"])
 
 
-def scores(learned: Fields, test: Fields, seed: int, **inputs: str) -> tuple[pd.DataFrame, float]:
+def learned_and_scored(learned: Fields, test: Fields, seed: int, **inputs: str) -> tuple[pd.DataFrame, float]:
     """F1 of each method (columns) in each field of the test, and CPU seconds of training."""
     network, seconds = timed(train, learned, "segment", seed=seed, progress=False, **inputs)
-    methods = {"network": network, **plain(learned, "segment", **inputs)}
+    return scores({"network": network, **plain(learned, "segment", **inputs)}, test), seconds
+
+
+def scores(methods: Mapping[str, ImageNetwork | Plain], test: Fields) -> pd.DataFrame:
+    """F1 of each method (columns) in each field."""
     found = {}
     for name, method in methods.items():
         said = method.predict(test, progress=False).masks
         found[name] = [f1(np.asarray(a), np.asarray(b)) for a, b in zip(said, test.masks, strict=True)]
-    return pd.DataFrame(found, index=test.ids), seconds
+    return pd.DataFrame(found, index=test.ids)
 
 
 def of_dsb(seed: int) -> dict[str, float]:
@@ -62,7 +66,7 @@ def of_dsb(seed: int) -> dict[str, float]:
     rng = np.random.default_rng(seed)
     chosen = [rng.permutation(own)[:OF_EACH_KIND] for own in fields.obs.groupby("kind").groups.values()]
     learned = fields.ids.isin(np.concatenate(chosen))
-    table, seconds = scores(fields.subset(learned), fields.subset(~learned), seed)
+    table, seconds = learned_and_scored(fields.subset(learned), fields.subset(~learned), seed)
     row = {"CPU seconds of training": seconds}
     for kind, part in table.groupby(fields.obs.loc[table.index, "kind"]):
         row |= {f"F1, {kind}, {name}": float(v) for name, v in part.mean().items()}
@@ -79,7 +83,7 @@ def of_seed(seed: int) -> dict[str, float]:
     inside = [part.with_masks(part.compartments["nucleus"]) for part in (learned, test)]
     grown = segment_cells(segment(test)).masks
     for what, pair, inputs in (("nuclei", inside, {"inputs": "DNA"}), ("cells", (learned, test), {})):
-        table, seconds = scores(pair[0], pair[1], seed, **inputs)
+        table, seconds = learned_and_scored(pair[0], pair[1], seed, **inputs)
         if what == "cells":
             table["segment_cells"] = [f1(np.asarray(a), np.asarray(b)) for a, b in zip(grown, test.masks, strict=True)]
         row |= {f"CPU seconds of training, {what}": seconds}

@@ -238,8 +238,9 @@ ms.lessons.hint("05_predict_images/allowed")
 # ## Taking noise out
 #
 # Less light spares the cells and makes noisy pictures. This network has learned from noisy pictures alone: it says each
-# pixel from its neighbours, which works because noise does not know its neighbours. The simulator can render the same
-# fields without noise, so here we know what is under it.
+# pixel from its neighbours, which works because noise does not know its neighbours. (Only then is the pixel itself
+# mixed in, as far as its noise allows.) The simulator can render the same fields without noise, so here we know what
+# is under it.
 
 # %%
 clean, _ = ms.datasets.simulate_fields(**study, **look, noise=0)

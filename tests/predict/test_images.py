@@ -8,6 +8,7 @@ import torch
 import mlscope_nb as ms
 from mlscope_nb import Cells
 from mlscope_nb.fields import Fields, Stack
+from mlscope_nb.predict.halves import LEAST
 from mlscope_nb.predict.images import ImageNetwork, Variation, plain, train
 from mlscope_nb.predict.images.blind import N_PHASES, filled, hidden
 from mlscope_nb.predict.images.image_network import FORMAT
@@ -196,6 +197,18 @@ def test_the_same_seed_gives_the_same_network_whatever_was_drawn_before(fields):
     assert same(first, train(fields[0], "denoise", **FEW))
     assert not same(first, train(fields[0], "denoise", seed=1, **FEW))
     assert first.history["loss"].notna().all() and list(first.history.columns) == ["loss", "held_out_loss"]
+
+
+def test_one_core_learns_what_two_learn(fields):
+    cores = torch.get_num_threads()
+    found = []
+    try:
+        for n in (1, 2):
+            torch.set_num_threads(n)
+            found.append(train(fields[0], "denoise", **FEW))
+    finally:
+        torch.set_num_threads(cores)
+    assert found[0].settings["batch_size"] >= LEAST and same(*found)
 
 
 def test_whole_units_are_put_aside_and_the_best_epoch_is_kept(fields):

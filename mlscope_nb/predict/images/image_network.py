@@ -20,6 +20,7 @@ from mlscope_nb.features.pretrained import usable_threads
 from mlscope_nb.fields import Fields
 from mlscope_nb.predict.images.blind import N_PHASES, filled, hidden
 from mlscope_nb.predict.images.learning import begun, new_network
+from mlscope_nb.predict.images.mixing import mixed
 from mlscope_nb.predict.images.outlines import Cut, objects
 from mlscope_nb.predict.images.pictures import Given, Pictures
 from mlscope_nb.predict.images.scaling import ends, grey, scaled
@@ -30,7 +31,7 @@ from mlscope_nb.predict.network import UNREADABLE
 FORMAT = "mlscope image network 1"
 TILE = 512
 VIEWS = ((0, False), (2, False), (1, True), (3, True))
-"""Turns, and whether mirrored, of the sides from which a picture is seen; blind networks look nine times anyway."""
+"""Turns, and whether mirrored, of the sides from which a picture is seen; what is said from them is averaged."""
 WORDS = {
     "stain": "says {out} from {into}",
     "denoise": "takes noise out of {into}",
@@ -98,6 +99,8 @@ class ImageNetwork:
         Each field is put on its own scale first, and done in tiles that overlap by as much as the network looks: there
         are no seams, and memory does not grow with the field. Predicted pictures come without masks, in grey values as
         usual in training; the brightness of a predicted stain says nothing about how strongly a new plate was stained.
+        Where noise was learned without clean pictures, what is said of a pixel from its neighbours is mixed with the
+        pixel itself, as far as its noise allows.
 
         Parameters
         ----------
@@ -122,7 +125,10 @@ class ImageNetwork:
         for i in bar:
             image = pictures.image(i, rows)
             between = ends(image)
-            said = self.answer(scaled(image, between), tile=tile)
+            picture = scaled(image, between)
+            said = self.answer(picture, tile=tile)
+            if self.settings["blind"]:
+                said = mixed(said, picture)
             made.append(self._made(said, between))
         step = {"step": "predict_images", **self.to_dict(), "n_fields_of_units_seen": self._n_seen(pictures)}
         if self.task == "segment" and isinstance(fields, Fields):
@@ -250,14 +256,18 @@ def _from_all_sides(
 ) -> Tensor:
     """Return the mean answer from four sides; of objects as probabilities."""
     pictures = pictures.to(device, memory_format=torch.channels_last)
+    if task == "segment":
+        return _mean_of_views(lambda seen: model(seen).sigmoid(), pictures)
+    return start(pictures) + amount * _mean_of_views(model, pictures)
+
+
+def _mean_of_views(answer: Callable[[Tensor], Tensor], pictures: Tensor) -> Tensor:
+    """Return the mean of the answers to turned and mirrored pictures, turned back."""
     parts = []
     for turns, mirrored in VIEWS:
-        seen = (pictures.flip(3) if mirrored else pictures).rot90(turns, (2, 3))
-        said = model(seen)
-        said = (said.sigmoid() if task == "segment" else said).rot90(-turns, (2, 3))
+        said = answer((pictures.flip(3) if mirrored else pictures).rot90(turns, (2, 3))).rot90(-turns, (2, 3))
         parts.append(said.flip(3) if mirrored else said)
-    mean = torch.stack(parts).mean(dim=0)
-    return mean if task == "segment" else start(pictures) + amount * mean
+    return torch.stack(parts).mean(dim=0)
 
 
 def _blindly(
@@ -269,5 +279,5 @@ def _blindly(
     for phase in range(N_PHASES):
         where = hidden(rows, columns, phase).to(device)
         seen = filled(pictures, where)
-        result = torch.where(where, seen + amount * model(seen), result)
+        result = torch.where(where, seen + amount * _mean_of_views(model, seen), result)
     return result

@@ -10,9 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
+from mlscope_nb.predict.halves import Halves
 from mlscope_nb.predict.images.blind import N_PHASES, filled, hidden
 from mlscope_nb.predict.images.patches import Examples, Variation
 from mlscope_nb.predict.images.unet import UNet, around, set_detail
+from mlscope_nb.predict.muon import Muon
 from mlscope_nb.predict.resumable import Resumable, State, copied
 
 Task = Literal["stain", "denoise", "segment"]
@@ -78,24 +80,32 @@ class Learning(Resumable):
         """Take the steps of one epoch, judge the network, and keep the state."""
         number, steps = self.done, self.settings["steps"]
         made = torch.Generator().manual_seed(self.settings["seed"] * 100_003 + number)
-        self.model.train()
+        halves = Halves(self.model.train())
         total = 0.0
-        for k in range(steps):
-            self._set_rate(number + k / steps)
-            read, asked = self.learned.draw(self.settings["batch_size"], made, self.vary)
-            phase = int(torch.randint(N_PHASES, (1,), generator=made).item())
-            loss = self._loss(self.model, read, asked, phase)
-            self.model.zero_grad(set_to_none=True)
-            loss.backward()
-            for optimiser in self.optimisers:
-                optimiser.step()
-            self.average.update_parameters(self.model)
-            total += loss.item()
+        with halves.working():
+            for k in range(steps):
+                self._set_rate(number + k / steps)
+                total += self._step(halves, made)
         self.records.append({"loss": total / steps, **self._judged()})
         if self.best_epoch == self.done:
             self.best = copied(self.average.module.state_dict())
         self.kept = self._state()
         return self.records[-1]
+
+    def _step(self, halves: Halves, made: torch.Generator) -> float:
+        """Learn from some patches; return the loss."""
+        size = self.settings["batch_size"]
+        read, asked = self.learned.draw(size, made, self.vary)
+        phase = int(torch.randint(N_PHASES, (1,), generator=made).item())
+
+        def loss(model: torch.nn.Module, read: Tensor, asked: Tensor) -> Tensor:
+            return self._loss(model, read, asked, phase) * (len(read) / size)
+
+        found = halves.backward(read.to(self.device), asked.to(self.device), loss=loss)
+        for optimiser in self.optimisers:
+            optimiser.step()
+        self.average.update_parameters(self.model)
+        return found
 
     def _loss(self, model: torch.nn.Module, read: Tensor, asked: Tensor, phase: int) -> Tensor:
         read, asked = (x.to(self.device, memory_format=torch.channels_last) for x in (read, asked))
@@ -132,7 +142,7 @@ def _optimisers(model: UNet, rate: float) -> list[torch.optim.Optimizer]:
     rest = [p for p in model.parameters() if p.ndim != 2]
     blocks = {"params": matrices, "lr": rate * MUON, "most": rate * MUON, "weight_decay": WEIGHT_DECAY}
     others = {"params": rest, "lr": rate, "most": rate, "weight_decay": 0.0}
-    return [torch.optim.Muon([blocks], adjust_lr_fn="original"), torch.optim.AdamW([others])]
+    return [Muon([blocks]), torch.optim.AdamW([others])]
 
 
 def beginning(settings: dict[str, Any], learned: Examples) -> dict[str, list[Any]]:
