@@ -1,8 +1,11 @@
 """Explanations that change something, against the answer key: importance, walks, shortcuts and concepts.
 
-importance: a logistic regression of measured features, controls against one treatment; is the block that holds the
-planted feature first, and do copies of features leave all ranks as they are? walks: cells drawn along the decision of
-the same kind of model; does the planted feature change in the planted direction, and blocks without it less? networks:
+What a phenotype truly changes is measured: the same cells, simulated without it, subtracted cell by cell, in
+deviations of all cells; 0.8 or more is planted (a large effect, Cohen 1988), less than 0.2 is not changed.
+importance: a logistic regression of measured features, controls against one treatment; does the first block hold a
+planted feature, is the feature that it is told by a planted one with its sign, and do copies of features leave all
+ranks as they are? walks: cells drawn along the decision of the same kind of model; does the feature that the phenotype
+is named for change in the planted direction, and every feature that the phenotype does not change less? networks:
 one network learns from cells of which one class carries a mark in a corner (90 % of its cells), one from the same study
 without marks; both are asked on a plate that they have not seen, with marks: how often does the corner of a marked cell
 turn the answer, which region is named, and are concepts (responding cells) told from random lassos? Every seed is kept.
@@ -26,7 +29,6 @@ sys.path.insert(0, str(ROOT))
 from mlscope_nb import Cells  # noqa: E402
 from mlscope_nb.datasets import simulate  # noqa: E402
 from mlscope_nb.explain import concepts, counterfactual, importance, traverse  # noqa: E402
-from mlscope_nb.explain.feature_blocks import feature_blocks  # noqa: E402
 from mlscope_nb.features import measure  # noqa: E402
 from mlscope_nb.predict import Network, train_model, train_network  # noqa: E402
 from mlscope_nb.study import split  # noqa: E402
@@ -34,17 +36,30 @@ from studies._record import record  # noqa: E402
 
 N_PLATES = 6
 PLANTED = {"elongated": ("Cells_AreaShape_Eccentricity", 1), "lobed": ("Nuclei_AreaShape_FormFactor", -1)}
-"""What a treatment changes by definition, and which way."""
+"""The feature that a treatment is named for, and which way it goes."""
+LARGE, SMALL = 0.8, 0.2
 MARKED, CORNER, SHARE = "micronucleus", "lower left corner", 0.9
 ENOUGH, NO_MORE = 0.80, 0.10
 Row = dict[str, float | str | bool]
 
 
-def two_classes(seed: int, treatment: str, wells: int, cells_per_well: int) -> Cells:
-    """Measured cells of the controls and of one treatment, default doses."""
-    cells, _ = simulate(N_PLATES, wells, cells_per_well, seed=seed)
-    chosen = cells.subset(cells.labels.isin(["DMSO", treatment]).to_numpy())
-    return chosen.with_features(measure(chosen, progress=False))
+def measured(seed: int, wells: int, cells_per_well: int) -> dict[str, tuple[Cells, pd.Series]]:
+    """Measured cells of the controls and one treatment, for each treatment, and what it truly changes by feature."""
+    whole, truth = simulate(N_PLATES, wells, cells_per_well, seed=seed)
+    bare, _ = simulate(N_PLATES, wells, cells_per_well, seed=seed, strength=0)
+    chosen = whole.subset(whole.labels.isin(["DMSO", *PLANTED]).to_numpy())
+    table = measure(chosen, progress=False)
+    responding = truth.obs.loc[chosen.ids]
+    shown = chosen.ids[(responding["responder"] & responding["phenotype"].isin(PLANTED)).to_numpy()]
+    change = table.loc[shown] - measure(bare.subset(shown), progress=False)
+    found = {}
+    for treatment in PLANTED:
+        cells = chosen.subset(chosen.labels.isin(["DMSO", treatment]).to_numpy())
+        own = change.loc[shown.intersection(cells.ids)]
+        spread = table.loc[cells.ids].std()
+        by_well = own.groupby(cells.units.loc[own.index]).mean().mean()
+        found[treatment] = (cells.with_features(table.loc[cells.ids]), (by_well / spread)[spread > 0].dropna())
+    return found
 
 
 def with_copies(cells: Cells, seed: int) -> Cells:
@@ -57,45 +72,50 @@ def with_copies(cells: Cells, seed: int) -> Cells:
 
 def of_importance(seed: int, wells: int, cells_per_well: int) -> dict[str, Row]:
     rows: dict[str, Row] = {}
-    for treatment, (name, sign) in PLANTED.items():
-        cells = two_classes(seed, treatment, wells, cells_per_well)
+    for treatment, (cells, true) in measured(seed, wells, cells_per_well).items():
+        name, _ = PLANTED[treatment]
         found = importance(cells, progress=False)
         copied = importance(with_copies(cells, seed), progress=False)
-        block = found.features.loc[name, "block"]
-        row = found.blocks.loc[block]
-        values = cells.features[[block, name]].corr(method="spearman").iloc[0, 1]
-        towards = 1 if row["class"] == treatment else -1
+        first = found.blocks.iloc[0]
+        largest = true.reindex(list(first["features"])).abs().max()
+        towards = 1 if first["class"] == treatment else -1
+        told = float(true.get(first["feature"], 0.0))
         rows[f"importance, {treatment}"] = {
-            "planted block first": bool(row["rank"] == 1),
-            "rank": float(row["rank"]),
-            "importance": row["importance"],
-            "low": row["low"],
-            "sign as planted": bool(row["sign"] * towards * np.sign(values) == sign),
+            "first block holds a planted feature": bool(largest >= LARGE),
+            "blocks that hold one": float(
+                sum(true.reindex(list(f)).abs().max() >= LARGE for f in found.blocks.features)
+            ),
+            "blocks": float(len(found.blocks)),
+            "told by a planted feature, sign right": bool(abs(told) >= LARGE and first["sign"] * towards * told > 0),
+            "told by": str(first["feature"]),
+            "true change of that": told,
+            f"rank of the block of {name}": float(found.blocks.loc[found.features.loc[name, "block"], "rank"]),
+            "importance": first["importance"],
+            "low": first["low"],
             "ranks with copies of features the same": found.blocks["rank"].equals(copied.blocks["rank"]),
-            "first": str(found.blocks.index[0]),
         }
     return rows
 
 
 def of_walks(seed: int, wells: int, cells_per_well: int) -> dict[str, Row]:
     rows: dict[str, Row] = {}
-    for treatment, (name, sign) in PLANTED.items():
-        cells = two_classes(seed, treatment, wells, cells_per_well)
+    for treatment, (cells, true) in measured(seed, wells, cells_per_well).items():
+        name, sign = PLANTED[treatment]
         found = traverse(train_model(cells), cells, target=treatment, seed=seed)
-        batch = pd.factorize(cells.batches_of)[0]
-        members = feature_blocks(cells.table(), batch).members.values()
-        own = next(names for names in members if name in names)
         change = found.features["change"]
-        others = change.drop([n for n in own if n in change.index]).abs()
+        both = change.index.intersection(true.index)
+        others = change[both][true[both].abs() < SMALL].abs()
         rows[f"walk, {treatment}"] = {
             "planted direction": bool(change[name] * sign > 0),
+            "interval does not hold 0": bool(found.features.loc[name, "low"] * found.features.loc[name, "high"] > 0),
             "others change less": bool(abs(change[name]) > others.max()),
             "change": change[name],
-            "low": found.features.loc[name, "low"],
-            "high": found.features.loc[name, "high"],
+            "true change": true[name],
             "largest other": others.max(),
             "which other": str(others.idxmax()),
             "median other": others.median(),
+            "others": float(len(others)),
+            "rank correlation with true changes": float(change[both].corr(true[both], method="spearman")),
             "decision in what is drawn": found.decision,
             "variance drawn": found.explained,
         }

@@ -1,4 +1,4 @@
-"""Autoencoder: crops as a few numbers, and numbers as crops again; learned in seconds."""
+"""Autoencoder: crops as a few numbers that also say a model's answer, and numbers as crops again."""
 
 from __future__ import annotations
 
@@ -15,11 +15,19 @@ from mlscope_nb.predict.components import leading
 
 COMPONENTS, HIDDEN = 96, 96
 RATE, BATCH = 3e-3, 128
+ANSWER = 0.1
+"""How much a wrong answer counts beside what is drawn wrong, both as shares of what varies."""
+NOISE = 0.1
+"""Of the latent numbers while learning, in their deviations: places between cells are to look like cells too."""
+FLAT = 1e-3
+"""Squared slope below which the answer is taken to be flat."""
+ROUNDS, STRIDE = 30, 0.15
+"""A walk comes to each place in at most so many strides of at most so many deviations."""
 Pixels = NDArray[np.float32]
 
 
 class _Layers(nn.Module):
-    """Components to latent numbers and back: one hidden layer each way, beside a straight path."""
+    """Components to latent numbers and back, and to an answer: one hidden layer each, beside a straight path."""
 
     def __init__(self, inside: int, latent: int, seed: int) -> None:
         super().__init__()
@@ -29,11 +37,14 @@ class _Layers(nn.Module):
             self.encode = nn.Sequential(nn.Linear(inside, HIDDEN), nn.GELU(), nn.Linear(HIDDEN, latent))
             self.back = nn.Linear(latent, inside, bias=False)
             self.decode = nn.Sequential(nn.Linear(latent, HIDDEN), nn.GELU(), nn.Linear(HIDDEN, inside))
+            self.line = nn.Linear(latent, 1)
+            self.bend = nn.Sequential(nn.Linear(latent, HIDDEN), nn.GELU(), nn.Linear(HIDDEN, 1))
         with torch.no_grad():
             # It begins as the leading principal components, and learns what they cannot say.
             self.straight.weight.copy_(torch.eye(latent, inside))
             self.back.weight.copy_(torch.eye(inside, latent))
-            for bent in (*self.encode[2].parameters(), *self.decode[2].parameters()):
+            ends = (self.encode[2], self.decode[2], self.line, self.bend[2])
+            for bent in (weights for layer in ends for weights in layer.parameters()):
                 bent.zero_()
 
     def into(self, x: Tensor) -> Tensor:
@@ -46,6 +57,11 @@ class _Layers(nn.Module):
         found: Tensor = self.back(z) + self.decode(z)
         return found
 
+    def says(self, z: Tensor) -> Tensor:
+        """Return the answer (N,)."""
+        found: Tensor = self.line(z) + self.bend(z)
+        return found[:, 0]
+
 
 @dataclass(frozen=True, eq=False)
 class Autoencoder:
@@ -54,7 +70,7 @@ class Autoencoder:
     Parameters
     ----------
     layers : torch.nn.Module
-        Between components.
+        Between components and latent numbers, and from these to the answer.
     middle, scale : array (P, 1, 1) or like the pictures
         What is taken away from pictures, and what planes are divided by.
     axes : array (pixels, components)
@@ -65,7 +81,7 @@ class Autoencoder:
         Of a picture (P, size, size).
     """
 
-    layers: nn.Module
+    layers: _Layers
     middle: Floats
     scale: Floats
     axes: Floats
@@ -78,16 +94,48 @@ class Autoencoder:
         """Return latent numbers (N, D) of pictures (N, P, size, size)."""
         x = self.components(pictures)
         with usable_threads(), torch.inference_mode():
-            z = self.layers.into(torch.from_numpy(x.astype(np.float32))).double().numpy()  # type: ignore[operator]
+            z = self.layers.into(torch.from_numpy(x.astype(np.float32))).double().numpy()
         return np.asarray((z - self.centre) @ self.whitening)
 
     def decoded(self, latent: Floats) -> Floats:
         """Return pictures (N, P, size, size) of latent numbers (N, D)."""
-        z = latent @ np.linalg.inv(self.whitening) + self.centre
         with usable_threads(), torch.inference_mode():
-            x = self.layers.out(torch.from_numpy(z.astype(np.float32))).double().numpy()  # type: ignore[operator]
+            x = self.layers.out(self._inside(latent)).double().numpy()
         flat = (x * self.spread) @ self.axes.T
-        return np.asarray(flat.reshape(len(z), *self.shape) * self.scale + self.middle)
+        return np.asarray(flat.reshape(len(latent), *self.shape) * self.scale + self.middle)
+
+    def says(self, latent: Floats) -> Floats:
+        """Return the answer (N,) that goes with latent numbers (N, D)."""
+        with usable_threads(), torch.inference_mode():
+            found = self.layers.says(self._inside(latent))
+        return np.asarray(found.double().numpy())
+
+    def walked(self, latent: Floats, places: Floats) -> Floats:
+        """Return latent numbers (N, steps, D) on the shortest ways from cells to places, which are answers.
+
+        Each stride goes where the answer changes fastest, seen from where the walk is by then: what tells a class can
+        look different from cell to cell (a lobe can be on any side), so that there is no one direction for all.
+        """
+        now, found = np.asarray(latent, np.float64), []
+        inverse = np.linalg.inv(self.whitening)
+        with usable_threads():
+            for place in places:
+                for _ in range(ROUNDS):
+                    z = self._inside(now).requires_grad_(True)
+                    said = self.layers.says(z)
+                    (slope,) = torch.autograd.grad(said.sum(), z)
+                    steep = slope.double().numpy() @ inverse.T
+                    lacking = place - said.detach().double().numpy()
+                    stride = (lacking / np.maximum(np.square(steep).sum(axis=1), FLAT))[:, None] * steep
+                    size = np.linalg.norm(stride, axis=1, keepdims=True)
+                    now = now + stride * np.minimum(1, STRIDE / np.maximum(size, 1e-12))
+                found.append(now)
+        return np.stack(found, axis=1)
+
+    def _inside(self, latent: Floats) -> Tensor:
+        """Return latent numbers as the layers have them, neither centred nor whitened."""
+        z = latent @ np.linalg.inv(self.whitening) + self.centre
+        return torch.from_numpy(z.astype(np.float32))
 
     def components(self, pictures: Pixels) -> Floats:
         """Return principal components of pictures, each with deviation 1 relative to the first."""
@@ -101,22 +149,33 @@ class Autoencoder:
         return float(1 - lost / np.square((pictures - self.middle) / self.scale).sum())
 
 
-def train_autoencoder(pictures: Pixels, n_latent: int, epochs: int, seed: int) -> Autoencoder:
-    """Train an autoencoder; the same pictures and seed give the same one.
+def train_autoencoder(pictures: Pixels, answers: Floats, n_latent: int, epochs: int, seed: int) -> Autoencoder:
+    """Train an autoencoder whose numbers also say an answer; the same pictures and seed give the same one.
 
     The first and the last layer are the principal components of the pictures, every plane counting the same; between
-    them is a small network that begins as the leading components.
+    them is a small network that begins as the leading components. What a model goes by can be a small part of what
+    varies in pictures, and would not be among a few numbers that only had to draw: so they have to say its answer too.
+    Pictures are shown mirrored as well, for no cell has a left or an upper side.
+
+    Parameters
+    ----------
+    pictures : array (N, P, size, size)
+        Planes.
+    answers : array (N,)
+        What the numbers have to say, with mean 0 and deviation 1.
     """
+    pictures, answers = _mirrored(pictures), np.tile(answers, 4)
     middle = pictures.mean(axis=0, dtype=np.float64)
     away = pictures - middle
     scale = np.sqrt(np.square(away).mean(axis=(0, 2, 3), dtype=np.float64))[:, None, None]
     scale = np.where(scale > 0, scale, 1.0)
     flat = (away / scale).reshape(len(pictures), -1)
-    variances, axes = leading(flat, min(COMPONENTS, len(pictures) - 1))
+    variances, axes = leading(flat, min(COMPONENTS, len(pictures) // 4 - 1))
     n_latent = min(n_latent, len(variances))
     spread = np.full(len(variances), np.sqrt(variances[0]))
     x = torch.from_numpy((flat @ axes / spread).astype(np.float32))
-    layers = _trained(_Layers(len(variances), n_latent, seed), x, epochs, seed)
+    y = torch.from_numpy(answers.astype(np.float32))
+    layers = _trained(_Layers(len(variances), n_latent, seed), x, y, epochs, seed)
     with torch.inference_mode():
         z = layers.into(x).double().numpy()
     centre = z.mean(axis=0)
@@ -125,16 +184,24 @@ def train_autoencoder(pictures: Pixels, n_latent: int, epochs: int, seed: int) -
     return Autoencoder(layers, middle, scale, axes, spread, centre, whitening, pictures.shape[1:])
 
 
-def _trained(layers: _Layers, x: Tensor, epochs: int, seed: int) -> _Layers:
+def _mirrored(pictures: Pixels) -> Pixels:
+    return np.concatenate([pictures, pictures[..., ::-1], pictures[..., ::-1, :], pictures[..., ::-1, ::-1]])
+
+
+def _trained(layers: _Layers, x: Tensor, y: Tensor, epochs: int, seed: int) -> _Layers:
     made = torch.Generator().manual_seed(seed)
     optimiser = torch.optim.AdamW(layers.parameters(), lr=RATE, weight_decay=1e-3)
     steps = max(1, len(x) // BATCH)
     rate = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(1, epochs * steps))
+    varies = float(x.square().sum(dim=1).mean())
     with usable_threads():
         for _ in range(epochs):
             order = torch.randperm(len(x), generator=made)
             for part in order.chunk(steps):
-                loss = (layers.out(layers.into(x[part])) - x[part]).square().mean()
+                z = layers.into(x[part])
+                z = z + NOISE * z.detach().std(dim=0) * torch.randn(z.shape, generator=made)
+                lost = (layers.out(z) - x[part]).square().sum(dim=1).mean() / varies
+                loss = lost + ANSWER * (layers.says(z) - y[part]).square().mean()
                 optimiser.zero_grad(set_to_none=True)
                 loss.backward()
                 optimiser.step()

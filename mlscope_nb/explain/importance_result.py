@@ -37,9 +37,9 @@ class Importance(Result):
     blocks : DataFrame
         One row per block, named by the feature that stands for it, the most important first: rank, importance (what
         the probability of the right class loses when the block is mixed up; every class counts the same), low, high,
-        accuracy_lost (of the balanced accuracy), n_features, features, class (which loses most), sign (1: high values
-        of the naming feature speak for that class, -1: low ones), says (what the feature means), low_cells and
-        high_cells (ids of cells with low and high values).
+        accuracy_lost (of the balanced accuracy), n_features, features, class (which loses most), feature (the one of
+        the block that goes best with what the class loses), sign (1: high values of it speak for that class, -1: low
+        ones), says (what it means), low_cells and high_cells (ids of cells with low and high values of it).
     features : DataFrame
         By feature: block, and for linear models shapley (the mean absolute Shapley value for the cell's own class).
     by_class : DataFrame
@@ -64,19 +64,19 @@ class Importance(Result):
     def __str__(self) -> str:
         target = self.probability.target.removeprefix("probability of the right class on ")
         lines = [f"What '{self.model}' needs, on {target}: probability of the right class {self.probability}."]
-        lines += [_line(name, row, self.probability) for name, row in self.blocks.head(TOLD).iterrows()]
+        lines += [_line(row) for _, row in self.blocks.head(TOLD).iterrows()]
         rest = len(self.blocks) - TOLD
         if rest > 0:
             lines.append(f"And {count(rest, 'block')} of features more (.blocks).")
         return "\n".join([*lines, *self.notes])
 
 
-def _line(name: Any, row: pd.Series, whole: Interval) -> str:
+def _line(row: pd.Series) -> str:
     width = row["high"] - row["low"]
     ends = f" ({number(row['low'], width)} to {number(row['high'], width)})" if np.isfinite(width) else ""
     more = f" and {count(row['n_features'] - 1, 'feature')} like it" if row["n_features"] > 1 else ""
     speak = "High" if row["sign"] > 0 else "Low"
-    what = f"{row['rank']}. {name}{more}: mixed up, it loses {number(row['importance'], width)}{ends}."
+    what = f"{row['rank']}. {row['feature']}{more}: mixed up, it loses {number(row['importance'], width)}{ends}."
     return " ".join(part for part in (what, row["says"], f"{speak} values speak for '{row['class']}'.") if part)
 
 
@@ -150,13 +150,14 @@ def blocks_table(
         each = np.array([own[code == k].mean() if (code == k).any() else np.nan for k in range(len(mixed.classes))])
         most = int(np.nanargmax(each))
         accuracy = _over_groups(code, right - mixed.hits[number_][tested], folds, tested, level)
-        of_cells = _column(values, name)
-        sign = _sign(of_cells.to_numpy()[tested], lost[:, most])
+        feature, sign = _telling(values[tested], name, blocks.members[name], lost[:, most])
+        of_cells = _column(values, feature)
         low, high = _ends(of_cells[tested])
         losses[name] = dict(zip(mixed.classes, each, strict=True))
         rows.append({
             "importance": found.estimate, "low": found.low, "high": found.high, "accuracy_lost": accuracy.estimate,
-            "n_features": len(blocks.members[name]), "class": mixed.classes[most], "sign": sign, "says": _says(name),
+            "n_features": len(blocks.members[name]), "class": mixed.classes[most], "feature": feature, "sign": sign,
+            "says": _says(feature),
             "features": tuple(blocks.members[name]), "low_cells": low, "high_cells": high,
         })  # fmt: skip
     table = pd.DataFrame(rows, index=pd.Index(mixed.blocks, name="block", dtype=object))
@@ -195,14 +196,27 @@ def _column(values: pd.DataFrame, name: str) -> pd.Series:
     return values[name] if name in values.columns else pd.Series(np.nan, index=values.index)
 
 
-def _sign(values: Floats, gained: Floats) -> int:
-    """Return whether high values of a feature (1) or low ones (-1) speak for a class; 0 where neither does."""
+def _telling(values: pd.DataFrame, name: str, members: Sequence[str], gained: Floats) -> tuple[str, int]:
+    """Return the feature of a block whose order of cells goes best with what the block adds, and its sign.
+
+    A block of sizes can tell long cells by their width: the feature that stands for it, the area, says nothing then.
+    """
+    known = [name, *(m for m in members if m != name and m in values.columns)]
+    found = {m: _together(_column(values, m).to_numpy(), gained) for m in known}
+    best = max(known, key=lambda m: abs(found[m]))
+    return best, int(np.sign(found[best]))
+
+
+def _together(values: Floats, gained: Floats) -> float:
+    """Return the rank correlation of a feature with what is gained, 0 where one of them does not vary."""
     from scipy.stats import rankdata
 
     known = np.isfinite(values)
-    a, b = rankdata(values[known]), rankdata(gained[known])
-    together = float(((a - a.mean()) * (b - b.mean())).sum()) if known.any() else 0.0
-    return int(np.sign(round(together, 6)))
+    if not known.any():
+        return 0.0
+    a, b = (rankdata(x[known]) - (known.sum() + 1) / 2 for x in (values, gained))
+    size = float(np.sqrt((a**2).sum() * (b**2).sum()))
+    return round(float((a * b).sum()) / size, 6) if size else 0.0
 
 
 def _ends(values: pd.Series) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -46,7 +46,7 @@ class Traversal(Result):
     channels : tuple of str
         Of the pictures.
     steps : array (steps,)
-        Places along the decision, in deviations of real cells.
+        Places along the decision: what latent numbers say of the model's answer, in deviations of real cells.
     response : DataFrame
         What a network says of the drawn pictures at each step (mean log odds); NaN for models of features.
     contrastive : DataFrame

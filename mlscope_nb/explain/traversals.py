@@ -43,15 +43,15 @@ def traverse(
     families: Sequence[Any] | None = None,
     n_latent: int = 16,
     size: int = 32,
-    epochs: int = 100,
+    epochs: int = 50,
     level: float = 0.95,
     seed: int = 0,
 ) -> Traversal:
     """Draw cells along a model's decision, from surely not the class to surely the class, and measure what changes.
 
-    A small autoencoder learns to draw cells (turned so that they lie alike) from few numbers. The direction in which
-    these numbers go with the model's answer is walked along, from held-out cells, no farther than real cells go, and
-    all drawn cells are measured: what changes most is what the answer goes with in the pictures. An autoencoder draws
+    A small autoencoder learns to draw cells (turned so that they lie alike) from few numbers that also say the model's
+    answer. From held-out cells it is walked where the answer changes fastest, no farther than real cells go, and all
+    drawn cells are measured: what changes most is what the answer goes with in the pictures. An autoencoder draws
     outlines, sizes and brightness; fine grain and small spots at changing places are lost, and ``.decision`` says how
     much of the model's answer is in what it can draw.
 
@@ -93,8 +93,8 @@ def traverse(
 
     References
     ----------
-    Lang et al. 2021, arXiv 2104.13369, and DeGrave et al. 2025, Nat Biomed Eng 9:294 (walks along a classifier's
-    decision); Haufe et al. 2014, NeuroImage 87:96 (directions in which data change, not weights, can be interpreted).
+    Lang et al. 2021, arXiv 2104.13369, and DeGrave et al. 2025, Nat Biomed Eng 9:294 (numbers that draw pictures and
+    say a classifier's answer, and walks along it).
 
     Examples
     --------
@@ -118,14 +118,13 @@ def traverse(
     pixels = model.pixels if isinstance(model, Network) else learned(whole, "auto", True)
     planes = planes_of(whole, pixels, size)
     held = _held_out(whole, seed)
-    drawer = train_autoencoder(planes.values[~held], n_latent, epochs, seed)
+    ranks = _ranks(answers, _batches(whole))
+    drawer = train_autoencoder(planes.values[~held], ranks[~held], n_latent, epochs, seed)
     latent = drawer.encoded(planes.values)
-    direction = _direction(latent[~held], answers[~held], _batches(whole)[~held])
-    places = latent @ direction
+    said = drawer.says(latent)
     start = _starts(whole, held, n_start, seed)
-    first, last = (float(np.quantile(places[~held], share)) for share in ENDS)
-    steps = np.linspace(first, last, n_steps)
-    walks = latent[start][:, None] + (steps[None] - places[start][:, None])[..., None] * direction
+    steps = np.linspace(*(float(np.quantile(said[held], share)) for share in ENDS), n_steps)
+    walks = drawer.walked(latent[start], steps)
     drawn = drawer.decoded(walks.reshape(-1, walks.shape[-1]))
     real = _measured(planes, planes.values.astype(np.float64), families)
     again = _measured(planes, drawer.decoded(latent[start]), families)
@@ -146,7 +145,7 @@ def traverse(
         response=_response(model, drawn, planes, pixels, wanted, steps),
         contrastive=_contrastive(whole, latent, answers, start[:n_shown]),
         explained=drawer.explained(planes.values[held]),
-        decision=_correlation(places[held], answers[held]),
+        decision=_correlation(said[held], answers[held]),
         target=wanted,
         held_out=tuple(sorted(set(whole.units[held]))),
         notes=_notes(model, whole),
@@ -188,19 +187,14 @@ def _batches(cells: Cells) -> np.ndarray:
     return pd.factorize(cells.batches_of)[0] if cells.design.batch else np.zeros(len(cells), np.intp)
 
 
-def _direction(latent: Floats, answers: Floats, batch: np.ndarray) -> Floats:
-    """Return the direction (D,) in which cells of a batch differ when the answer does.
-
-    Latent numbers are uncorrelated and of one size, so that the covariance with the answer is both: how cells differ,
-    and the weights that say the answer best. Ranks, because a few answers are very sure.
-    """
-    order = pd.Series(answers).groupby(batch).rank().groupby(batch).transform(lambda r: r - r.mean()).to_numpy()
-    inner = latent - pd.DataFrame(latent).groupby(batch).transform("mean").to_numpy()
-    found = inner.T @ order
-    size = float(np.linalg.norm(found))
-    if size == 0:
-        raise ValueError("Nothing that the autoencoder can draw goes with the model's answer.")
-    return np.asarray(found / size)
+def _ranks(answers: Floats, batch: np.ndarray) -> Floats:
+    """Return the answers' ranks within batches, with mean 0 and deviation 1: a few answers are very sure."""
+    order = pd.Series(answers).groupby(batch).rank()
+    inner = (order - order.groupby(batch).transform("mean")) / order.groupby(batch).transform("std")
+    found = inner.fillna(0.0).to_numpy()
+    if not found.any():
+        raise ValueError("The model says the same of all cells of a batch: there is no decision to walk along.")
+    return np.asarray(found)
 
 
 def _starts(cells: Cells, held: np.ndarray, n: int, seed: int) -> np.ndarray:
@@ -211,7 +205,11 @@ def _starts(cells: Cells, held: np.ndarray, n: int, seed: int) -> np.ndarray:
 
 
 def _measured(planes: Planes, pictures: Floats, families: Any) -> pd.DataFrame:
-    """Measure pictures (N, P, size, size): drawn ones, or real cells turned and made small as the drawn ones are."""
+    """Measure pictures (N, P, size, size): drawn ones, or real cells turned and made small as the drawn ones are.
+
+    No light is less than none, in a drawn picture either: weighted by it, the middle of a cell would lie anywhere.
+    """
+    pictures = np.maximum(pictures, 0)
     obs = pd.DataFrame(index=[str(i) for i in range(len(pictures))])
     return measure(planes.cells(pictures, obs), families, full_scale=1.0, progress=False)
 
