@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from mlscope_nb.predict.candidates import Candidate
 
@@ -58,6 +58,7 @@ class Design:
 
 NO_EFFECT = {"strength": 0.0}
 STRONG = {"strength": 1.6}
+VERY_STRONG = {"strength": 3.0}
 SHIFT = dict.fromkeys(("plate_size", "plate_gain", "plate_background", "plate_blur"), 3.0)
 NULLS = {
     "no effect, all classes": Design(n_cells=6, given="table", doses=NO_EFFECT),
@@ -101,7 +102,7 @@ FEATURES = {
     "all classes, six plates, many cells": Design(n_plates=6, wells=32, n_cells=16),
     "strong textures, six plates, many cells": Design(TEXTURES, n_plates=6, wells=32, n_cells=16, doses=STRONG),
 }
-DNA, PUNCTA = ("DNA",), ("puncta",)
+DNA, ACTIN, PUNCTA = ("DNA",), ("actin",), ("puncta",)
 TRAINED = {
     "micronucleus": Design(("micronucleus",), channels=DNA, n_cells=25, networks=("small network",)),
     "granular, no masks": Design(("granular",), channels=DNA, masks=False, n_cells=25, networks=("fine-tuned",)),
@@ -112,4 +113,31 @@ TRAINED = {
         ("granular",), channels=DNA, masks=False, n_cells=25, networks=("fine-tuned",), doses=STRONG
     ),
 }
-DESIGNS = {**NULLS, **MORE, **TRAINED, **FEATURES}
+# Mean intensities say next to nothing about these.
+INTENSITIES = {
+    "intensities measured alone, bundled": Design(
+        ("bundled",), given="intensities", channels=ACTIN, n_cells=24, doses=VERY_STRONG
+    ),
+    "intensities measured alone, bundled, strong shift": Design(
+        ("bundled",), given="intensities", channels=ACTIN, n_cells=24, doses={**VERY_STRONG, **SHIFT}
+    ),
+    "very strong textures, six plates": Design(
+        TEXTURES, n_plates=6, wells=32, n_cells=12, channels=(*DNA, *ACTIN), doses=VERY_STRONG
+    ),
+    "intensities measured alone, very strong granular": Design(
+        ("granular",), given="intensities", channels=DNA, n_cells=24, doses=VERY_STRONG
+    ),
+}
+ALONE: dict[str, Any] = {"given": "intensities", "pretrained": False, "networks": ("self-supervised",)}
+TRAINED_ALONE = {
+    "intensities measured alone, no network at hand, bundled": Design(
+        ("bundled",), channels=ACTIN, n_cells=30, doses=VERY_STRONG, **ALONE
+    ),
+    "intensities measured alone, no network at hand, bundled, many cells": Design(
+        ("bundled",), channels=ACTIN, n_cells=40, doses=STRONG, **ALONE
+    ),
+    "strong micronucleus, many cells": Design(
+        ("micronucleus",), channels=DNA, n_cells=40, networks=("small network",), doses=STRONG
+    ),
+}
+DESIGNS = {**NULLS, **MORE, **TRAINED, **FEATURES, **INTENSITIES, **TRAINED_ALONE}

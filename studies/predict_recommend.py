@@ -52,7 +52,7 @@ from mlscope_nb.predict.evaluation import Evaluation
 from mlscope_nb.predict.recommendation import DO_NOT, MORE_UNITS, NOT_IDENTIFIABLE, NOTHING
 from mlscope_nb.study.splits import Split
 from studies._recommend_designs import DESIGNS, NETWORKS, Design
-from studies._record import record, write_atomically
+from studies._record import circumstances, record, write_atomically
 
 NEW_PLATES = 4
 EPOCHS = 25
@@ -230,6 +230,7 @@ def one_study(name: str, seed: int) -> dict[str, Any]:
         "regret": worth[best] - worth[advice.choice],
         "worth": worth,
         "answers": advice.reasons["answer"].to_dict(),
+        "commit": circumstances()["commit"][:9],
         "CPU seconds": time.process_time() - began,
     }
 
@@ -258,6 +259,7 @@ def summary(found: dict[str, dict[str, Any]]) -> dict[str, Any]:
     return {
         "what": "worth of the chosen option on new plates; definitions in the script",
         "studies": f"{len(table)} of {len(DESIGNS)} designs",
+        "measured at commits": table["commit"].fillna("earlier ones").value_counts().to_dict(),
         "mean regret of recommend": float(table["regret"].astype(float).mean()),
         "largest regret of recommend": float(table["regret"].astype(float).max()),
         "mean regret of the best constant choice": {best: constants[best]},
@@ -265,12 +267,13 @@ def summary(found: dict[str, dict[str, Any]]) -> dict[str, Any]:
         "best option chosen": f"{(table['best'] == table['chosen']).sum()} of {len(table)}",
         "mean regret of always the same": constants,
         "options": right,
+        "best in fewer than two": [option for option in OPTIONS if (table["best"] == option).sum() < 2] or "none",
     }
 
 
 def kept(file: Path) -> dict[str, dict[str, Any]]:
     """Return the studies of an interrupted run."""
-    rows = {name: row.dropna() for name, row in pd.read_csv(file, index_col="design").iterrows()}
+    rows = {name: row.dropna() for name, row in pd.read_csv(file, index_col="design", dtype={"commit": str}).iterrows()}
     return {
         str(name): {
             **row.drop(row.index.intersection(OPTIONS)).to_dict(),

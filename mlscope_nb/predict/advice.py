@@ -118,6 +118,8 @@ def recommend(
     found = {name: same.run(name, baselines=name in TRAINED) for name in names}
     simplest = _best(found, reasons)
     best, shown = _shown(simplest, found, same, reasons)
+    if shown == "no":
+        _missed(found[best], reasons)
     ahead = _ahead(runner, best, reasons) if shown == "yes" else math.nan
     choice, text = _decided(best, simplest, shown, ahead, design)
     options = _options(found)
@@ -194,12 +196,13 @@ def _shown(
     """
     found[simplest] = _beside(simplest, found, runner)
     luck = _luck(found[simplest])
-    shown = _beats(simplest, found[simplest], luck, reasons)
+    shown = _beats("Is it", found[simplest], luck, reasons)
     highest = max(found, key=lambda name: found[name].balanced_accuracy)
     if shown == "yes" or highest == simplest:
         return simplest, shown
     found[highest] = _beside(highest, found, runner)
-    again = _beats(highest, found[highest], float(np.fmax(luck, _luck(found[highest]))), reasons)
+    asked = f"And is '{highest}', which has the highest score,"
+    again = _beats(asked, found[highest], float(np.fmax(luck, _luck(found[highest]))), reasons)
     return (highest, again) if again == "yes" or shown == "no" else (simplest, shown)
 
 
@@ -213,29 +216,43 @@ def _luck(found: Evaluation) -> float:
     return float(found.baselines["high"].get(PERMUTED, math.nan))
 
 
-def _beats(name: Candidate, found: Evaluation, luck: float, reasons: _Reasons) -> Shown:
+def _beats(asked: str, found: Evaluation, luck: float, reasons: _Reasons) -> Shown:
     """Whether a model does more than what never looked at the cell, and than any model with exchanged labels.
 
     "unsure": no exchanged labels did as well, but how much it is better than the baseline is not known well enough.
     """
-    rivals = found.baselines.drop(index=PERMUTED, errors="ignore")
-    rivals = rivals[rivals["balanced_accuracy"].notna()]
-    strongest = str(rivals["balanced_accuracy"].idxmax())
-    gain, low, high = rivals.loc[[strongest], ["gain", "gain_low", "gain_high"]].to_numpy(float)[0].tolist()
+    strongest, gain, low, high = _over_strongest(found)
     sure = low > 0 if math.isfinite(low) else gain > 0
     ends = (low, high)
     interval = f"{gain:.2f} ({low:.2f} to {high:.2f})" if math.isfinite(low) else f"{gain:.2f} (no interval)"
-    question = f"Is '{name}' better than '{strongest}', the best that never looks at the cell?"
+    question = f"{asked} better than '{strongest}', the best that never looks at the cell?"
     reasons.add(question, f"{'Yes' if sure else 'Not shown'}: {interval}.", "gain in balanced accuracy", gain, ends)
     permuted = math.isfinite(luck)
     lucky = permuted and found.balanced_accuracy <= luck
     if permuted:
         said = f"{found.balanced_accuracy:.2f}, and at most {luck:.2f} with exchanged ones"
         answer = f"{'No' if lucky else 'Yes'}: {said}."
-        reasons.add(f"Is '{name}' better than with exchanged labels?", answer, "highest with exchanged labels", luck)
+        reasons.add(f"{asked} better than with exchanged labels?", answer, "highest with exchanged labels", luck)
     if lucky or gain <= 0:
         return "no"
     return "yes" if sure else "unsure" if permuted and gain >= WORTH else "no"
+
+
+def _over_strongest(found: Evaluation) -> tuple[str, float, float, float]:
+    """Return the best baseline that never looks at the cell, and the gain over it with its interval."""
+    rivals = found.baselines.drop(index=PERMUTED, errors="ignore").dropna(subset="balanced_accuracy")
+    strongest = rivals["balanced_accuracy"].idxmax()
+    gain, low, high = rivals.loc[strongest, ["gain", "gain_low", "gain_high"]].astype(float)
+    return str(strongest), float(gain), float(low), float(high)
+
+
+def _missed(found: Evaluation, reasons: _Reasons) -> None:
+    """Say what a study that showed nothing may have missed."""
+    high = _over_strongest(found)[-1]
+    if not math.isfinite(high):
+        return
+    answer = f"Yes: a gain of {high:.2f} is not ruled out." if high >= WORTH else f"No: at most {max(high, 0):.2f}."
+    reasons.add("Could a worthwhile difference have been missed?", answer, "highest gain not ruled out", high)
 
 
 def _ahead(runner: Runner, best: Candidate, reasons: _Reasons) -> float:

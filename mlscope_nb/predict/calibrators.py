@@ -39,7 +39,9 @@ class Temperature:
     value: float
 
     def apply(self, probabilities: Floats) -> Floats:
-        """Return probabilities (N, K) at this temperature."""
+        """Return probabilities (N, K) at this temperature; at 1 the same numbers."""
+        if self.value == 1:
+            return np.array(probabilities, dtype=np.float64)
         return np.asarray(softmax(_logs(probabilities) / self.value, axis=1))
 
 

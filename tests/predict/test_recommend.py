@@ -45,6 +45,10 @@ def test_a_clear_difference_gets_a_model_and_every_reason_a_number():
 def test_labels_without_meaning_get_no_model(seed):
     found = advised(study(effect=0.0, seed=seed))
     assert found.choice == "nothing here beats the baseline" and not found.train
+    missed = found.reasons.loc["Could a worthwhile difference have been missed?"]
+    limits = found.evaluations["classical"].baselines.drop(index="permuted labels")
+    assert missed["value"] in limits["gain_high"].tolist() and missed["answer"].startswith(("Yes", "No"))
+    assert missed["answer"].startswith("Yes") == (missed["value"] >= 0.05)
 
 
 def test_labels_nested_in_plates_are_refused_before_anything_is_trained():
@@ -112,8 +116,10 @@ def test_where_the_simplest_model_sees_nothing_the_one_with_the_highest_score_is
     found = advised(embedded(study(effect=0.0), 1.5), candidates=["classical", "pretrained"])
     assert found.choice in ("pretrained", "get more units") and "'pretrained'" in found.text
     asked = found.reasons["answer"]
-    assert asked["Is 'classical' better than with exchanged labels?"].startswith("No")
-    assert asked["Is 'pretrained' better than with exchanged labels?"].startswith("Yes")
+    assert asked["Is it better than with exchanged labels?"].startswith("No")
+    assert asked["And is 'pretrained', which has the highest score, better than with exchanged labels?"].startswith(
+        "Yes"
+    )
     # What was chosen by its score has to beat the luck of both.
     limits = found.reasons.loc[[q for q in found.reasons.index if "exchanged" in q], "value"]
     assert limits.iloc[1] >= limits.iloc[0]
