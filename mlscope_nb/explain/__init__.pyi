@@ -9,6 +9,7 @@ from .gradcam import layers
 from .grading import grade
 from .importance_result import Importance
 from .importances import importance
+from .randomised import mix_weights
 from .sanity import sanity_check
 from .shapley import shapley
 from .traversal_result import Traversal
@@ -30,6 +31,7 @@ __all__ = [
     "grade",
     "importance",
     "layers",
+    "mix_weights",
     "prototypes",
     "sanity_check",
     "shapley",

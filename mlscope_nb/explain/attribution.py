@@ -17,7 +17,7 @@ from mlscope_nb.explain.baselines import Baseline, Baselines
 from mlscope_nb.explain.explained import chosen_ids, explained
 from mlscope_nb.explain.gradcam import Resize
 from mlscope_nb.explain.gradients import completeness_error
-from mlscope_nb.explain.mapping import Mapper, Method
+from mlscope_nb.explain.mapping import NOISE, Mapper, Method
 from mlscope_nb.features.pretrained import usable_threads
 from mlscope_nb.predict.network import Network
 
@@ -37,7 +37,7 @@ def attribute(
     steps: int = 50,
     tolerance: float | None = 0.01,
     samples: int = 32,
-    noise: float = 0.1,
+    noise: float = NOISE,
     patch_px: int | None = None,
     stride_px: int | None = None,
     layer: str | None = None,
@@ -55,7 +55,9 @@ def attribute(
     "smoothgrad"            the mean of that over crops with noise added
     "integrated_gradients"  the mean gradient on the way from a baseline to the crop, times their difference;
                             its sum is the difference of their logits
-    "gradcam"               the maps of an inner layer, weighted by how they count for the class: coarse
+    "gradcam"               the maps of an inner layer, each with one weight for all of its places: coarse, and lost
+                            where the network goes by the brightest place and not by the mean
+    "hirescam"              the same, each place with the weight that it has: sharp in fine layers
     "occlusion"             how far the logit falls when a patch is replaced by the baseline
     ======================  ==============================================================================
 
@@ -83,13 +85,15 @@ def attribute(
         Of "integrated_gradients": points on the way, and how far the sum may be off (relative) before a cell is done
         again with more; None: never again.
     samples, noise : int, float
-        Of "smoothgrad": how many crops, and the deviation of the noise (1 is the bright end of a control cell).
+        Of "smoothgrad": how many crops, and the deviation of the noise (1 is the bright end of a control cell). The 0.1
+        that is usual for photographs drowns cues of a few pixels.
     patch_px, stride_px : int, optional
         Of "occlusion": side of the patch (default: a sixth of the window) and step (default: half a patch).
     layer : str, optional
-        Of "gradcam": one of `layers`. Default: the deepest with at least eight places along a side.
+        Of "gradcam" and "hirescam": one of `layers`. Default: for "gradcam" the deepest with at least eight places
+        along a side, for "hirescam" the finest.
     resize : {"aligned", "stretched"}
-        Of "gradcam": "aligned" lays each place on the pixels that it looks at, which is measured; "stretched" goes from
+        Of both: "aligned" lays each place on the pixels that it looks at, which is measured; "stretched" goes from
         edge to edge, as torch and captum do.
     seed : int
         Of the noise.
@@ -136,7 +140,7 @@ def attribute_channels(
     steps: int = 50,
     tolerance: float | None = 0.01,
     samples: int = 32,
-    noise: float = 0.1,
+    noise: float = NOISE,
     patch_px: int | None = None,
     stride_px: int | None = None,
     layer: str | None = None,
@@ -146,8 +150,8 @@ def attribute_channels(
     """Return a signed map of each channel of each cell.
 
     For gradients their sum over channels is the map of `attribute`. For "occlusion" it is not: here one channel is
-    replaced at a time, there all of them, and a network may need two together. "gradcam" tells channels apart only in
-    networks that keep them apart (``model="finetune"``).
+    replaced at a time, there all of them, and a network may need two together. "gradcam" and "hirescam" tell channels
+    apart only in networks that keep them apart (``model="finetune"``).
 
     Parameters
     ----------

@@ -88,8 +88,8 @@ def layers(network: Network) -> pd.DataFrame:
     return pd.DataFrame(rows, index=pd.Index(list(found), name="layer"), columns=["height", "width", "maps", "default"])
 
 
-def chosen_layer(network: Network, layer: str | None) -> str:
-    """Return the name of the layer; by default the deepest that has eight places along a side.
+def chosen_layer(network: Network, layer: str | None, *, finest: bool = False) -> str:
+    """Return the name of the layer; by default the deepest that has eight places along a side, or the finest.
 
     Raises
     ------
@@ -100,7 +100,7 @@ def chosen_layer(network: Network, layer: str | None) -> str:
     crops = torch.zeros(1, len(network.channels), side, side, device=next(network.model.parameters()).device)
     stages = _stages(network.model, crops)
     if layer is None:
-        return _default(stages)
+        return next(iter(stages)) if finest else _default(stages)
     with _Seen(network.model) as seen, torch.inference_mode():
         network.model(crops)
     if layer not in seen.outputs:
@@ -111,21 +111,27 @@ def chosen_layer(network: Network, layer: str | None) -> str:
     return layer
 
 
-def grad_cam(model: nn.Module, crops: Tensor, codes: Tensor, layer: str) -> Tensor:
-    """Return the signed map (n, 1 or C, y, x) of a layer: its maps, weighted by their mean gradients.
+def grad_cam(model: nn.Module, crops: Tensor, codes: Tensor, layer: str, *, by_place: bool = False) -> Tensor:
+    """Return the signed map (n, 1 or C, y, x) of a layer: its maps, weighted by their gradients.
+
+    Grad-CAM takes the mean gradient of each map, one weight for all of its places. That is right for a network that
+    ends with the mean of each map; where the largest value counts, as for a cue in one small place, all places where
+    the map is bright get the weight of one. With `by_place` each place has its own gradient.
 
     The second axis has one entry for each channel where the network keeps channels apart, and one where it mixes them.
 
     References
     ----------
-    Selvaraju et al. 2017, arXiv 1610.02391, without its last step that cuts what speaks against the class.
+    Selvaraju et al. 2017, arXiv 1610.02391 (Grad-CAM, here without its last step that cuts what speaks against the
+    class); Draelos & Carin 2020, arXiv 2011.08891 (HiResCAM, by place).
     """
     at = crops.detach().clone().requires_grad_(True)
     with _Seen(model) as seen:
         total = logits(model, at, codes).sum()
     maps = seen.outputs[layer]
     (slopes,) = torch.autograd.grad(total, maps)
-    found = (slopes.mean(dim=(2, 3), keepdim=True) * maps).sum(dim=1).detach()
+    weights = slopes if by_place else slopes.mean(dim=(2, 3), keepdim=True)
+    found = (weights * maps).sum(dim=1).detach()
     return found.unflatten(0, (len(crops), -1))
 
 

@@ -31,6 +31,36 @@ def parts(model: nn.Module) -> list[str]:
     return found
 
 
+def mix_weights(network: Network, *, seed: int = 0) -> Network:
+    """Return the network without anything that it has learned: the weights of each layer have changed places.
+
+    What its maps show cannot come from learning. Make maps of it and `grade` them as those of the network itself: they
+    should point into the evidence as often as guessing does (`chance`), in the mean over a few seeds.
+
+    Parameters
+    ----------
+    network : Network
+        From `train_network`; it stays as it is.
+    seed : int
+        Of the exchange. One network without knowledge may prefer bright or dark places by chance; several do not.
+
+    References
+    ----------
+    Adebayo et al. 2018, arXiv 1810.03292.
+
+    Examples
+    --------
+    >>> from mlscope_nb.datasets import simulate
+    >>> from mlscope_nb.predict import train_network
+    >>> cells, _ = simulate(1, 8, 4)
+    >>> network = train_network(cells, epochs=1, width=4)
+    >>> bool((mix_weights(network).predict_proba(cells) == network.predict_proba(cells)).to_numpy().all())
+    False
+    """
+    *_, (_, found) = cascade(network, 1, seed)
+    return found
+
+
 def cascade(network: Network, stages: int, seed: int) -> Iterator[tuple[str, Network]]:
     """Yield networks with more and more of their parts mixed up, from the answer on: name of the last part, network.
 

@@ -12,7 +12,7 @@ from mlscope_nb.explain.gradcam import Placement, grad_cam, placement, resized
 from mlscope_nb.explain.gradients import integrated_gradients
 from mlscope_nb.predict import train_network
 
-METHODS = ["gradient", "smoothgrad", "integrated_gradients", "occlusion", "gradcam"]
+METHODS = ["gradient", "smoothgrad", "integrated_gradients", "occlusion", "gradcam", "hirescam"]
 
 
 def prepared(network, cells):
@@ -213,6 +213,8 @@ def test_layers_and_channels_of_networks_that_were_trained(cells):
         attribute(small, large, method="gradcam", layer="body.9")
     fine = attribute(small, large, method="gradcam", layer="body.0")
     assert fine.shape == (10, 32, 32) and np.isfinite(fine).all() and np.ptp(fine) > 0
+    by_place = [attribute(small, large, method="hirescam", layer=layer) for layer in (None, "body.0", "body.1")]
+    assert (by_place[0] == by_place[1]).all() and not (by_place[0] == by_place[2]).all()
 
 
 @pytest.mark.slow

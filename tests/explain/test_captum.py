@@ -59,6 +59,17 @@ def test_grad_cam(peer, theirs):
     np.testing.assert_allclose(resized(found, 16, None), theirs["gradcam_stretched"], atol=1e-6)
 
 
+def test_hirescam_is_gradient_times_activation_and_says_where_the_logit_comes_from(peer, theirs):
+    model, (crops, _, codes) = peer.Small().eval(), peer.inputs()
+    found = grad_cam(model, crops, codes, "second", by_place=True)
+    np.testing.assert_allclose(found, theirs["hirescam"], atol=1e-6)
+    with torch.no_grad():
+        gap = model(crops).gather(1, codes[:, None])[:, 0] - model.head.bias[codes]
+    # Behind the layer are a ReLU, means and largest values: the logit is the sum over places. Grad-CAM's is not.
+    np.testing.assert_allclose(found.sum(dim=(1, 2, 3)), gap, atol=1e-5)
+    assert float((grad_cam(model, crops, codes, "second").sum(dim=(1, 2, 3)) - gap).abs().max()) > 0.1
+
+
 def test_smoothgrad_agrees_as_far_as_the_random_numbers_do(peer, theirs):
     model, (crops, _, codes) = peer.Small().eval(), peer.inputs()
     noise = noise_of(2000, tuple(crops.shape[1:]), peer.NOISE, 0)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from mlscope_nb.explain import attribute, sanity_check
+from mlscope_nb.explain import attribute, mix_weights, sanity_check
 from mlscope_nb.explain.likeness_of_maps import likeness
 from mlscope_nb.explain.randomised import cascade, parts
 
@@ -24,6 +24,17 @@ def test_parts_are_mixed_up_from_the_answer_on_and_keep_their_weights(spotted):
     assert changed[0][1] == {"head"} and changed[2][1] == {"head", "second", "first"}
     assert all(torch.equal(v, before[k]) for k, v in network.model.state_dict().items())
     assert [name for name, _ in cascade(network, 2, 0)] == ["second", "first"]
+
+
+def test_mixed_up_weights_are_the_end_of_the_cascade_and_leave_the_network_alone(spotted):
+    cells, _, network = spotted
+    before = network.predict_proba(cells)
+    mixed = mix_weights(network, seed=3)
+    _, last = list(cascade(network, 3, 3))[-1]
+    assert all(torch.equal(a, b) for a, b in zip(mixed.model.parameters(), last.model.parameters(), strict=True))
+    pd.testing.assert_frame_equal(network.predict_proba(cells), before)
+    other = mix_weights(network, seed=4).predict_proba(cells)
+    assert np.abs(mixed.predict_proba(cells) - other).to_numpy().max() > 1e-6
 
 
 def test_the_gradient_of_a_linear_network_follows_its_weights_alone(linear, cells):

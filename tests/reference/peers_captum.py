@@ -45,7 +45,15 @@ def inputs():
 
 def main():
     import captum
-    from captum.attr import IntegratedGradients, LayerAttribution, LayerGradCam, NoiseTunnel, Occlusion, Saliency
+    from captum.attr import (
+        IntegratedGradients,
+        LayerAttribution,
+        LayerGradCam,
+        LayerGradientXActivation,
+        NoiseTunnel,
+        Occlusion,
+        Saliency,
+    )
 
     model, (crops, baselines, codes) = Small().eval(), inputs()
     torch.manual_seed(0)
@@ -64,6 +72,7 @@ def main():
             abs=False,
         ),
         "gradcam": cam,
+        "hirescam": LayerGradientXActivation(model, model.second).attribute(crops, codes).sum(dim=1, keepdim=True),
         "gradcam_stretched": LayerAttribution.interpolate(cam, (16, 16), "bilinear"),
         **patches,
     }  # fmt: skip
