@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mlscope_nb.datasets import Truth
+    from mlscope_nb.explain import Counterfactual
     from mlscope_nb.explore import Trust
     from mlscope_nb.predict import Evaluation
     from mlscope_nb.predict.images import Invented
@@ -234,3 +235,32 @@ def features_above(correlations: pd.Series, least: float = 0.7) -> int:
     1
     """
     return int((correlations > least).sum())
+
+
+def part_that_falls(effect: pd.DataFrame, least: float = 1.0) -> float:
+    """Which part of cells loses at least so much of its score without the cue.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> part_that_falls(pd.DataFrame({"effect": [2.0, 0.1]}))
+    0.5
+    """
+    return float((effect["effect"] >= least).mean())
+
+
+def region_that_turns(pasted: Counterfactual) -> str:
+    """The region that decides for the class that was asked about."""
+    return str(pasted.deciding["region"].iloc[0])
+
+
+def features_in_first_block(blocks: pd.DataFrame) -> int:
+    """How many features the most important block has.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> features_in_first_block(pd.DataFrame({"features": [("area", "size"), ("depth",)]}))
+    2
+    """
+    return len(blocks["features"].iloc[0])

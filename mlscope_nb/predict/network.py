@@ -22,7 +22,7 @@ from mlscope_nb.predict.network_input import Inputs
 from mlscope_nb.predict.network_layers import middle, new_model
 
 FORMAT = "mlscope network 2"
-BATCH = 256
+BATCH = 128
 UNREADABLE = (
     RuntimeError, ValueError, TypeError, EOFError, OSError, KeyError, torch.serialization.pickle.UnpicklingError,
 )  # fmt: skip

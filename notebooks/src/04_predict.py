@@ -381,7 +381,7 @@ ms.lessons.hint("04_predict/worth_it")
 # ## Where to go next
 #
 # A model that is right may be right for the wrong reason. What it looks at, and how to find out whether that is the
-# cell, is what notebook `06_explain` is about; it is coming. How far did you get today?
+# cell, is what notebook `06_explain` is about. How far did you get today?
 
 # %%
 ms.lessons.progress("04_predict")

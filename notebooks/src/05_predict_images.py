@@ -328,7 +328,7 @@ ms.views.fields(images.overlaid(of_fly, fly))
 # ## Where to go next
 #
 # A network that paints the right nuclei, or names the right treatment, may do so for the wrong reason. What a network
-# looks at is what notebook `06_explain` is about; it is coming. How far did you get today?
+# looks at is what notebook `06_explain` is about. How far did you get today?
 
 # %%
 ms.lessons.progress("05_predict_images")

@@ -110,6 +110,18 @@ CLAIMS = {
         "crowded.loc['network', 'f1'] > crowded.loc['threshold', 'f1'] + 0.05",
         "len(of_fly) == 1 and not images.invented(of_fly, fly).invented.known",
     ],
+    "06_explain": [
+        "score.balanced_accuracy > 0.5 and used > 0.9",
+        "grades.loc['smoothgrad', 'pointing'] < 0.2 and grades.loc['smoothgrad', 'above_trivial_low'] < 0",
+        "grades.loc[['HiResCAM', 'integrated gradients'], 'above_trivial_low'].min() > 0.25",
+        "sane.query(\"check == 'weights'\")['verdict'].eq('changes, as it should').all()",
+        "scores['second network'].against(scores['first network']).low > 0",
+        "region == 'lower left corner' and 'this is a shortcut' in str(pasted)",
+        "scores['second, no marks'].against(scores['second network']).high < 0",
+        "told.startswith('Nuclei_AreaShape') and top['importance'].iloc[0] > 2 * top['importance'].iloc[1]",
+        "steps.features.loc['Nuclei_AreaShape_FormFactor', 'high'] < -0.5",
+        "fly.design.treatment is None and 'p_value' not in is_about",
+    ],
 }
 
 
