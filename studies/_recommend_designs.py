@@ -140,4 +140,20 @@ TRAINED_ALONE = {
         ("micronucleus",), channels=DNA, n_cells=40, networks=("small network",), doses=STRONG
     ),
 }
-DESIGNS = {**NULLS, **MORE, **TRAINED, **FEATURES, **INTENSITIES, **TRAINED_ALONE}
+# As many wells as it takes until twice as many bring little more.
+WELLS_DIFFER = {**VERY_STRONG, "well": 3.0}
+MANY_WELLS = {
+    "intensities measured alone, bundled, many wells": Design(
+        ("bundled",), n_plates=6, wells=32, given="intensities", channels=ACTIN, n_cells=12, doses=VERY_STRONG
+    ),
+    "intensities measured alone, bundled, many wells that differ strongly": Design(
+        ("bundled",), n_plates=6, wells=32, given="intensities", channels=ACTIN, n_cells=12, doses=WELLS_DIFFER
+    ),
+    "intensities measured alone, granular, many wells that differ strongly": Design(
+        ("granular",), n_plates=6, wells=32, given="intensities", channels=DNA, n_cells=12, doses=WELLS_DIFFER
+    ),
+    "intensities measured alone, no network at hand, granular": Design(
+        ("granular",), channels=DNA, n_cells=40, doses=VERY_STRONG, **ALONE
+    ),
+}
+DESIGNS = {**NULLS, **MORE, **TRAINED, **FEATURES, **INTENSITIES, **TRAINED_ALONE, **MANY_WELLS}
