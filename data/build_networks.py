@@ -28,11 +28,12 @@ HEAD = """# Networks that travel with mlscope; what each learned from: mlscope_n
 def main(names: list[str]) -> None:
     """Train and write these networks; the others stay as they are."""
     registry = FOLDER / "registry.toml"
-    known = tomllib.loads(registry.read_text(encoding="utf-8")) if registry.is_file() else {}
     for name in names:
         file = FOLDER / f"{name.replace(' ', '_')}.pt"
         network = (paints if name in PICTURES else tells)(name, retrain=True)
         network.save(file, small=True)
+        # Read late: another network may have been written down while this one was trained.
+        known = tomllib.loads(registry.read_text(encoding="utf-8")) if registry.is_file() else {}
         known[name] = {"file": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
         tables = [f'["{k}"]\nfile = "{v["file"]}"\nsha256 = "{v["sha256"]}"\n' for k, v in sorted(known.items())]
         write_text(registry, "\n".join([HEAD, *tables]))
