@@ -14,8 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from mlscope_nb import _align
-from mlscope_nb._files import replacing
+from mlscope_nb import _align, _weights
 from mlscope_nb._words import count, some
 from mlscope_nb.cells import Batch, Cells
 from mlscope_nb.features.augmentations import SMALLEST
@@ -138,9 +137,7 @@ class Encoder:
             "training": self.training,
             "interrupted": self.interrupted,
         }
-        with replacing(path) as part:
-            torch.save(content, part)
-        return Path(path)
+        return _weights.write(path, content)
 
     @classmethod
     def load(cls, path: str | Path) -> Encoder:
@@ -153,24 +150,12 @@ class Encoder:
         ValueError
             It is damaged, or not an encoder.
         """
-        file = Path(path)
-        if not file.is_file():
-            raise FileNotFoundError(f"There is no file '{file}'. Encoders are written with encoder.save('file.pt').")
-        try:
-            found = torch.load(file, map_location="cpu", weights_only=True)
-            if not isinstance(found, dict) or found.get("format") != FORMAT:
-                raise ValueError("it was not written by Encoder.save of this version")
-            network = Network(len(found["channels"]), int(found["settings"]["width"]))
-            network.load_state_dict(found["network"])
-        except (
-            RuntimeError,
-            ValueError,
-            EOFError,
-            OSError,
-            KeyError,
-            torch.serialization.pickle.UnpicklingError,
-        ) as error:
-            raise ValueError(f"'{file}' could not be read as an encoder: {error}") from error
+        return _weights.read(path, cls._from, kind=FORMAT, maker="Encoder", what="an encoder")
+
+    @classmethod
+    def _from(cls, found: dict[str, Any]) -> Encoder:
+        network = Network(len(found["channels"]), int(found["settings"]["width"]))
+        network.load_state_dict(found["network"])
         names = ("settings", "losses", "training", "interrupted")
         return cls(network, tuple(found["channels"]), units=tuple(found["units"]), **{k: found[k] for k in names})
 

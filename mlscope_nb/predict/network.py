@@ -13,8 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mlscope_nb import _align
-from mlscope_nb._files import replacing
+from mlscope_nb import _align, _weights
 from mlscope_nb._words import count, some
 from mlscope_nb.cells import Cells
 from mlscope_nb.features.pretrained import usable_threads
@@ -23,9 +22,6 @@ from mlscope_nb.predict.network_layers import middle, new_model
 
 FORMAT = "mlscope network 2"
 BATCH = 128
-UNREADABLE = (
-    RuntimeError, ValueError, TypeError, EOFError, OSError, KeyError, torch.serialization.pickle.UnpicklingError,
-)  # fmt: skip
 PLAIN = str | int | float | bool
 
 
@@ -146,17 +142,13 @@ class Network:
             A class is neither text nor a number.
         """
         state = self.model.state_dict()
-        if small:
-            state = {k: v.half() if v.is_floating_point() else v for k, v in state.items()}
         content = {
-            "format": FORMAT, "model": state, "pixels": self.pixels.to_dict(),
+            "format": FORMAT, "model": _weights.halved(state) if small else state, "pixels": self.pixels.to_dict(),
             "classes": [_plain(c) for c in self.classes], "settings": self.settings, "units": list(self.units),
             "held_out": list(self.held_out), "records": self.records, "training": {} if small else self.training,
             "interrupted": self.interrupted, "notes": list(self.notes),
         }  # fmt: skip
-        with replacing(path) as part:
-            torch.save(content, part)
-        return Path(path)
+        return _weights.write(path, content)
 
     @classmethod
     def load(cls, path: str | Path) -> Network:
@@ -169,18 +161,10 @@ class Network:
         ValueError
             It is damaged, or not a network.
         """
-        file = Path(path)
-        if not file.is_file():
-            raise FileNotFoundError(f"There is no file '{file}'. Networks are written with network.save('file.pt').")
-        try:
-            return cls._from(torch.load(file, map_location="cpu", weights_only=True))
-        except UNREADABLE as error:
-            raise ValueError(f"'{file}' could not be read as a network: {error}") from error
+        return _weights.read(path, cls._from, kind=FORMAT, maker="Network", what="a network")
 
     @classmethod
-    def _from(cls, found: Any) -> Network:
-        if not isinstance(found, dict) or found.get("format") != FORMAT:
-            raise ValueError("it was not written by Network.save of this version")
+    def _from(cls, found: dict[str, Any]) -> Network:
         pixels, classes = Inputs.from_dict(found["pixels"]), tuple(found["classes"])
         model = new_model(found["settings"], len(pixels.channels), len(classes), pretrained=False)
         model.load_state_dict(found["model"])

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from mlscope_nb._files import replacing
+from mlscope_nb import _weights
 from mlscope_nb._words import count, some
 from mlscope_nb.features.pretrained import usable_threads
 from mlscope_nb.fields import Fields
@@ -26,7 +26,6 @@ from mlscope_nb.predict.images.pictures import Given, Pictures
 from mlscope_nb.predict.images.scaling import ends, grey, scaled
 from mlscope_nb.predict.images.tiles import Answer, in_tiles
 from mlscope_nb.predict.images.unet import UNet, grid, reach
-from mlscope_nb.predict.network import UNREADABLE
 
 FORMAT = "mlscope image network 1"
 TILE = 512
@@ -188,18 +187,14 @@ class ImageNetwork:
             Write weights with half the digits, and not what an unfinished training needs: half the size.
         """
         state = self.model.state_dict()
-        if small:
-            state = {k: v.half() if v.is_floating_point() else v for k, v in state.items()}
         content = {
-            "format": FORMAT, "model": state, "task": self.task, "inputs": list(self.inputs),
-            "outputs": list(self.outputs), "settings": self.settings, "scale": np.asarray(self.scale).tolist(),
+            "format": FORMAT, "model": _weights.halved(state) if small else state, "task": self.task,
+            "inputs": list(self.inputs), "outputs": list(self.outputs), "settings": self.settings, "scale": np.asarray(self.scale).tolist(),
             "cut": self.cut.to_dict(), "units": list(self.units), "held_out": list(self.held_out),
             "records": self.records, "training": {} if small else self.training, "interrupted": self.interrupted,
             "notes": list(self.notes),
         }  # fmt: skip
-        with replacing(path) as part:
-            torch.save(content, part)
-        return Path(path)
+        return _weights.write(path, content)
 
     @classmethod
     def load(cls, path: str | Path) -> ImageNetwork:
@@ -212,18 +207,10 @@ class ImageNetwork:
         ValueError
             It is damaged, or not a network of images.
         """
-        file = Path(path)
-        if not file.is_file():
-            raise FileNotFoundError(f"There is no file '{file}'. Networks are written with network.save('file.pt').")
-        try:
-            return cls._from(torch.load(file, map_location="cpu", weights_only=True))
-        except UNREADABLE as error:
-            raise ValueError(f"'{file}' could not be read as a network of images: {error}") from error
+        return _weights.read(path, cls._from, kind=FORMAT, maker="ImageNetwork", what="a network of images")
 
     @classmethod
-    def _from(cls, found: Any) -> ImageNetwork:
-        if not isinstance(found, dict) or found.get("format") != FORMAT:
-            raise ValueError("it was not written by ImageNetwork.save of this version")
+    def _from(cls, found: dict[str, Any]) -> ImageNetwork:
         model = new_network(found["settings"])
         model.load_state_dict(found["model"])
         return cls(
