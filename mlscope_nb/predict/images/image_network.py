@@ -189,7 +189,8 @@ class ImageNetwork:
         state = self.model.state_dict()
         content = {
             "format": FORMAT, "model": _weights.halved(state) if small else state, "task": self.task,
-            "inputs": list(self.inputs), "outputs": list(self.outputs), "settings": self.settings, "scale": np.asarray(self.scale).tolist(),
+            "inputs": list(self.inputs), "outputs": list(self.outputs), "settings": self.settings,
+            "scale": np.asarray(self.scale).tolist(),
             "cut": self.cut.to_dict(), "units": list(self.units), "held_out": list(self.held_out),
             "records": self.records, "training": {} if small else self.training, "interrupted": self.interrupted,
             "notes": list(self.notes),
