@@ -43,9 +43,26 @@ def test_what_was_planted_comes_first_with_its_sign_and_an_interval():
     assert first["sign"] == (1 if first["class"] == "b" else -1)
     assert found.blocks.loc[["depth", "grain"], "importance"].abs().max() < first["importance"] / 5
     assert "area" in str(found) or "size" in str(found)
-    values = study().features[first.name]
+    values = study().features[first["feature"]]
     assert values[list(first["low_cells"])].max() < values.median() < values[list(first["high_cells"])].min()
     assert found.probability.n_units == 24
+
+
+def test_a_block_is_told_by_the_feature_that_speaks_and_not_by_the_one_in_its_middle():
+    cells = study()
+    rng = np.random.default_rng(3)
+    size, longer = rng.normal(size=len(cells)), 0.4 * (cells.labels == "b") + 0.2 * rng.normal(size=len(cells))
+    table = pd.DataFrame(
+        {"area": size, "length": size + longer, "width": size - longer, "depth": cells.features["depth"]}
+    )
+    found = ms.explain.importance(cells.with_features(table), progress=False)
+    first = found.blocks.iloc[0]
+    assert first.name == "area" and set(first["features"]) == {"area", "length", "width"}
+    towards = 1 if first["class"] == "b" else -1
+    assert first["sign"] * towards == {"length": 1, "width": -1}[first["feature"]]
+    values = table[first["feature"]]
+    assert values[list(first["low_cells"])].max() < values.median() < values[list(first["high_cells"])].min()
+    assert f"1. {first['feature']} and 2 features like it" in str(found)
 
 
 def test_a_feature_that_is_there_again_changes_nothing_but_the_lists():
