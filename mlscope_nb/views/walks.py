@@ -128,9 +128,10 @@ def _beside(found: Traversal, features: int | list[str]) -> dict[str, Any]:
     if unknown:
         raise KeyError(f"No feature {some(unknown)} in .profile. Features: {some(found.profile.index)}.")
     short = kept_apart(names, 60)
-    rows = [{"name": short[n], "says": _says(found, n), "values": _values(found.profile.loc[n])} for n in names]
+    values = {n: _values(found.profile, n) for n in names}
+    rows = [{"name": short[n], "says": _says(found, n), "values": values[n]} for n in names]
     steps = [f"{_step(found, k)[0].upper()}{_step(found, k)[1:]}{_answer(found, k)}" for k in range(len(found.steps))]
-    most = max((abs(v) for row in rows for v in row["values"]), default=1.0) or 1.0
+    most = max((abs(v) for each in values.values() for v in each), default=1.0) or 1.0
     return {
         "steps": steps, "features": rows, "most": most, "least": "surely not", "target": shortened(found.target),
         "what": "Features: how much they have changed since step 1, in deviations of real cells. The network or model "
@@ -138,12 +139,13 @@ def _beside(found: Traversal, features: int | list[str]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _values(row: pd.Series) -> list[float]:
-    return [round(float(v), 3) if np.isfinite(v) else 0.0 for v in row]
+def _values(profile: pd.DataFrame, name: str) -> list[float]:
+    row = np.nan_to_num(profile.loc[[name]].to_numpy(np.float64)[0])
+    return [round(float(v), 3) for v in row]
 
 
 def _says(found: Traversal, name: str) -> str:
-    return f"{name}: {found.features.loc[name, 'says']}" if name in found.features.index else name
+    return f"{name}: {found.features['says'].get(name, '')}".removesuffix(": ")
 
 
 def _step(found: Traversal, k: int) -> str:
