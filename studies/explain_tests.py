@@ -1,16 +1,14 @@
-"""Explanations that change something, against the answer key: importance, walks, shortcuts and concepts.
+"""Explanations of models of features, against the answer key: importance, and walks along a decision.
 
 What a phenotype truly changes is measured: the same cells, simulated without it, subtracted cell by cell, in
 deviations of all cells; 0.8 or more is planted (a large effect, Cohen 1988), less than 0.2 is not changed.
 importance: a logistic regression of measured features, controls against one treatment; does the first block hold a
 planted feature, is the feature that it is told by a planted one with its sign, and do copies of features leave all
 ranks as they are? walks: cells drawn along the decision of the same kind of model; does the feature that the phenotype
-is named for change in the planted direction, and every feature that the phenotype does not change less? networks:
-one network learns from cells of which one class carries a mark in a corner (90 % of its cells), one from the same study
-without marks; both are asked on a plate that they have not seen, with marks: how often does the corner of a marked cell
-turn the answer, which region is named, and are concepts (responding cells) told from random lassos? Every seed is kept.
+is named for change in the planted direction, and every feature that the phenotype does not change less? Every seed is
+kept. Networks: explain_grades.py (maps, concepts) and explain_shortcuts.py.
 
-.venv/bin/python studies/explain_tests.py [importance|walks|networks] [first_seed] [n_seeds] [wells] [cells_per_well]
+.venv/bin/python studies/explain_tests.py [importance|walks] [first_seed] [n_seeds] [wells] [cells_per_well]
 """
 
 from __future__ import annotations
@@ -28,18 +26,15 @@ sys.path.insert(0, str(ROOT))
 
 from mlscope_nb import Cells  # noqa: E402
 from mlscope_nb.datasets import simulate  # noqa: E402
-from mlscope_nb.explain import concepts, counterfactual, importance, traverse  # noqa: E402
+from mlscope_nb.explain import importance, traverse  # noqa: E402
 from mlscope_nb.features import measure  # noqa: E402
-from mlscope_nb.predict import Network, train_model, train_network  # noqa: E402
-from mlscope_nb.study import split  # noqa: E402
+from mlscope_nb.predict import train_model  # noqa: E402
 from studies._record import record  # noqa: E402
 
 N_PLATES = 6
 PLANTED = {"elongated": ("Cells_AreaShape_Eccentricity", 1), "lobed": ("Nuclei_AreaShape_FormFactor", -1)}
 """The feature that a treatment is named for, and which way it goes."""
 LARGE, SMALL = 0.8, 0.2
-MARKED, CORNER, SHARE = "micronucleus", "lower left corner", 0.9
-ENOUGH, NO_MORE = 0.80, 0.10
 Row = dict[str, float | str | bool]
 
 
@@ -122,55 +117,8 @@ def of_walks(seed: int, wells: int, cells_per_well: int) -> dict[str, Row]:
     return rows
 
 
-def of_networks(seed: int, wells: int, cells_per_well: int) -> dict[str, Row]:
-    marked, truth = simulate(N_PLATES, wells, cells_per_well, seed=seed, shortcut=SHARE, tied_to=MARKED)
-    plain, _ = simulate(N_PLATES, wells, cells_per_well, seed=seed)
-    part = split(marked, by="plate", n_splits=N_PLATES, seed=seed)[0]
-    trapped, clean = (train_network(c.subset(part.train_ids), masked=False, seed=seed) for c in (marked, plain))
-    test = marked.subset(part.test_ids)
-    rows = {
-        "network that saw marks": shortcut(trapped, test),
-        "network that saw none": shortcut(clean, test),
-    }
-    responding = truth.obs.loc[test.ids]
-    for network, cells, which in ((trapped, test, "saw marks"), (clean, plain.subset(part.test_ids), "saw none")):
-        rows[f"concepts, network that {which}"] = of_concepts(network, cells, responding, seed)
-    return rows
-
-
-def shortcut(network: Network, test: Cells) -> Row:
-    """How often the corner of a marked cell turns the answer, and what the report names."""
-    found = counterfactual(network, test, target=MARKED, progress=False)
-    row = found.table.set_index("region").loc[CORNER]
-    named = found.deciding["region"].get(MARKED, "none")
-    return {
-        "accuracy on the new plate": float((network.predict(test) == test.labels).mean()),
-        "flip rate of the corner": row["flip_rate"],
-        "flip rate 0.80 or more": bool(row["flip_rate"] >= ENOUGH),
-        "increase over sham": row["increase"],
-        "increase 0.10 or less": bool(row["increase"] <= NO_MORE),
-        "lost without it": row["removed_rate"] if np.isfinite(row["removed_rate"]) else "no cell was taken for it",
-        "region named": str(named),
-        "the corner is named": bool(named == CORNER and CORNER in str(found)),
-        "cells": float(row["n_cells"]),
-    }
-
-
-def of_concepts(network: Network, cells: Cells, truth: pd.DataFrame, seed: int) -> Row:
-    """One planted concept (cells that respond to 'elongated') and one random lasso of as many cells."""
-    planted = truth.index[truth["responder"] & (truth["label"] == "elongated")]
-    random = pd.Index(np.random.default_rng(seed).permutation(cells.ids)[: len(planted)])
-    found = concepts(network, cells, {"planted": planted, "random": random}, target="elongated", seed=seed)
-    table = found.table.set_index("concept")
-    row: Row = {"cells": float(len(planted))}
-    for name in ("planted", "random"):
-        row[f"{name} significant"] = bool(table.loc[name, "significant"])
-        row |= {f"{name} {k}": float(table.loc[name, k]) for k in ("effect", "p_random", "tcav")}
-    return row
-
-
 PARTS: dict[str, Callable[[int, int, int], dict[str, Row]]] = {
-    "importance": of_importance, "walks": of_walks, "networks": of_networks,
+    "importance": of_importance, "walks": of_walks,
 }  # fmt: skip
 
 
