@@ -130,7 +130,8 @@ def traverse(
     real = _measured(planes, planes.values.astype(np.float64), families)
     again = _measured(planes, drawer.decoded(latent[start]), families)
     table, profile = changes(_measured(planes, drawn, families), again, real, answers, whole, start, level)
-    near = _nearest(whole, latent, walks[:n_shown], start[:n_shown])
+    seen = drawer.components(drawn[: n_shown * n_steps].astype(np.float32)).reshape(-1, n_steps, drawer.axes.shape[1])
+    near = _nearest(whole, drawer.components(planes.values), seen, start[:n_shown])
     c = len(planes.channels)
     table.attrs = {"history": [_align.step("traverse", n_latent=latent.shape[1], size=size, epochs=epochs, seed=seed)]}
     return Traversal(
@@ -227,15 +228,18 @@ def _response(
     return pd.DataFrame({"log_odds": said.mean(axis=0)}, index=pd.Index(steps, name="step"))
 
 
-def _nearest(cells: Cells, latent: Floats, walks: Floats, start: np.ndarray) -> np.ndarray:
-    """Return for each place of each walk (n, steps) the row of the nearest other real cell of the same batch."""
+def _nearest(cells: Cells, real: Floats, drawn: Floats, start: np.ndarray) -> np.ndarray:
+    """Return for each drawn cell (n, steps) the row of the other real cell of the same batch that looks most like it.
+
+    Pictures are compared by their components, as much as these vary: latent numbers also hold what is hardly seen.
+    """
     batch = _batches(cells)
-    found = np.empty(walks.shape[:2], np.intp)
-    for k, row in enumerate(start[: len(walks)]):
+    found = np.empty(drawn.shape[:2], np.intp)
+    for k, row in enumerate(start[: len(drawn)]):
         others = np.flatnonzero(batch == batch[row])
         # A cell alone in its batch has itself for company.
         others = others[others != row] if len(others) > 1 else others
-        away = np.linalg.norm(latent[others][None] - walks[k][:, None], axis=2)
+        away = np.linalg.norm(real[others][None] - drawn[k][:, None], axis=2)
         found[k] = others[away.argmin(axis=1)]
     return found
 
