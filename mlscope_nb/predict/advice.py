@@ -250,9 +250,9 @@ def _beats(asked: str, found: Evaluation, luck: float, reasons: _Reasons) -> Sho
 def _over_strongest(found: Evaluation) -> tuple[str, float, float, float]:
     """Return the best baseline that never looks at the cell, and the gain over it with its interval."""
     rivals = found.baselines.drop(index=PERMUTED, errors="ignore").dropna(subset="balanced_accuracy")
-    strongest = rivals["balanced_accuracy"].idxmax()
-    gain, low, high = rivals.loc[strongest, ["gain", "gain_low", "gain_high"]].astype(float)
-    return str(strongest), float(gain), float(low), float(high)
+    strongest = str(rivals["balanced_accuracy"].idxmax())
+    gain, low, high = rivals.loc[[strongest], ["gain", "gain_low", "gain_high"]].to_numpy(float)[0].tolist()
+    return strongest, gain, low, high
 
 
 def _missed(found: Evaluation, reasons: _Reasons) -> None:

@@ -225,7 +225,7 @@ def calibrate(
     ways = dict(corrected(known, unseen, words, method))
     table = pd.DataFrame({key: figures(way, n_bins, level) for key, way in ways.items()}).T
     best = known if unseen is None else unseen
-    helps = always or _helps(table.loc[words[-2], words[-1]])
+    helps = always or _helps(table.loc[[(words[-2], words[-1])]].iloc[0])
     step = _align.step("calibrate", method=method, model=same.model, n_bins=n_bins, always=always, seed=seed)
     return Calibration(
         method=method,
