@@ -23,8 +23,8 @@ from mlscope_nb.predict.images.pictures import Given, Pictures
 from mlscope_nb.predict.images.preparing import Prepared, judging, prepared
 from mlscope_nb.predict.images.unet import grid
 
-SHOWN = {"stain": 2.5e7, "denoise": 5.0e7, "segment": 2.5e7}
-"""Pixels shown in all, some one or two minutes on one core: blind networks learn from one pixel in nine."""
+SHOWN = 5.0e7
+"""Pixels shown in all: some two minutes on one core."""
 EPOCHS, LEARNING_RATE = 30, 1e-2
 FIXED = ("task", "width", "depth", "patch", "batch_size", "learning_rate", "seed", "epochs", "steps")
 Heard = Callable[[int, dict[str, float]], None]
@@ -78,8 +78,7 @@ def train(
     by : str or several, optional
         Columns whose groups are put aside as a whole. Default: the unit; each field where none is declared.
     epochs, steps : int, optional
-        Epochs, and steps in each. Default: 30, and as many as show 25 million pixels, twice as many to take out noise:
-        some one or two minutes on one core.
+        Epochs, and steps in each. Default: 30, and as many as show 50 million pixels: some two minutes on one core.
     patch, batch_size : int
         Side of a patch in pixels, and patches in each step: from 8 on, two cores do half of them each.
     width, depth : int
@@ -262,7 +261,7 @@ def _settled(settings: dict[str, Any], before: ImageNetwork | None) -> dict[str,
     if before is not None:
         return {k: before.settings[k] if v is None else v for k, v in settings.items()}
     full = {**settings, "epochs": settings["epochs"] or EPOCHS, "learning_rate": rate or LEARNING_RATE}
-    each = SHOWN[settings["task"]] / (EPOCHS * settings["batch_size"] * settings["patch"] ** 2)
+    each = SHOWN / (EPOCHS * settings["batch_size"] * settings["patch"] ** 2)
     return {**full, "steps": settings["steps"] or max(1, round(each))}
 
 
