@@ -105,7 +105,9 @@ beside[["f1", "invented", "missed", "psnr", "ssim"]].round(2)
 # %% [markdown]
 # `f1` is 1 where all nuclei are found and none is invented. `psnr` (in decibels) and `ssim` say how alike pixels are.
 # Look at `psnr`: the method that finds hardly any nucleus has the *better* one. It leaves everything grey, which is
-# never far off. (It was even allowed to learn from the very fields that it is tested on.)
+# never far off, and it was allowed to learn from the very fields that it is tested on. Where it had to learn from other
+# fields, as the network has, its `psnr` was the lower one (`studies/RESULTS.md`, images_shipped_stain): hold both to
+# the same rules before you choose.
 #
 # ## Away from home
 #
