@@ -40,8 +40,10 @@ N_PLATES, NEW = 4, "P1"
 TREATMENT, CORNER = "micronucleus", "lower left corner"
 MARKS: dict[str, Any] = {"shortcut": 0.95, "tied_to": TREATMENT}
 NO_EFFECT = {"strength": 0.0}
-EPOCHS = {"trapped": 25, "clean": 15}
-"""On seed 12 the ring was found after a dozen epochs; until then there is nothing to stop by."""
+EPOCHS = 40
+"""The ring is found after one or two dozen. With 25 epochs and 288 cells the corner turned all answers on seed 2000 and
+half of them on seed 2001, whose network took a third of its own answers from the ring, and neither clean network was
+good (0.66 and 0.56 right): trained longer since, on other seeds."""
 ASKED, MAPPED = 48, 16
 METHODS = ("gradient", "smoothgrad", "gradcam", "hirescam", "occlusion", "integrated_gradients")
 ENOUGH, NO_MORE = 0.80, 0.10
@@ -61,7 +63,7 @@ def trained(name: str, cells: Cells, seed: int, folder: Path | None) -> Network:
     if file is not None and file.is_file():
         return Network.load(file)
     still = Augmentation(**(AUGMENTATION | {"turn": 0.0}))
-    options: dict[str, Any] = {"masked": False, "augmentation": still, "stop_early": False, "epochs": EPOCHS[name]}
+    options: dict[str, Any] = {"masked": False, "augmentation": still, "stop_early": False, "epochs": EPOCHS}
     network = train_network(cells, **options)
     if file is not None:
         network.save(file)
@@ -140,7 +142,7 @@ def summary(seeds: dict[str, Row]) -> Row:
 
 
 def main(
-    first: int = 2000, n_seeds: int = 5, wells: int = 16, cells_per_well: int = 16, folder: Path | None = None
+    first: int = 2100, n_seeds: int = 5, wells: int = 16, cells_per_well: int = 24, folder: Path | None = None
 ) -> None:
     what = f"twice {N_PLATES} plates × {wells} wells × {cells_per_well} cells of two classes, 3 to train on, 1 to ask"
     seeds: dict[str, Row] = {}
