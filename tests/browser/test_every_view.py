@@ -33,6 +33,7 @@ VIEWS = {
     "tune_threshold": "t = ms.views.tune_threshold(cells, cells.features, threshold=0.5)\nt",
     "scatter": "ms.views.scatter(cells, 'umap', colour=names[1], thumbnails=True)",
     "histogram": "ms.views.histogram(cells, names[2], cells.ids[:9])",
+    "maps": "m = ms.views.maps(judged, {names[0]: rng.normal(size=(80, 24, 24)), names[3]: np.zeros((80, 24, 24))})\nm",
     "confusion": "c = ms.views.confusion(judged, found).show(names[0], names[0])\nc",
 }
 ROOT = "i => window.jupyterapp.shell.currentWidget.content.widgets[i].node.querySelector('.mlscope')"
