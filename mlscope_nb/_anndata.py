@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mlscope_nb._lazy import read_rows
-from mlscope_nb._store import _plain
+from mlscope_nb._store import _plain, as_declared
 from mlscope_nb.cells import Cells
 
 if TYPE_CHECKING:
@@ -56,7 +56,9 @@ def from_anndata(adata: AnnData) -> Cells:
     arrays = {name: np.asarray(adata.obsm[name]) for name in about.get("arrays", ()) if name in adata.obsm}
     maps = [name for name in adata.obsm if name.startswith("X_") and np.ndim(adata.obsm[name]) == 2]
     images, masks = arrays.pop("images", None), arrays.pop("masks", None)
-    return Cells(
+    roles = dict(about.get("design", {}))
+    control = roles.pop("control", None)
+    made = Cells(
         obs,
         images,
         masks=masks,
@@ -66,8 +68,9 @@ def from_anndata(adata: AnnData) -> Cells:
         channels=about.get("channels") if images is not None or about.get("channels") else None,
         pixel_size_um=about.get("pixel_size_um"),
         history=[*about.get("history", ()), {"step": "from_anndata"}],
-        **about.get("design", {}),
+        **roles,
     )
+    return as_declared(made, control)
 
 
 def _about(cells: Cells, arrays: list[str]) -> dict[str, Any]:

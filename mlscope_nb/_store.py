@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from mlscope_nb._design import check
 from mlscope_nb._files import replacing
 from mlscope_nb._lazy import read_rows
 from mlscope_nb._tables import from_parquet, to_parquet
@@ -83,7 +85,9 @@ def load(path: str | Path) -> Cells:
 
 def _cells(tables: dict[str, pd.DataFrame], arrays: dict[str, Any], about: dict[str, Any]) -> Cells:
     embeddings = {n[len("tables/embeddings/") : -len(".parquet")]: t for n, t in tables.items() if "embeddings/" in n}
-    return Cells(
+    roles = dict(about["design"])
+    control = roles.pop("control", None)
+    made = Cells(
         tables["tables/obs.parquet"],
         arrays.pop("images", None),
         masks=arrays.pop("masks", None),
@@ -93,8 +97,18 @@ def _cells(tables: dict[str, pd.DataFrame], arrays: dict[str, Any], about: dict[
         channels=about["channels"],
         pixel_size_um=about["pixel_size_um"],
         history=about["history"],
-        **about["design"],
+        **roles,
     )
+    return as_declared(made, control)
+
+
+def as_declared(cells: Cells, control: Any) -> Cells:
+    """Return cells that were saved with the controls that they declared: a subset need not hold any of them."""
+    if control is None:
+        return cells
+    design = replace(cells.design, control=control)
+    check(cells.obs, design)
+    return cells._copy(design=design)
 
 
 def _about(cells: Cells) -> dict[str, Any]:

@@ -274,6 +274,16 @@ def test_anndata_round_trip_in_memory_and_on_disk(cells, tmp_path):
     assert_same(cells.with_obs(missing_as_nan), back.with_obs(back.obs["remark"]))
 
 
+def test_a_subset_without_controls_comes_back_and_still_knows_what_they_are(cells, tmp_path):
+    rest = cells.subset((~cells.controls).to_numpy())
+    backs = [ms.load(rest.save(tmp_path / "rest.ms")), ms.Cells.from_anndata(rest.to_anndata())]
+    for back in backs:
+        assert_same(rest, back)
+        assert back.design == cells.design
+        with pytest.raises(ValueError, match="No row is a control"):
+            _ = back.controls
+
+
 def test_anndata_without_images_keeps_tables_and_design(cells):
     adata = cells.to_anndata(images=False)
     assert "images" not in adata.obsm and adata.obsm["X_umap"].shape == (23, 2)
