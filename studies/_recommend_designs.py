@@ -155,5 +155,11 @@ MANY_WELLS = {
     "intensities measured alone, no network at hand, granular": Design(
         ("granular",), channels=DNA, n_cells=40, doses=VERY_STRONG, **ALONE
     ),
+    "intensities measured alone, granular, very many wells": Design(
+        ("granular",), n_plates=6, wells=64, given="intensities", channels=DNA, n_cells=8, doses=VERY_STRONG
+    ),
+    "intensities measured alone, granular, very many wells that differ strongly": Design(
+        ("granular",), n_plates=6, wells=64, given="intensities", channels=DNA, n_cells=8, doses=WELLS_DIFFER
+    ),
 }
 DESIGNS = {**NULLS, **MORE, **TRAINED, **FEATURES, **INTENSITIES, **TRAINED_ALONE, **MANY_WELLS}
