@@ -86,7 +86,7 @@ def attribute(
         again with more; None: never again.
     samples, noise : int, float
         Of "smoothgrad": how many crops, and the deviation of the noise (1 is the bright end of a control cell). The 0.1
-        that is usual for photographs drowns cues of a few pixels.
+        that is usual for photographs may drown cues of a few pixels.
     patch_px, stride_px : int, optional
         Of "occlusion": side of the patch (default: a sixth of the window) and step (default: half a patch).
     layer : str, optional
