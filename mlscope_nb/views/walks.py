@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from mlscope_nb.views._sentences import kept_apart, shortened
 from mlscope_nb.views._widget import script
 
 _SCRIPTS = ("common.js", "pictures.js", "walk.js")
+_WHITE, _NOT_SHOWN, _BRIGHTEST = "#ffffff", "#000000", 99.5
 _START, _DRAWN, _REAL = "the cell", "drawn", "nearest real cell"
 
 
@@ -44,6 +46,7 @@ def walk(
     cells: Cells,
     *,
     features: int | list[str] = 6,
+    channels: Sequence[str] | None = None,
     colours: Mapping[str, str] | None = None,
     size: int = 96,
     title: str = "",
@@ -58,6 +61,8 @@ def walk(
         The same cells, so that those shown here can be chosen in every view.
     features : int or list of str
         How many features stand below the pictures (those that change most), or which.
+    channels : sequence of str, optional
+        Which channels are shown; all by default. One alone is grey.
     colours : mapping, optional
         Channel to "#rrggbb".
     size : int
@@ -91,14 +96,14 @@ def walk(
         raise TypeError(f"Expected what ms.explain.traverse(model, cells) returns, found {type(found).__name__}.")
     refuse_other_than_cells(cells)
     _align.positions(list(found.ids), cells.ids)
-    inks = _inks(found, colours)
+    light = _light(found, channels, colours)
     times = max(1, round(size / found.montage.shape[-1]))
-    starts = [_picture(p, inks, times, f"{shortened(i)}, turned to lie flat") for i, p in _pairs(found, found.starts)]
-    drawn = [[_picture(p, inks, times, f"drawn from {shortened(i)}, {_step(found, k)}") for k, p in enumerate(steps)]
+    starts = [_picture(p, light, times, f"{shortened(i)}, turned to lie flat") for i, p in _pairs(found, found.starts)]
+    drawn = [[_picture(p, light, times, f"drawn from {shortened(i)}, {_step(found, k)}") for k, p in enumerate(steps)]
              for i, steps in _pairs(found, found.montage)]  # fmt: skip
     real = [
         [
-            _picture(p, inks, times, f"{shortened(name)}, the real cell nearest to {_step(found, k)}")
+            _picture(p, light, times, f"{shortened(name)}, the real cell nearest to {_step(found, k)}")
             for k, (p, name) in enumerate(zip(steps, names, strict=True))
         ]
         for steps, names in zip(found.nearest_pictures, found.nearest.to_numpy(), strict=True)
@@ -157,15 +162,31 @@ def _answer(found: Traversal, k: int) -> str:
     return f". The network: log odds {said:+.1f}" if np.isfinite(said) else ""
 
 
-def _inks(found: Traversal, colours: Mapping[str, str] | None) -> list[str]:
-    unknown = [c for c in colours or {} if c not in found.channels]
-    if unknown:
-        raise KeyError(f"No channel {some(unknown)} (colours). Channels: {some(found.channels)}.")
+@dataclass(frozen=True)
+class _Light:
+    """The colour of each channel, and the grey values shown as black and as full colour."""
+
+    inks: list[str]
+    limits: np.ndarray
+
+
+def _light(found: Traversal, channels: Sequence[str] | None, colours: Mapping[str, str] | None) -> _Light:
+    names = [channels] if isinstance(channels, str) else list(found.channels if channels is None else channels)
+    for what, given in (("channels", names), ("colours", colours or {})):
+        unknown = [c for c in given if c not in found.channels]
+        if unknown:
+            raise KeyError(f"No channel {some(unknown)} ({what}). Channels: {some(found.channels)}.")
     every = dict(zip(found.channels, _pictures.channel_colours(found.channels), strict=True))
-    return [{**every, **(colours or {})}[c] for c in found.channels]
+    if len(names) == 1:
+        every[names[0]] = _WHITE
+    inks = [{**every, **(colours or {})}[c] if c in names else _NOT_SHOWN for c in found.channels]
+    # Pictures are as networks read them, background 0 and the bright end of a control 1: many cells are brighter.
+    planes = np.moveaxis(found.starts, 1, 0).reshape(len(found.channels), -1)
+    ends = np.maximum(1.0, np.percentile(planes, _BRIGHTEST, axis=1))
+    return _Light(inks, np.stack([np.zeros_like(ends), ends], axis=1))
 
 
-def _picture(planes: np.ndarray, inks: list[str], times: int, words: str) -> Picture:
-    """Draw planes (C, size, size) as networks read them: background 0, bright end 1."""
-    made = _pictures.composite(planes[None], np.tile([0.0, 1.0], (len(planes), 1)), inks)[0]
+def _picture(planes: np.ndarray, light: _Light, times: int, words: str) -> Picture:
+    """Draw planes (C, size, size)."""
+    made = _pictures.composite(planes[None], light.limits, light.inks)[0]
     return Picture(made.repeat(times, axis=0).repeat(times, axis=1), words)

@@ -309,7 +309,7 @@ ms.lessons.hint("06_explain/in_block")
 # %%
 model = ms.predict.train_model(pair)
 steps = explain.traverse(model, pair, target="lobed")
-ms.views.walk(steps, pair)
+ms.views.walk(steps, pair, channels=["DNA"])
 
 # %%
 steps.features[["change", "low", "high", "real"]].head().round(2)

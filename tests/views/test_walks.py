@@ -91,3 +91,5 @@ def test_walks_refuse():
         ms.views.walk(walked(cells), cells.subset(cells.ids[2:]))
     with pytest.raises(KeyError, match="No channel 'ER'"):
         ms.views.walk(walked(cells), cells, colours={"ER": "#ffffff"})
+    with pytest.raises(KeyError, match="No channel 'ER'"):
+        ms.views.walk(walked(cells), cells, channels=["ER"])
