@@ -21,8 +21,8 @@ CAMS = ("gradcam", "hirescam")
 PATCHES = 6
 """Patches of the default size along a side."""
 NOISE = 0.03
-"""Of the bright end: a little more than what is added while a network learns. The 0.1 to 0.2 that photographs are given is
-more than it has ever seen: of two networks one lost a cue of a few pixels in it, the other did not."""
+"""Of the bright end: a little more than what is added while a network learns. The 0.1 to 0.2 that photographs are given
+is more than it has ever seen: of two networks one lost a cue of a few pixels in it, the other did not."""
 
 
 @dataclass(frozen=True, eq=False)
