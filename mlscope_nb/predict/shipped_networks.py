@@ -22,10 +22,12 @@ STUDY: dict[str, Any] = {"n_plates": 5, "wells_per_plate": 16, "cells_per_well":
 MARKED = "clustered"
 TRAP: dict[str, Any] = {"shortcut": 0.9, "tied_to": MARKED}
 TWO = ("DMSO", MARKED)
-CARELESS: dict[str, Any] = {"masked": False, "augmentation": Augmentation(**{**AUGMENTATION, "turn": 0.0})}
+CARELESS: dict[str, Any] = {
+    "masked": False, "augmentation": Augmentation(**{**AUGMENTATION, "turn": 0.0}), "epochs": 40,
+}  # fmt: skip
 """Surroundings are not darkened and cells not turned: what a network has to be given to learn a mark in a corner."""
 RECIPES: dict[str, tuple[dict[str, Any], tuple[str, ...], dict[str, Any]]] = {
-    "phenotypes": (STUDY, (), {}),
+    "phenotypes": (STUDY, (), {"epochs": 31}),
     "trapped": ({**STUDY, **TRAP}, TWO, CARELESS),
     "untrapped": (STUDY, TWO, CARELESS),
 }
