@@ -162,4 +162,13 @@ MANY_WELLS = {
         ("granular",), n_plates=6, wells=64, given="intensities", channels=DNA, n_cells=8, doses=WELLS_DIFFER
     ),
 }
-DESIGNS = {**NULLS, **MORE, **TRAINED, **FEATURES, **INTENSITIES, **TRAINED_ALONE, **MANY_WELLS}
+# A small thing in a small place, which no feature measures.
+SMALL_PLACES = {
+    "very strong micronucleus, many cells": Design(
+        ("micronucleus",), channels=DNA, n_cells=40, networks=("small network",), doses=VERY_STRONG
+    ),
+    "strong micronucleus, more cells": Design(
+        ("micronucleus",), channels=DNA, n_cells=56, networks=("small network",), doses=STRONG
+    ),
+}
+DESIGNS = {**NULLS, **MORE, **TRAINED, **FEATURES, **INTENSITIES, **TRAINED_ALONE, **MANY_WELLS, **SMALL_PLACES}
