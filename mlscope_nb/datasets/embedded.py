@@ -89,6 +89,21 @@ def registry() -> dict[str, Any]:
     return tomllib.loads((folder() / "registry.toml").read_text(encoding="utf-8"))
 
 
+def network_file(name: str) -> Path:
+    """Return the file of a network that travels with mlscope, after a look at its sha256.
+
+    Raises
+    ------
+    ValueError
+        The file is not the one that was shipped.
+    """
+    place = folder() / "networks"
+    known = tomllib.loads((place / "registry.toml").read_text(encoding="utf-8"))[name]
+    file = place / str(known["file"])
+    _refuse_changed(file, file.read_bytes(), known["sha256"])
+    return file
+
+
 @cache
 def folder() -> Path:
     """Find the embedded data: inside an installed package, or beside it in a checkout."""
@@ -103,10 +118,12 @@ def _read_png(path: str, sha256: str) -> np.ndarray:
     from PIL import Image
 
     file = folder() / path
-    content = file.read_bytes()
-    found = hashlib.sha256(content).hexdigest()
-    if found != sha256:
-        raise ValueError(f"'{file}' is not the file that was shipped (sha256 {found}). Install mlscope_nb again.")
+    _refuse_changed(file, file.read_bytes(), sha256)
     with Image.open(file) as image:
         pixels = np.asarray(image)
     return np.ascontiguousarray(np.moveaxis(pixels, -1, 0))
+
+
+def _refuse_changed(file: Path, content: bytes, sha256: str) -> None:
+    if (found := hashlib.sha256(content).hexdigest()) != sha256:
+        raise ValueError(f"'{file}' is not the file that was shipped (sha256 {found}). Install mlscope_nb again.")

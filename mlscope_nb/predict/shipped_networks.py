@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import tomllib
-from pathlib import Path
 from typing import Any, Literal, get_args
 
 from mlscope_nb._words import some
 from mlscope_nb.cells import Cells
 from mlscope_nb.datasets import simulate
-from mlscope_nb.datasets.embedded import folder
+from mlscope_nb.datasets.embedded import network_file
 from mlscope_nb.features.augmentations import Augmentation
 from mlscope_nb.predict.image_model import AUGMENTATION, train_network
 from mlscope_nb.predict.network import Network
@@ -62,16 +59,7 @@ def shipped(name: Name = "phenotypes", *, retrain: bool = False) -> Network:
     if retrain:
         study, classes, options = RECIPES[name]
         return train_network(_plates(study, classes), **options)
-    return Network.load(shipped_file(name))
-
-
-def shipped_file(name: str) -> Path:
-    """Return the file of a network that travels with mlscope, after a look at its sha256."""
-    known = tomllib.loads((folder() / "networks" / "registry.toml").read_text(encoding="utf-8"))[name]
-    file = folder() / "networks" / str(known["file"])
-    if (found := hashlib.sha256(file.read_bytes()).hexdigest()) != known["sha256"]:
-        raise ValueError(f"'{file}' is not the file that was shipped (sha256 {found}). Install mlscope_nb again.")
-    return file
+    return Network.load(network_file(name))
 
 
 def _plates(study: dict[str, Any], classes: tuple[str, ...]) -> Cells:

@@ -6,6 +6,7 @@ import tomllib
 import pytest
 
 import mlscope_nb as ms
+from mlscope_nb.datasets import embedded
 from mlscope_nb.datasets.embedded import folder
 from mlscope_nb.predict import shipped_networks
 
@@ -31,7 +32,7 @@ def test_a_name_that_is_unknown_and_a_file_that_was_changed_are_refused(tmp_path
     content = bytearray((tmp_path / "networks" / "trapped.pt").read_bytes())
     content[1000] ^= 1
     (tmp_path / "networks" / "trapped.pt").write_bytes(bytes(content))
-    monkeypatch.setattr(shipped_networks, "folder", lambda: tmp_path)
+    monkeypatch.setattr(embedded, "folder", lambda: tmp_path)
     with pytest.raises(ValueError, match="is not the file that was shipped"):
         ms.predict.shipped("trapped")
     assert ms.predict.shipped("untrapped").classes == ("DMSO", "clustered")

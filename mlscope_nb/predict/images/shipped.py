@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import tomllib
 from collections.abc import Callable
 from typing import Any, Literal, get_args
 
 from mlscope_nb._words import some
 from mlscope_nb.datasets import load_fields, simulate_fields
-from mlscope_nb.datasets.embedded import folder
+from mlscope_nb.datasets.embedded import network_file
 from mlscope_nb.fields import Fields
 from mlscope_nb.predict.images.image_network import ImageNetwork
 from mlscope_nb.predict.images.learning import Task
@@ -52,11 +50,7 @@ def shipped(name: Name = "stain", *, retrain: bool = False, progress: bool = Tru
     if retrain:
         learned, task, options = RECIPES[name]
         return train(learned(), task, progress=progress, **options)
-    known = tomllib.loads((folder() / "networks" / "registry.toml").read_text(encoding="utf-8"))[name]
-    file = folder() / "networks" / known["file"]
-    if (found := hashlib.sha256(file.read_bytes()).hexdigest()) != known["sha256"]:
-        raise ValueError(f"'{file}' is not the file that was shipped (sha256 {found}). Install mlscope_nb again.")
-    return ImageNetwork.load(file)
+    return ImageNetwork.load(network_file(name))
 
 
 def _plates() -> Fields:
