@@ -1,0 +1,4 @@
+from .audit import audit
+from .findings import Audit
+
+__all__ = ["Audit", "audit"]
