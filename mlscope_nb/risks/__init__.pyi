@@ -1,4 +1,6 @@
 from .audit import audit
 from .findings import Audit
+from .laboratory import curve, run, scenarios
+from .lesson import Figure, Lesson
 
-__all__ = ["Audit", "audit"]
+__all__ = ["Audit", "Figure", "Lesson", "audit", "curve", "run", "scenarios"]
