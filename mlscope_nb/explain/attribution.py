@@ -33,7 +33,7 @@ def attribute(
     baseline: Baseline = "blurred",
     reference: Cells | None = None,
     ids: Iterable[str] | str | None = None,
-    views: int = 1,
+    views: int | None = None,
     steps: int = 50,
     tolerance: float | None = 0.01,
     samples: int = 32,
@@ -79,8 +79,10 @@ def attribute(
         Labelled cells for "class mean". Default: `cells`.
     ids : ids, optional
         Explain these only, in this order.
-    views : {1, 8}
-        8: the mean over the crop turned and mirrored, as probabilities are; steadier, and eight times as long.
+    views : {1, 8}, optional
+        8: the mean over the crop turned and mirrored, as probabilities are: it explains what the network answers, and
+        filters that look a little beside the place lose their bias. Eight times as long. Default: 8 for "gradient",
+        "gradcam" and "hirescam", 1 for methods that need many passes.
     steps, tolerance : int, float
         Of "integrated_gradients": points on the way, and how far the sum may be off (relative) before a cell is done
         again with more; None: never again.
@@ -88,7 +90,8 @@ def attribute(
         Of "smoothgrad": how many crops, and the deviation of the noise (1 is the bright end of a control cell). The 0.1
         that is usual for photographs may drown cues of a few pixels.
     patch_px, stride_px : int, optional
-        Of "occlusion": side of the patch (default: a sixth of the window) and step (default: half a patch).
+        Of "occlusion": side of the patch (default: an eighth of the window) and step (default: a 24th of it). A map
+        is as sharp as the step is short.
     layer : str, optional
         Of "gradcam" and "hirescam": one of `layers`. Default: for "gradcam" the deepest with at least eight places
         along a side, for "hirescam" the finest.
@@ -111,7 +114,8 @@ def attribute(
 
     References
     ----------
-    Equal to captum 0.9 on the same inputs (``tests/explain/test_captum.py``); sources are with each method's module.
+    With ``views=1`` equal to captum 0.9 on the same inputs (``tests/explain/test_captum.py``); sources are with each
+    method's module.
 
     Examples
     --------
@@ -136,7 +140,7 @@ def attribute_channels(
     baseline: Baseline = "blurred",
     reference: Cells | None = None,
     ids: Iterable[str] | str | None = None,
-    views: int = 1,
+    views: int | None = None,
     steps: int = 50,
     tolerance: float | None = 0.01,
     samples: int = 32,
@@ -191,7 +195,7 @@ def completeness(
     Parameters
     ----------
     network, cells, target, baseline, reference, ids
-        As they were given to `attribute`, with ``views=1``.
+        As they were given to `attribute`, with one view.
     maps : array (N, Y, X) or (N, C, Y, X)
         What it returned.
 

@@ -35,10 +35,10 @@ class Inside:
 
     Parameters
     ----------
-    held : array (N, D)
-        Mean of each map.
-    slopes : dict of arrays (N, D)
-        By class: how its score changes when a map gets brighter everywhere, for each cell.
+    held : array (N, 2 D)
+        Mean of each map, then by how much its strongest place exceeds that.
+    slopes : dict of arrays (N, 2 D)
+        By class: how its score changes when a map gets brighter everywhere, and at its strongest place only.
     code : int array (N,)
         The class of each cell, given or, without labels, predicted; -1 for none that the network knows.
     """
@@ -61,11 +61,12 @@ def concepts(
 ) -> Concepts:
     """Test whether what lassoed cells have in common speaks for a class, inside of the network.
 
-    A concept is shown by examples: cells chosen in the workbench. Its direction is how a layer differs between these
-    cells and the other cells of the same units (so that what wells and plates differ in is no concept; where whole
-    units are chosen, units of the same batch are compared). A class uses the concept when its score grows along that
-    direction. Any choice of cells gives some direction, so the effect is compared with random lassos of as many cells
-    from the same units, and its interval is over units.
+    A concept is shown by examples: cells chosen in the workbench. Its direction is how a layer (the mean of each map,
+    and its strongest place, for a small thing hardly moves a mean) differs between these cells and the other cells of
+    the same units (so that what wells and plates differ in is no concept; where whole units are chosen, units of the
+    same batch are compared). A class uses the concept when its score grows along that direction. Any choice of cells
+    gives some direction, so the effect is compared with random lassos of as many cells from the same units, and its
+    interval is over units.
 
     Parameters
     ----------
@@ -163,12 +164,15 @@ def _inside(network: Network, cells: Cells, layer: str, classes: tuple[Any, ...]
     with usable_threads():
         for _, crops in network.inputs(cells, crops_at_once(network)):
             maps, scores = _layer(network, crops, layer)
-            held.append(_whole(maps, len(crops), mean=True))
+            top = maps.detach().flatten(2).argmax(dim=2, keepdim=True)
+            held.append(_by_map(_held(maps.detach(), top), len(crops)))
             said.append(scores.argmax(dim=1).cpu().numpy().astype(np.intp))
             for c in classes:
                 score = (scores[:, network.classes.index(c)] - scores.mean(dim=1)).sum()
                 (slope,) = torch.autograd.grad(score, maps, retain_graph=True)
-                slopes[c].append(_whole(slope, len(crops), mean=False))
+                # Brighter everywhere, and at the strongest place: the first order of what a map adds to the score.
+                parts = slope.sum(dim=(2, 3)), slope.flatten(2).gather(2, top)[:, :, 0]
+                slopes[c].append(_by_map(parts, len(crops)))
     code = np.concatenate(said)
     if cells.design.label:
         code = pd.Index(network.classes, dtype=object).get_indexer(pd.Index(cells.labels, dtype=object))
@@ -197,10 +201,15 @@ def _layer(network: Network, crops: Tensor, layer: str) -> tuple[Tensor, Tensor]
     return kept[-1], scores
 
 
-def _whole(maps: Tensor, n: int, *, mean: bool) -> Floats:
-    """Return one number per map (n, D): its mean, or its sum; maps of channels kept apart side by side."""
-    summed = maps.mean(dim=(2, 3)) if mean else maps.sum(dim=(2, 3))
-    return np.asarray(summed.detach().cpu().double().reshape(n, -1).numpy())
+def _held(maps: Tensor, top: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the mean of each map, and by how much its strongest place exceeds it."""
+    mean = maps.mean(dim=(2, 3))
+    return mean, maps.flatten(2).gather(2, top)[:, :, 0] - mean
+
+
+def _by_map(parts: tuple[Tensor, Tensor], n: int) -> Floats:
+    """Return two numbers per map side by side (n, 2 D); maps of channels kept apart side by side."""
+    return np.concatenate([part.detach().cpu().double().reshape(n, -1).numpy() for part in parts], axis=1)
 
 
 def _random_lassos(member: NDArray[np.bool_], unit: NDArray[np.intp], n: int, seed: int) -> NDArray[np.bool_] | None:

@@ -12,18 +12,18 @@ from numpy.typing import NDArray
 from mlscope_nb import _align
 from mlscope_nb._words import count, some
 from mlscope_nb.cells import Cells
+from mlscope_nb.explain.grade_words import note, verdict
 from mlscope_nb.explain.hits import Bools, Sign, hits, strengths
 from mlscope_nb.explain.infill import deletion
-from mlscope_nb.explain.trivial import TRIVIAL, Floats, trivial_maps
+from mlscope_nb.explain.pointed import Asked, blank, brightest, smoothed
+from mlscope_nb.explain.trivial import SMOOTHED_PX, TRIVIAL, Floats, trivial_maps
 from mlscope_nb.predict.network import Network
 from mlscope_nb.study.bootstrap import bootstrap_interval
 from mlscope_nb.study.intervals import Interval
 
 Units = Cells | pd.Series | NDArray[Any] | None
-GRADES = ("pointing", "mass", "top")
-BOUNDS = {**dict.fromkeys(GRADES, (0.0, 1.0)), "above_trivial": (-1.0, 1.0)}
-CANNOT_TELL = 0.5
-"""Where a trivial map points into the evidence this often, pointing there says little about a network."""
+GRADES = ("pointing", "pointing_unsmoothed", "mass", "top", "forgotten")
+BOUNDS = {**dict.fromkeys(GRADES, (0.0, 1.0)), **dict.fromkeys(("above_trivial", "learned"), (-1.0, 1.0))}
 
 
 def grade(
@@ -36,6 +36,8 @@ def grade(
     units: Units = None,
     within: NDArray[Any] | None = None,
     sign: Sign | Literal["auto"] = "auto",
+    smooth_px: float = SMOOTHED_PX,
+    forgotten: Mapping[str, NDArray[Any]] | None = None,
     network: Network | None = None,
     target: Any = None,
     level: float = 0.95,
@@ -67,6 +69,13 @@ def grade(
         What of a map counts: pixels that speak for the class, or any. "auto": any for maps named "gradient" or
         "smoothgrad" (the sign of a gradient says whether light would help, not whether it did), and what speaks for the
         class otherwise.
+    smooth_px : float
+        How far maps are smoothed (deviation) before their strongest pixel is looked for: as far as trivial maps always
+        are, which is about what a microscope resolves. Gradients through strides are grainy from pixel to pixel, and
+        patches are alike over several pixels. 0: as they are, which `pointing_unsmoothed` says in any case.
+    forgotten : dict of arrays (N, Y, X) or (K, N, Y, X), optional
+        By the names of `maps`: maps by the same method of a network, or of K networks, that have forgotten
+        (`mix_weights`). How often these point right is no merit of learning.
     network : Network, optional
         With it and with `Cells`: deletion and insertion, with pixels filled in from their neighbours.
     target : optional
@@ -80,10 +89,13 @@ def grade(
     -------
     DataFrame
         One row per map, trivial ones last: `kind`; `pointing`, `mass` and `top` (see `hits`), each with `_low` and
-        `_high` over units; `chance` (the evidence's share of the area); `above_trivial` with `_low` and `_high`
-        (pointing minus that of the best trivial map, of the same cells); `rank` among the trivial ones (1: points
-        better than all of them); `deletion`, `insertion` (in logits) where asked for; `n_cells`, `n_units`, `graded`
-        (the fraction of the cells with evidence), `verdict`. ``.attrs["note"]`` says it in words.
+        `_high` over units; `pointing_unsmoothed`; `chance` (the evidence's share of the area); `above_trivial` with
+        `_low` and `_high` (pointing minus that of the best trivial map, of the same cells); `rank` among the trivial
+        ones (1: points better than all of them); where asked for, `forgotten` (pointing of these) and `learned`
+        (pointing minus that of the forgotten, of the same cells) with `_low` and `_high`, and `deletion`, `insertion`
+        (in logits); `n_cells`, `n_units`, `graded` (the fraction of the cells with evidence), `verdict`.
+        ``.attrs["note"]`` says it in words, ``.attrs["brightest"]`` how often the brightest place of each channel alone
+        is right: whoever knows the channel needs no network then.
 
     Raises
     ------
@@ -106,14 +118,19 @@ def grade(
     named = _named(maps)
     given, where, keys = _checked(named, evidence, images, units, within)
     falls, classes = _effects(effect, len(given), images)
+    forgetful = blank(forgotten or {}, named)
     carries: Bools = np.asarray((given & where).any(axis=(1, 2)))
     used: Bools = carries if falls is None else carries & (falls >= least_effect)
     _refuse_none(used, carries, falls, least_effect)
     rows = np.flatnonzero(used)
     pixels = _pixels(images, rows)
-    strong = {name: strengths(m[rows], _sign(sign, name), where[rows]) for name, m in named.items()}
-    strong |= {name: strengths(m, "positive", where[rows]) for name, m in trivial_maps(pixels).items()}
-    tables = {name: hits(s, given[rows], where[rows]) for name, s in strong.items()}
+    asked_of = Asked(given[rows], where[rows])
+    strong = {name: strengths(m[rows], _sign(sign, name), asked_of.where) for name, m in named.items()}
+    strong |= {name: strengths(m, "positive", asked_of.where) for name, m in trivial_maps(pixels).items()}
+    tables = {name: hits(one, *asked_of) for name, one in strong.items()}
+    for name, m in named.items():
+        without = [other[rows] for other in forgetful.get(name, ())]
+        tables[name] = smoothed(tables[name], m[rows], without, _sign(sign, name), smooth_px, asked_of)
     if network is not None:
         ids, asked = _ids(images, rows), classes if target is None else target
         for name, table in tables.items():
@@ -122,8 +139,12 @@ def grade(
             ).to_numpy()
     chosen = None if keys is None else keys[rows]
     result = _compared(tables, chosen, level, seed).assign(n_cells=len(rows), graded=len(rows) / max(carries.sum(), 1))
-    result["verdict"] = [_verdict(result, name) for name in result.index]
-    result.attrs["note"] = _note(result, falls is not None, least_effect, int(carries.sum()), keys is not None)
+    bright = brightest(pixels, images, asked_of, chosen)
+    result["verdict"] = [verdict(result, name, bright) for name in result.index]
+    result.attrs["note"] = note(
+        result, bright, least_effect if falls is not None else None, int(carries.sum()), units=keys is not None
+    )
+    result.attrs["brightest"] = bright
     result.attrs["history"] = [_align.step("grade", least_effect=least_effect, n_cells=len(rows), sign=sign, seed=seed)]
     return result
 
@@ -257,29 +278,3 @@ def _interval(
     if keys is None:
         return Interval(float(values.mean()), np.nan, np.nan, level, 0, "mean", "none", note="no units were given")
     return bootstrap_interval(values.to_numpy(), keys, method="t", level=level, bounds=bounds, seed=seed)
-
-
-def _verdict(table: pd.DataFrame, name: str) -> str:
-    row = table.loc[name]
-    if row["kind"] == "trivial":
-        return "knows no network"
-    if table.loc[row["best_trivial"], "pointing"] > CANNOT_TELL:
-        easy = table.loc[row["best_trivial"], "pointing"]
-        return f"pointing cannot tell: '{row['best_trivial']}' alone is right in {easy:.0%}"
-    if not np.isfinite(row["above_trivial_low"]):
-        return f"too few units to say whether it points better than '{row['best_trivial']}'"
-    if row["above_trivial_low"] > 0:
-        return f"points better than '{row['best_trivial']}'"
-    if row["above_trivial_high"] < 0:
-        return f"points worse than '{row['best_trivial']}'"
-    return f"not shown to point better than '{row['best_trivial']}'"
-
-
-def _note(table: pd.DataFrame, known: bool, least: float, carries: int, units: bool) -> str:
-    row = table.iloc[0]
-    which = f"those that lose at least {least:g} logits without their cue" if known else "used by the network or not"
-    text = (
-        f"Graded: {int(row['n_cells']):,} of {carries:,} cells with evidence ({row['graded']:.0%}), {which}. Guessing "
-        f"points right in {row['chance']:.1%}."
-    )
-    return text if units else f"{text} No units were given, so there are no intervals."

@@ -7,16 +7,30 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import ndimage
 
 Sign = Literal["positive", "absolute"]
 Bools = NDArray[np.bool_]
 TIES = 1e-9
 
 
-def strengths(maps: NDArray[Any], sign: Sign, within: Bools) -> NDArray[np.float64]:
-    """Return how strongly each pixel (N, Y, X) speaks for the class, 0 outside of the region."""
+def strengths(maps: NDArray[Any], sign: Sign, within: Bools, smooth_px: float = 0.0) -> NDArray[np.float64]:
+    """Return how strongly each pixel (N, Y, X) speaks for the class, 0 outside of the region; smoothed if wanted."""
     values = np.asarray(maps, dtype=np.float64)
-    return np.where(within, np.abs(values) if sign == "absolute" else np.clip(values, 0, None), 0.0)
+    strong = np.abs(values) if sign == "absolute" else np.clip(values, 0, None)
+    if smooth_px:
+        strong = ndimage.gaussian_filter(strong, (0, smooth_px, smooth_px))
+    return np.where(within, strong, 0.0)
+
+
+def pointing(strong: NDArray[np.float64], evidence: Bools, within: Bools) -> NDArray[np.float64]:
+    """Return for each map whether its strongest pixel lies in the evidence (N,): see `hits`."""
+    flat, region = strong.reshape(len(strong), -1), within.reshape(len(strong), -1)
+    inside = (evidence & within).reshape(len(strong), -1)
+    most = flat.max(axis=1, initial=0.0)
+    best = region & (flat >= (most * (1 - TIES))[:, None])
+    found = (best & inside).sum(axis=1) / np.maximum(best.sum(axis=1), 1)
+    return np.where(most > 0, found, inside.sum(axis=1) / np.maximum(region.sum(axis=1), 1))
 
 
 def hits(strong: NDArray[np.float64], evidence: Bools, within: Bools) -> pd.DataFrame:
@@ -51,11 +65,10 @@ def hits(strong: NDArray[np.float64], evidence: Bools, within: Bools) -> pd.Data
     chance = inside.sum(axis=1) / area
     most, total = flat.max(axis=1, initial=0.0), flat.sum(axis=1)
     says = most > 0
-    best = region & (flat >= (most * (1 - TIES))[:, None])
-    pointing = (best & inside).sum(axis=1) / np.maximum(best.sum(axis=1), 1)
     mass = (flat * inside).sum(axis=1) / np.where(says, total, 1.0)
-    table = {"pointing": pointing, "mass": mass, "top": _top(flat, inside, region)}
-    return pd.DataFrame({**{k: np.where(says, v, chance) for k, v in table.items()}, "chance": chance})
+    table = {"mass": mass, "top": _top(flat, inside, region)}
+    shares = {k: np.where(says, v, chance) for k, v in table.items()}
+    return pd.DataFrame({"pointing": pointing(strong, evidence, within), **shares, "chance": chance})
 
 
 def _top(flat: NDArray[np.float64], inside: Bools, region: Bools) -> NDArray[np.float64]:

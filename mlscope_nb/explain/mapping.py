@@ -18,8 +18,11 @@ from mlscope_nb.predict.network import Network
 Method = Literal["gradient", "integrated_gradients", "gradcam", "hirescam", "occlusion", "smoothgrad"]
 METHODS: tuple[str, ...] = get_args(Method)
 CAMS = ("gradcam", "hirescam")
-PATCHES = 6
-"""Patches of the default size along a side."""
+ONE_PASS = ("gradient", *CAMS)
+"""Methods that are quick enough to look at a crop from all sides, as the network does when it answers."""
+PATCHES, PLACES = 8, 24
+"""Patches of the default size along a side, and places that a patch is laid on: the strongest patch of a map is known
+as well as its places are apart, which in crops of cells (40 to 64 pixels) is what a microscope resolves."""
 NOISE = 0.03
 """Of the bright end: a little more than what is added while a network learns. The 0.1 to 0.2 that photographs are given
 is more than it has ever seen: of two networks one lost a cue of a few pixels in it, the other did not."""
@@ -40,7 +43,7 @@ class Mapper:
     """
 
     method: str
-    views: int = 1
+    views: int | None = None
     steps: int = 50
     tolerance: float | None = 0.01
     samples: int = 32
@@ -67,7 +70,8 @@ class Mapper:
         side, channels = network.pixels.window, len(network.channels)
         patch = self.patch_px or max(1, round(side / PATCHES))
         made = {**self.__dict__, "_at_once": crops_at_once(network), "patch_px": patch}
-        made["stride_px"] = self.stride_px or max(1, patch // 2)
+        made["stride_px"] = self.stride_px or min(patch, max(1, round(side / PLACES)))
+        made["views"] = self.views or (VIEWS if self.method in ONE_PASS else 1)
         if not made["stride_px"] <= patch <= side:
             raise ValueError(
                 f"patch_px is {patch} and stride_px {made['stride_px']}, expected a stride no longer than the "
@@ -89,11 +93,12 @@ class Mapper:
     def __call__(self, model: nn.Module, crops: Tensor, codes: Tensor, baselines: Tensor) -> Tensor:
         """Return maps (n, C or 1, side, side), the mean over views."""
         total = torch.zeros(0)
-        for view in range(self.views):
+        views = self.views or 1
+        for view in range(views):
             found = self._one(model, turned(crops, view), codes, turned(baselines, view))
             back = turned_back(found, view)
             total = back if view == 0 else total + back
-        return total / self.views
+        return total / views
 
     def _one(self, model: nn.Module, crops: Tensor, codes: Tensor, baselines: Tensor) -> Tensor:
         if self.method == "occlusion":
@@ -127,7 +132,7 @@ class Mapper:
     def _check(self) -> None:
         if self.method not in METHODS:
             raise ValueError(f"method is {self.method!r}, expected one of {some(METHODS, 9)}.")
-        if self.views not in (1, VIEWS):
+        if self.views not in (None, 1, VIEWS):
             raise ValueError(f"views is {self.views!r}, expected 1 (the crop as it lies) or 8 (all of its sides).")
         if self.resize not in get_args(Resize):
             raise ValueError(f"resize is {self.resize!r}, expected 'aligned' or 'stretched'.")

@@ -12,6 +12,12 @@ SMOOTHED_PX = 1.0
 """A pixel's own noise is no structure."""
 
 
+def lights(images: NDArray[np.generic]) -> Floats:
+    """Return images (N, C, Y, X) without the noise of single pixels, above the dark end of each channel."""
+    light = ndimage.gaussian_filter(images.astype(np.float64), (0, 0, SMOOTHED_PX, SMOOTHED_PX))
+    return np.asarray(light - light.min(axis=(2, 3), keepdims=True))
+
+
 def trivial_maps(images: NDArray[np.generic]) -> dict[str, Floats]:
     """Return maps (N, Y, X) by name: how bright each pixel is, how steep, and how near to the middle of the crop.
 

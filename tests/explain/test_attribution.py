@@ -26,13 +26,14 @@ def inside(maps):
 def test_the_gradient_of_a_linear_network_is_its_weights_and_zero_outside_of_the_window(linear, cells):
     network, weight = linear
     for method in ("gradient", "smoothgrad"):
-        maps = attribute_channels(network, cells, method=method, target="spot")
+        maps = attribute_channels(network, cells, method=method, target="spot", views=1)
         assert maps.shape == (10, 2, 16, 16) and maps.dtype == np.float32
         np.testing.assert_allclose(inside(maps), np.broadcast_to(weight[1], (10, 2, 12, 12)), atol=1e-5)
         outside = np.ones((16, 16), bool)
         outside[2:14, 2:14] = False
         assert (maps[..., outside] == 0).all()
-        np.testing.assert_allclose(attribute(network, cells, method=method, target="spot"), maps.sum(1), atol=1e-5)
+        whole = attribute(network, cells, method=method, target="spot", views=1)
+        np.testing.assert_allclose(whole, maps.sum(1), atol=1e-5)
 
 
 @pytest.mark.parametrize("method", ["integrated_gradients", "occlusion"])
@@ -49,7 +50,8 @@ def test_a_linear_network_is_taken_apart_exactly(linear, cells, method):
 
 def test_patches_give_the_mean_fall_over_those_that_cover_a_pixel(linear, cells):
     network, weight = linear
-    maps = attribute(network, cells, method="occlusion", target="spot", baseline=np.zeros((2, 16, 16)), patch_px=4)
+    way = {"method": "occlusion", "baseline": np.zeros((2, 16, 16)), "patch_px": 4, "stride_px": 2}
+    maps = attribute(network, cells, target="spot", **way)
     part = (weight[1] * prepared(network, cells)).sum(axis=1)
     total, cover = np.zeros_like(part), np.zeros((12, 12))
     for y in (0, 2, 4, 6, 8):
@@ -104,6 +106,14 @@ def test_with_eight_views_maps_turn_with_the_crop(spotted, method):
     whole = attribute(network, cells, **options)
     turned = attribute(network, cells.with_images(np.rot90(cells.images, axes=(2, 3)).copy()), **options)
     np.testing.assert_allclose(turned, np.rot90(whole, axes=(1, 2)), atol=1e-3 * np.abs(whole).max())
+
+
+def test_methods_of_one_pass_look_from_all_sides_and_the_others_once(linear, cells):
+    network, _ = linear
+    for method, views in (("gradient", 8), ("occlusion", 1), ("smoothgrad", 1)):
+        found = attribute(network, cells, method=method)
+        np.testing.assert_array_equal(found, attribute(network, cells, method=method, views=views))
+        assert not np.allclose(found, attribute(network, cells, method=method, views=9 - views))
 
 
 def test_the_class_in_question(linear, cells):

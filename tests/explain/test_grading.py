@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from mlscope_nb.explain import attribute, grade
-from mlscope_nb.explain.hits import hits, strengths
+from mlscope_nb.explain.hits import hits, pointing, strengths
 from mlscope_nb.explain.infill import grain, infilled
 from mlscope_nb.explain.randomised import cascade
 from mlscope_nb.explain.trivial import trivial_maps
@@ -55,6 +55,44 @@ def test_hits_in_closed_form():
     signed = np.array([[[-2.0, 1.0]]])
     assert strengths(signed, "positive", np.ones((1, 1, 2), bool)).tolist() == [[[0.0, 1.0]]]
     assert strengths(signed, "absolute", np.ones((1, 1, 2), bool)).tolist() == [[[2.0, 1.0]]]
+
+
+def test_the_strongest_place_is_looked_for_in_the_smoothed_map():
+    """A lone pixel is grain; eight neighbours of half its strength are a place."""
+    maps, evidence = np.zeros((1, 21, 21)), np.zeros((1, 21, 21), bool)
+    maps[0, 3, 3], maps[0, 13:16, 13:16], evidence[0, 13:16, 13:16] = 1, 0.5, True
+    raw, smooth = (strengths(maps, "positive", whole(1, 21), px) for px in (0.0, 1.0))
+    assert pointing(raw, evidence, whole(1, 21)).tolist() == [0] and pointing(smooth, evidence, whole(1, 21)) == [1]
+    # The sign is taken before: what speaks against the class must not hide a neighbour that speaks for it.
+    maps[0, 12] = -9
+    assert (strengths(maps, "positive", whole(1, 21), 1.0) == smooth).all()
+    table = grade(maps, evidence, np.zeros((1, 1, 21, 21)))
+    assert table.loc["map", ["pointing", "pointing_unsmoothed"]].tolist() == [1, 0]
+    assert grade(maps, evidence, np.zeros((1, 1, 21, 21)), smooth_px=0).loc["map", "pointing"] == 0
+
+
+def test_what_a_map_points_at_without_learning_is_reported():
+    maps, evidence, images, wells, hit = study(n_cells=12)
+    blank = np.stack([maps, np.where(evidence, 0.0, maps), np.random.default_rng(7).random(maps.shape)])
+    table = grade({"a": maps, "b": maps}, evidence, images, units=wells, forgotten={"a": blank})
+    rate = table.loc["a", "pointing"]
+    assert rate == pytest.approx(hit.mean()) and rate / 3 <= table.loc["a", "forgotten"] < rate / 3 + 0.1
+    assert table.loc["a", "learned"] == pytest.approx(rate - table.loc["a", "forgotten"])
+    assert table.loc["a", "learned_low"] < table.loc["a", "learned"] < table.loc["a", "learned_high"]
+    assert np.isnan(table.loc["b", "learned"]) and "do not point as guessing does: a (" in table.attrs["note"]
+    with pytest.raises(ValueError, match="forgotten holds maps named 'c'"):
+        grade({"a": maps}, evidence, images, forgotten={"c": blank})
+    with pytest.raises(ValueError, match="forgotten maps 'a' have the shape"):
+        grade({"a": maps}, evidence, images, forgotten={"a": blank[:, :3]})
+
+
+def test_it_is_said_where_the_brightest_place_of_a_channel_would_do():
+    maps, evidence, images, wells, _ = study()
+    many = np.concatenate([images, 9.0 * evidence[:, None], images[:, :, ::-1]], axis=1)
+    table = grade(maps, evidence, many, units=wells)
+    assert table.attrs["brightest"]["channel 2"] == 1 > table.attrs["brightest"]["channel 1"]
+    assert "brightest place of 'channel 2' alone is right in 100%" in table.attrs["note"]
+    assert "brightest" not in grade(maps, evidence, images, units=wells).attrs["note"]
 
 
 def test_random_maps_get_what_guessing_gets():

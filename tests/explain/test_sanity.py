@@ -39,7 +39,7 @@ def test_mixed_up_weights_are_the_end_of_the_cascade_and_leave_the_network_alone
 
 def test_the_gradient_of_a_linear_network_follows_its_weights_alone(linear, cells):
     network, _ = linear
-    found = sanity_check(network, cells, "gradient", target="spot", stages=1)
+    found = sanity_check(network, cells, "gradient", target="spot", stages=1, views=1)
     weights, shift, turn = (found[found["check"] == k].iloc[0] for k in ("weights", "shift", "turn"))
     # All cells have the same map: nothing is special to one of them, and its gradient cannot turn with the crop.
     assert weights["between_cells"] == pytest.approx(1) and abs(weights["signed"]) < 0.4
