@@ -93,7 +93,9 @@ def _metadata(cells: Cells) -> Reading:
     found: dict[str, pd.Series] = {}
     if design.batch:
         found["batch"] = cells.batches_of
-    for name in dict.fromkeys((*design.unit, *(c for c in obs.columns if "well" in c.lower()))):
+    # A plate named P1 reads like a well, so that columns called "well" come first.
+    wells = [c for c in obs.columns if "well" in c.lower()]
+    for name in dict.fromkeys((*wells, *(c for c in design.unit if c not in design.batch))):
         place = obs[name].astype(str).str.extract(WELL.pattern)
         if name != design.label and name != design.treatment and place.notna().all(axis=None):
             found |= {"well row": place[0], "well column": place[1]}
