@@ -328,6 +328,24 @@ def test_patches_keep_picture_and_answer_together():
     assert not torch.allclose(varied, read)
 
 
+def test_half_of_the_patches_hold_an_object_in_fields_that_are_nearly_empty():
+    mask = np.zeros((400, 400), int)
+    mask[3:9, 380:386], mask[200:230, 200:230] = 1, 2
+    picture = (mask > 0).astype(np.float32)[None]
+    anywhere, looked_for = (
+        examples_of([picture], [learned_from(mask)], 32, 0, objects=objects_too).draw(
+            200, torch.Generator().manual_seed(0), Variation()
+        )
+        for objects_too in (False, True)
+    )
+    held = [float((asked[:, 0].amax(dim=(1, 2)) > 0).float().mean()) for _, asked in (anywhere, looked_for)]
+    small = ((looked_for[1][:, 0] > 0).sum(dim=(1, 2)) == 36).float().mean()
+    assert held[0] < 0.1
+    assert 0.45 < held[1] < 0.65
+    assert small > 0.1  # the small one as often as the large one
+    assert torch.equal(looked_for[0][:, 0], (looked_for[1][:, 0] > 0).float())
+
+
 def test_of_very_large_fields_windows_are_kept(monkeypatch):
     monkeypatch.setattr("mlscope_nb.predict.images.patches.MOST_VALUES", 2 * 40 * 40)
     examples = examples_of([np.zeros((1, 100, 200), np.float32)], [np.zeros((1, 100, 200), np.float32)], 16, 0)

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
+from mlscope_nb.predict.arithmetic import mixed
 from mlscope_nb.predict.halves import Halves
 from mlscope_nb.predict.images.blind import N_PHASES, filled, hidden
 from mlscope_nb.predict.images.patches import Examples, Variation
@@ -111,13 +112,18 @@ class Learning(Resumable):
         read, asked = (x.to(self.device, memory_format=torch.channels_last) for x in (read, asked))
         task = self.settings["task"]
         if task == "segment":
-            return F.binary_cross_entropy_with_logits(model(read), asked)
+            return F.binary_cross_entropy_with_logits(self._said(model, read), asked)
         if not self.settings["blind"]:
             start = begun(read, self.settings["own"]) if task == "denoise" else None
-            return F.mse_loss(model(read), self._missing(start, asked))
+            return F.mse_loss(self._said(model, read), self._missing(start, asked))
         where = hidden(torch.arange(read.shape[2]), torch.arange(read.shape[3]), phase).to(self.device)
         seen = filled(read, where)
-        return (model(seen) - self._missing(seen, asked))[:, :, where].square().mean()
+        return (self._said(model, seen) - self._missing(seen, asked))[:, :, where].square().mean()
+
+    def _said(self, model: torch.nn.Module, pictures: Tensor) -> Tensor:
+        with mixed(self.settings["arithmetic"], self.device):
+            said: Tensor = model(pictures)
+        return said.float()
 
     def _missing(self, start: Tensor | None, asked: Tensor) -> Tensor:
         """Return what the network has to say: what is missing at the start, in units of what usually is."""

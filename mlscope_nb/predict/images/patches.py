@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 import torch
@@ -13,6 +13,8 @@ from torch import Tensor
 
 MOST_VALUES = 40_000_000
 """Values (pixels of all channels, read and asked for) that are kept in memory at most: 160 MB."""
+AT_OBJECTS = 0.5
+"""Share of patches that hold an object where there are some: fields may be empty for the most part."""
 
 
 @dataclass(frozen=True)
@@ -65,11 +67,14 @@ class Examples:
         What is to be said.
     side : int
         Side of a patch.
+    middles : list of int tensors (M, 2)
+        Row and column of the middle of each object, field by field; empty where there are none to look for.
     """
 
     read: list[Tensor]
     asked: list[Tensor]
     side: int
+    middles: list[Tensor] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.read)
@@ -90,8 +95,7 @@ class Examples:
         read, asked = self.read[k], self.asked[k]
         height, width = read.shape[1:]
         window = min(max(8, round(self.side * size)), height, width)
-        u = torch.rand(2, generator=made)
-        top, left = (int(u[i] * (length - window + 1)) for i, length in enumerate((height, width)))
+        top, left = self._corner(k, window, (height, width), made)
         turns, mirrored = torch.randint(4, (1,), generator=made).item(), torch.rand(1, generator=made).item() < 0.5
         parts = []
         for whole in (read, asked):
@@ -102,9 +106,24 @@ class Examples:
             parts.append(part.rot90(int(turns), (1, 2)))
         return parts[0], parts[1]
 
+    def _corner(self, k: int, window: int, shape: tuple[int, int], made: torch.Generator) -> tuple[int, int]:
+        """Return where a window begins: anywhere, or so that it holds the middle of an object."""
+        u = torch.rand(2, generator=made).tolist()
+        if self.middles and len(self.middles[k]) and torch.rand(1, generator=made).item() < AT_OBJECTS:
+            at = self.middles[k][int(torch.randint(len(self.middles[k]), (1,), generator=made).item())].tolist()
+            start = [min(max(0, a - int(v * window)), n - window) for a, v, n in zip(at, u, shape, strict=True)]
+        else:
+            start = [int(v * (n - window + 1)) for v, n in zip(u, shape, strict=True)]
+        return start[0], start[1]
 
-def examples_of(read: Sequence[np.ndarray], asked: Sequence[np.ndarray], side: int, seed: int) -> Examples:
-    """Return examples of pictures (C, Y, X) and answers (O, Y, X); of too many pixels a window of each is kept."""
+
+def examples_of(
+    read: Sequence[np.ndarray], asked: Sequence[np.ndarray], side: int, seed: int, *, objects: bool = False
+) -> Examples:
+    """Return examples of pictures (C, Y, X) and answers (O, Y, X); of too many pixels a window of each is kept.
+
+    With `objects`, answers are foreground and depth, and half of the patches are to hold an object.
+    """
     total = sum(a.size + b.size for a, b in zip(read, asked, strict=True))
     share = math.sqrt(min(1.0, MOST_VALUES / max(total, 1)))
     rng = np.random.default_rng(seed)
@@ -117,7 +136,9 @@ def examples_of(read: Sequence[np.ndarray], asked: Sequence[np.ndarray], side: i
             window = whole[:, start[0] : start[0] + size[0], start[1] : start[1] + size[1]]
             more = [(0, max(0, side - n)) for n in window.shape[1:]]
             part.append(torch.from_numpy(np.ascontiguousarray(np.pad(window, [(0, 0), *more], mode="symmetric"))))
-    return Examples(kept[0], kept[1], side)
+    # Depth is 1 in the middle of each object, so that small ones are looked for as often as large ones.
+    middles = [torch.nonzero(a[1] >= 1) for a in kept[1]] if objects else []
+    return Examples(kept[0], kept[1], side, middles)
 
 
 def varied(pictures: Tensor, made: torch.Generator, vary: Variation) -> Tensor:

@@ -68,13 +68,11 @@ def _flies() -> Fields:
     return fields.subset(fields.ids != HELD_OUT_POSITION)
 
 
-STEPS: dict[str, Any] = {"batch_size": 4, "steps": 45, "learning_rate": 3e-3}
-"""The files were made with these settings, which are no longer the defaults of `train`."""
 RECIPES: dict[str, tuple[Callable[[], Fields], Task, dict[str, Any]]] = {
-    "stain": (_plates, "stain", {"target": "DNA", "seed": 0, **STEPS}),
-    "stain 1": (_plates, "stain", {"target": "DNA", "seed": 1, **STEPS}),
-    "denoise": (_plates, "denoise", {"seed": 0, **STEPS}),
-    "segment": (_dense, "segment", {"inputs": "DNA", "seed": 0, **STEPS}),
-    "fly": (_flies, "stain", {"target": "DNA", "seed": 0, **STEPS}),
+    "stain": (_plates, "stain", {"target": "DNA", "seed": 0}),
+    "stain 1": (_plates, "stain", {"target": "DNA", "seed": 1}),
+    "denoise": (_plates, "denoise", {"seed": 0}),
+    "segment": (_dense, "segment", {"inputs": "DNA", "seed": 0}),
+    "fly": (_flies, "stain", {"target": "DNA", "seed": 0}),
 }
 """What each learned from, its task, and its settings."""

@@ -14,6 +14,7 @@ from mlscope_nb._design import Columns, as_columns
 from mlscope_nb._words import count
 from mlscope_nb.features.pretrained import Device, device_name, usable_threads
 from mlscope_nb.fields import Stack
+from mlscope_nb.predict.arithmetic import arithmetic
 from mlscope_nb.predict.images.cutting import chosen_cut
 from mlscope_nb.predict.images.image_network import ImageNetwork
 from mlscope_nb.predict.images.learning import Learning, Task, best_of, new_network
@@ -23,9 +24,10 @@ from mlscope_nb.predict.images.pictures import Given, Pictures
 from mlscope_nb.predict.images.preparing import Prepared, judging, prepared
 from mlscope_nb.predict.images.unet import grid
 
-SHOWN = 5.0e7
-"""Pixels shown in all: some two minutes on one core."""
+SHOWN = {"float32": 5.0e7, "bfloat16": 1.0e8}
+"""Pixels shown in all: some two minutes on two cores."""
 EPOCHS, LEARNING_RATE = 30, 1e-2
+DEPTH = {"stain": 2, "denoise": 2, "segment": 3}
 FIXED = ("task", "width", "depth", "patch", "batch_size", "learning_rate", "seed", "epochs", "steps")
 Heard = Callable[[int, dict[str, float]], None]
 
@@ -44,7 +46,7 @@ def train(
     patch: int = 96,
     batch_size: int = 8,
     width: int = 24,
-    depth: int = 2,
+    depth: int | None = None,
     learning_rate: float | None = None,
     variation: Variation | None = None,
     resume: ImageNetwork | None = None,
@@ -78,11 +80,12 @@ def train(
     by : str or several, optional
         Columns whose groups are put aside as a whole. Default: the unit; each field where none is declared.
     epochs, steps : int, optional
-        Epochs, and steps in each. Default: 30, and as many as show 50 million pixels: some two minutes on one core.
+        Epochs, and steps in each. Default: 30, and as many as show 50 million pixels, 100 million where the processor
+        has matrix units for numbers of 16 bits (``settings["arithmetic"]``): some two minutes on two cores.
     patch, batch_size : int
         Side of a patch in pixels, and patches in each step: from 8 on, two cores do half of them each.
     width, depth : int
-        Size of the U-Net.
+        Size of the U-Net. Default of the depth: 3 to find objects, whose size and outline show from afar, otherwise 2.
     learning_rate : float, optional
         Largest step width (Muon and AdamW, warmed up in the first epoch and lowered along a cosine).
     variation : Variation, optional
@@ -136,7 +139,8 @@ def train(
         "depth": depth, "learning_rate": learning_rate, "seed": seed,
     }  # fmt: skip
     before = _before(resume, checkpoint)
-    settings = _settled(settings, before)
+    chip = device_name(device)
+    settings = _settled(settings, before, chip)
     settings |= {
         "inputs": list(data.inputs), "blind": task == "denoise" and clean is None, "by": list(as_columns(by, "by")),
         "n_outputs": 2 if task == "segment" else len(data.outputs), "data": data.digest,
@@ -146,7 +150,7 @@ def train(
         if not before.training:
             return before
     held, units, judges, notes = judging(Pictures(fields), by, seed)
-    run = _run(settings, data, held, variation or VARIATIONS[task], device_name(device), before)
+    run = _run(settings, data, held, variation or VARIATIONS[task], chip, before)
     finish = _Finish(run, data, held, tuple(units), tuple(judges), notes, checkpoint)
     return finish(_train(run, on_epoch, finish, progress))
 
@@ -229,7 +233,8 @@ def _run(
     for wanted in (~held, held):
         rows = np.flatnonzero(wanted)
         some = [data.read[k] for k in rows], [data.asked[k] for k in rows]
-        parts.append(examples_of(*some, settings["patch"], settings["seed"]) if len(rows) else None)
+        options = {"objects": settings["task"] == "segment"}
+        parts.append(examples_of(*some, settings["patch"], settings["seed"], **options) if len(rows) else None)
     learned, judge = parts
     if learned is None:
         raise ValueError("All units were put aside, so that nothing is left to learn from.")
@@ -247,7 +252,7 @@ def _before(resume: ImageNetwork | None, checkpoint: str | Path | None) -> Image
     return ImageNetwork.load(checkpoint) if checkpoint is not None and Path(checkpoint).is_file() else None
 
 
-def _settled(settings: dict[str, Any], before: ImageNetwork | None) -> dict[str, Any]:
+def _settled(settings: dict[str, Any], before: ImageNetwork | None, chip: str) -> dict[str, Any]:
     """Return the settings with defaults filled in, or those of the network to go on with, checked."""
     for name, value in settings.items():
         whole = name not in ("task", "learning_rate", "seed")
@@ -256,12 +261,15 @@ def _settled(settings: dict[str, Any], before: ImageNetwork | None) -> dict[str,
     rate = settings["learning_rate"]
     if rate is not None and not 0 < rate < 1:
         raise ValueError(f"learning_rate is {rate!r}, expected a number between 0 and 1.")
-    if settings["patch"] % grid(settings["depth"]):
-        raise ValueError(f"patch is {settings['patch']}, expected a multiple of {grid(settings['depth'])} pixels.")
     if before is not None:
-        return {k: before.settings[k] if v is None else v for k, v in settings.items()}
+        given = {k: before.settings[k] if v is None else v for k, v in settings.items()}
+        return {**given, "arithmetic": before.settings["arithmetic"]}
+    numbers = arithmetic("small", chip)
     full = {**settings, "epochs": settings["epochs"] or EPOCHS, "learning_rate": rate or LEARNING_RATE}
-    each = SHOWN / (EPOCHS * settings["batch_size"] * settings["patch"] ** 2)
+    full |= {"arithmetic": numbers, "depth": settings["depth"] or DEPTH[settings["task"]]}
+    if settings["patch"] % grid(full["depth"]):
+        raise ValueError(f"patch is {settings['patch']}, expected a multiple of {grid(full['depth'])} pixels.")
+    each = SHOWN[numbers] / (EPOCHS * settings["batch_size"] * settings["patch"] ** 2)
     return {**full, "steps": settings["steps"] or max(1, round(each))}
 
 
