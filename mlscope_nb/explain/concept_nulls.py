@@ -79,7 +79,8 @@ def concepts(
     target : optional
         The class. Default: each class.
     layer : str, optional
-        Which layer (``ms.explain.layers(network)`` lists some); the one of Grad-CAM by default.
+        Which layer (``ms.explain.layers(network)`` lists some). Default: the deepest, where things have names rather
+        than edges; places do not matter here.
     n_random : int
         How many random lassos.
     level : float
@@ -122,7 +123,7 @@ def concepts(
     unknown = [c for c in wanted if c not in network.classes]
     if unknown:
         raise KeyError(f"No class {some(unknown)}. Classes: {some(network.classes)}.")
-    at = chosen_layer(network, layer)
+    at = chosen_layer(network, layer, usual="deepest")
     ordered = cells.subset(np.sort(cells.ids.to_numpy(dtype=str)))
     inside = _inside(network, ordered, at, wanted)
     rows = []

@@ -88,8 +88,10 @@ def layers(network: Network) -> pd.DataFrame:
     return pd.DataFrame(rows, index=pd.Index(list(found), name="layer"), columns=["height", "width", "maps", "default"])
 
 
-def chosen_layer(network: Network, layer: str | None, *, finest: bool = False) -> str:
-    """Return the name of the layer; by default the deepest that has eight places along a side, or the finest.
+def chosen_layer(
+    network: Network, layer: str | None, *, usual: Literal["places", "finest", "deepest"] = "places"
+) -> str:
+    """Return the name of the layer; usually the deepest that has eight places along a side, or an end of the row.
 
     Raises
     ------
@@ -100,7 +102,7 @@ def chosen_layer(network: Network, layer: str | None, *, finest: bool = False) -
     crops = torch.zeros(1, len(network.channels), side, side, device=next(network.model.parameters()).device)
     stages = _stages(network.model, crops)
     if layer is None:
-        return next(iter(stages)) if finest else _default(stages)
+        return {"finest": next(iter(stages)), "deepest": list(stages)[-1], "places": _default(stages)}[usual]
     with _Seen(network.model) as seen, torch.inference_mode():
         network.model(crops)
     if layer not in seen.outputs:

@@ -80,7 +80,7 @@ class Mapper:
         if self.method == "smoothgrad":
             made["_noise"] = noise_of(self.samples, (channels, side, side), self.noise, self.seed)
         if self.method in CAMS:
-            layer = chosen_layer(network, self.layer, finest=self.method == "hirescam")
+            layer = chosen_layer(network, self.layer, usual="finest" if self.method == "hirescam" else "places")
             made["layer"] = layer
             made["_place"] = placement(network.model, layer, channels) if self.resize == "aligned" else None
         return Mapper(**made)
