@@ -143,7 +143,7 @@ ms.lessons.check("06_explain/honest", honest)
 ms.lessons.hint("06_explain/honest")
 
 # %% [markdown]
-# Looking is not enough. So let us count: in how many cells is the strongest pixel of the map **inside** the
+# Looking is not enough. So let us count: in how many cells is the strongest place of the map **inside** the
 # micronucleus? Three maps that know no network stand beside them: brightness, edges, and the middle of the crop.
 
 # %%
