@@ -60,13 +60,11 @@ def layout_values(cells: Cells, found: Read) -> pd.DataFrame:
     """Return numbers per cell that have a zero, so that a change is a share of the mean."""
     known, around = found.known, found.around
     parts: dict[str, pd.Series] = {}
-    if around is not None and around.cell is not None and around.background is not None:
+    if around is not None:
         own = around.cell.to_numpy()
         parts["size"] = pd.Series(own[:, 0], cells.ids)
-        n = len(cells.channels)
-        middle = around.background.to_numpy()[:, -3 * n :].reshape(len(cells), n, 3)[:, :, 1]
         for k, channel in enumerate(cells.channels):
-            parts[f"{channel} above background"] = pd.Series(own[:, 2 + k] - middle[:, k], cells.ids)
+            parts[f"{channel} above background"] = pd.Series(own[:, 2 + k], cells.ids)
     else:
         for name in ("area", "intensity"):
             table = known.get(name)

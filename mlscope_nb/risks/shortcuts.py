@@ -122,8 +122,9 @@ def _answers(simple: Simple, made: Trial) -> Iterator[_Answer]:
     table = table.loc[made.cells.ids]
     if simple.weight == "red":
         said = recognise(table, made).table
-        if simple.allowed is not None:
-            said = _by_both(said, recognise(simple.allowed.loc[made.cells.ids], made).table)
+        others = (simple.allowed, None if made.replicated else simple.commonest)
+        for other in (t for t in others if t is not None):
+            said = _by_both(said, recognise(other.loc[made.cells.ids], made).table)
         for name, row in said.iterrows():
             yield _answer(simple, simple.why, str(name), row, 1)
         return
@@ -177,9 +178,9 @@ def _judged(answer: _Answer, p_value: float, answers: list[_Answer], made: Trial
 def _level(a: _Answer, p_value: float, answers: list[_Answer], made: Trial) -> tuple[Level, str]:
     p = f"p = {p_value:.2g} by exchanging {_what(made)}."
     if a.smallest_p > ALPHA or not math.isfinite(a.low):
-        several = plural(made.found.item)
+        here = count(a.n_items, _item(made), plural(_item(made)))
         return "untestable", (
-            f"{a.name}: {count(a.n_items, made.found.item, several)} of this class allow no p-value below "
+            f"{a.name}: {here} of this class beside others allow no p-value below "
             f"{a.smallest_p:.2g}, whatever the data (AUROC {interval_words(a.auroc, a.low, a.high)})."
         )
     if p_value > ALPHA:
@@ -198,17 +199,21 @@ def _level(a: _Answer, p_value: float, answers: list[_Answer], made: Trial) -> t
 
 
 def _what(made: Trial) -> str:
-    several = plural(made.found.item) if made.replicated else "images"
+    several = plural(_item(made))
     return {
         "units": several,
         "units within batch": f"{several} within their batch",
         "batches": f"whole {several}",
-        "classes within unit": f"classes within each {made.found.item}",
+        "classes within unit": f"classes within each {_item(made)}",
     }[made.found.scheme]
 
 
+def _item(made: Trial) -> str:
+    return made.found.item if made.replicated else "image"
+
+
 def _more(made: Trial) -> str:
-    return f"More {plural(made.found.item)} of this class are needed."
+    return f"More {plural(_item(made))} of this class are needed."
 
 
 def _untestable(simple: Simple, reason: str) -> Finding:

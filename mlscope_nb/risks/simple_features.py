@@ -12,7 +12,7 @@ import pandas as pd
 
 from mlscope_nb.cells import Cells
 from mlscope_nb.predict.simple import readings
-from mlscope_nb.risks.surroundings import Surroundings, allowed_for, surroundings, unit_of
+from mlscope_nb.risks.surroundings import Surroundings, alike, allowed_for, surroundings
 
 PLACE = ("y_px", "x_px", "at_edge")
 ORDER = re.compile(r"(^|_)(acqui\w*|order|time(stamp)?|datetime|date|frame|seq(uence)?|scan_?(no|number|index))(_|$)")
@@ -41,6 +41,9 @@ class Simple:
         What the table holds, or why it cannot be had.
     allowed : DataFrame, optional
         The table with the cell itself allowed for; what is said of a class has to be said by both.
+    commonest : DataFrame, optional
+        What most of the rim shows, where what is the cell was guessed; without replicates this has to say it too, for
+        the end of a long cell can be mistaken for its surroundings.
     """
 
     check: str
@@ -48,6 +51,7 @@ class Simple:
     table: pd.DataFrame | None
     why: str
     allowed: pd.DataFrame | None = None
+    commonest: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +101,7 @@ def simple_features(cells: Cells, found: Read) -> list[Simple]:
                 "acquisition", "no wells and no other columns of the acquisition"),
         _simple("cell count", "amber", _count(cells, known), "the number of cells of its unit",
                 "every unit has as many rows, and no column counts cells"),
-        _simple("size", "amber", known.get("area"), "the area of the cell", "no masks, and no area was measured"),
+        _size(known, found.around),
         _simple("intensity", "amber", known.get("intensity"), "mean brightness", "no images, and none was measured"),
         _simple("density", "amber", known.get("density"), "its neighbours", "no masks of neighbours, no fields"),
     ]  # fmt: skip
@@ -125,19 +129,29 @@ def _simple(check: str, weight: Weight, table: pd.DataFrame | None, has: str, la
 def _around(cells: Cells, found: Surroundings | None) -> list[Simple]:
     if found is None:
         return [_simple(check, "red", None, "", "no images") for check in ("border pixels", "background")]
-    border, background, has = found.border, found.background, "the rim of the crop"
-    if background is None or found.cell is None:
-        why = "no masks say which pixels are background; the rim was looked at instead"
-        return [_simple("border pixels", "red", border, has, ""), _simple("background", "red", None, "", why)]
-    unit = unit_of(cells)
+    border, background = found.border, found.background
+    guess = " (guessed, for there are no masks)" if found.guessed else ""
+    group = alike(cells)
     listed = (
-        ("border pixels", border, f"{has} where no mask is", "masks cover the rim"),
-        ("background", background, "pixels that no mask covers", "masks cover everything"),
+        ("border pixels", border, f"the rim of the crop where no cell is{guess}", "cells cover the rim"),
+        ("background", background, f"what lies around the cells{guess}", "cells cover everything"),
     )
     return [
-        replace(_simple(check, "red", table, *words), allowed=allowed_for(table, found.cell, unit))
+        replace(
+            _simple(check, "red", table, *words),
+            allowed=allowed_for(table, found.cell, group),
+            commonest=found.commonest if found.guessed else None,
+        )
         for check, table, *words in listed
     ]
+
+
+def _size(known: dict[str, pd.DataFrame], around: Surroundings | None) -> Simple:
+    if "area" in known or around is None:
+        return _simple(
+            "size", "amber", known.get("area"), "the area of the cell", "no images, and no area was measured"
+        )
+    return _simple("size", "amber", around.cell.iloc[:, :1], "the area of the guessed cell", "no cell was found")
 
 
 def _columns(cells: Cells, names: tuple[str, ...]) -> pd.DataFrame | None:

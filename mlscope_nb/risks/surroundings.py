@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from tqdm.auto import tqdm
 
-from mlscope_nb.cells import Batch, Cells
+from mlscope_nb.cells import Cells
 from mlscope_nb.features.scaling import Floats
 
 GRID = 4
@@ -22,23 +22,34 @@ MARGIN_PX = 2
 LEAST = 0.1
 """Share of a piece that has to be uncovered for its mean to be used."""
 LEVELS = (5, 50, 95)
+HALF = 10
+"""Quantiles in half of the pixels, when the commonest value is looked for."""
+FAR = 4.0
+"""Standard deviations from the rim beyond which a pixel is taken for the cell."""
 SIZE = 500
 DELAY = 2
 
 
 class Surroundings(NamedTuple):
-    """Tables per cell: of the rim of the crop, of all uncovered pixels, and of the cell in the middle."""
+    """Tables per cell: of the rim of the crop, of all uncovered pixels, and of the cell in the middle.
+
+    ``commonest`` holds what most of the uncovered rim shows, and how much that varies; no mark and no end of a cell
+    changes it. ``guessed`` is True where no masks were given.
+    """
 
     border: pd.DataFrame
-    background: pd.DataFrame | None
-    cell: pd.DataFrame | None
+    background: pd.DataFrame
+    commonest: pd.DataFrame
+    cell: pd.DataFrame
+    guessed: bool
 
 
 def surroundings(cells: Cells, *, progress: bool = True) -> Surroundings:
     """Return what rim and background of each crop show, channel by channel.
 
-    With masks, pixels that any mask covers, and those beside them, are left out of both. Without masks the outermost
-    rim is all that can be taken for background, and there is no other table.
+    Pixels that any mask covers, and those beside them, are left out of both. Without masks the cell is
+    guessed: what differs from the rim and reaches into the middle. A long cell reaches the rim as well, and that shall
+    not pass for its surroundings.
 
     Parameters
     ----------
@@ -50,14 +61,16 @@ def surroundings(cells: Cells, *, progress: bool = True) -> Surroundings:
     parts: dict[str, list[Floats]] = {}
     with tqdm(desc="Reading surroundings", total=len(cells), unit="cell", delay=DELAY, disable=not progress) as shown:
         for batch in cells.batches(SIZE):
-            for name, values in _batch(batch).items():
+            images = np.asarray(batch.images, np.float32)
+            masks = reaching(images) if batch.masks is None else np.asarray(batch.masks)
+            for name, values in _batch(images, masks).items():
                 parts.setdefault(name, []).append(values)
             shown.update(len(batch.ids))
     found = {
         name: pd.DataFrame(np.concatenate(blocks), index=cells.ids).add_prefix(f"{name} ")
         for name, blocks in parts.items()
     }
-    return Surroundings(found["border"], found.get("background"), found.get("cell"))
+    return Surroundings(**found, guessed=cells.masks is None)
 
 
 def allowed_for(table: pd.DataFrame, covariates: pd.DataFrame, unit: pd.Series) -> pd.DataFrame:
@@ -102,30 +115,28 @@ def _inside(table: pd.DataFrame, unit: pd.Series) -> pd.DataFrame:
     return table - table.groupby(keys).transform("mean")
 
 
-def _batch(batch: Batch) -> dict[str, Floats]:
-    images = np.asarray(batch.images, dtype=np.float32)
+def _batch(images: NDArray[np.float32], masks: NDArray[np.generic]) -> dict[str, Floats]:
     rim = _rim(images.shape[-2:])
-    if batch.masks is None:
-        free = np.broadcast_to(rim, (len(images), *rim.shape))
-        return {"border": np.hstack([_pieces(images, free, rim), _levels(images, free)])}
-    masks = np.asarray(batch.masks)
     structure = ndimage.generate_binary_structure(2, 2)[None]
     free = ~ndimage.binary_dilation(masks > 0, structure, iterations=MARGIN_PX)
     edge = free & rim
+    level, length = commonest(images, edge)
     return {
         "border": np.hstack([_pieces(images, edge, rim), _levels(images, edge)]),
         "background": np.hstack([_pieces(images, free, np.ones_like(rim)), _levels(images, free)]),
-        "cell": _of_cell(images, masks),
+        "commonest": np.concatenate([level, length], axis=1),
+        "cell": _of_cell(images, masks, level),
     }
 
 
-def _of_cell(images: NDArray[np.float32], masks: NDArray[np.generic]) -> Floats:
-    """Return share of the crop that the cell covers and that others cover, and the brightness of both."""
+def _of_cell(images: NDArray[np.float32], masks: NDArray[np.generic], level: Floats) -> Floats:
+    """Return shares of the crop that the cell and others cover, and how much brighter both are than the rim."""
     found = [np.mean(masks == 1, axis=(1, 2))[:, None], np.mean(masks > 1, axis=(1, 2))[:, None]]
     for which in (masks == 1, masks > 1):
-        size = which.sum(axis=(1, 2))
+        size = which.sum(axis=(1, 2))[:, None]
         light = np.einsum("ncyx,nyx->nc", images, which.astype(np.float32))
-        found.append(light / np.maximum(size, 1)[:, None])
+        # Brightness itself would not do: a brighter lamp lights up cell and surroundings alike.
+        found.append(np.where(size > 0, light / np.maximum(size, 1) - np.nan_to_num(level), 0.0))
     return np.hstack(found).astype(np.float64)
 
 
@@ -158,17 +169,61 @@ def _pieces(images: NDArray[np.float32], free: NDArray[np.bool_], region: NDArra
 
 def _levels(images: NDArray[np.float32], free: NDArray[np.bool_]) -> Floats:
     """Return the darkest, middle and brightest of the free pixels of each channel (5, 50 and 95 %)."""
-    hidden = np.where(free[:, None], images, np.nan).reshape(*images.shape[:2], -1)
-    found = np.full((*images.shape[:2], len(LEVELS)), np.nan)
+    return _quantiles(images, free, np.array(LEVELS) / 100).reshape(len(images), -1)
+
+
+def _quantiles(images: NDArray[np.float32], free: NDArray[np.bool_], shares: Floats) -> Floats:
+    """Return quantiles of the free pixels of each crop and channel (n, C, Q); NaN where none is free."""
+    found = np.full((*images.shape[:2], len(shares)), np.nan)
     some = free.any(axis=(1, 2))
-    hidden = np.sort(hidden[some], axis=-1)  # NaN last
-    count = free.reshape(len(free), -1).sum(axis=1)[some]
-    for k, level in enumerate(LEVELS):
-        at = np.round((count - 1) * level / 100).astype(int)
-        found[some, :, k] = np.take_along_axis(hidden, at[:, None, None].repeat(hidden.shape[1], 1), axis=2)[..., 0]
-    return found.reshape(len(images), -1)
+    hidden = np.where(free[some][:, None], images[some], np.nan).reshape(int(some.sum()), images.shape[1], -1)
+    hidden.sort(axis=-1)  # NaN last
+    last = free[some].reshape(len(hidden), -1).sum(axis=1) - 1
+    at = np.round(last[:, None] * shares).astype(int)[:, None].repeat(images.shape[1], axis=1)
+    found[some] = np.take_along_axis(hidden, at, axis=2)
+    return found
 
 
-def unit_of(cells: Cells) -> pd.Series:
-    """Return the unit of each cell; all cells together where none is declared."""
-    return cells.units if cells.design.unit else pd.Series("all", index=cells.ids)
+def commonest(images: NDArray[np.float32], free: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """Return the middle of the shortest half of the free pixels of each crop and channel, and how long that half is.
+
+    Examples
+    --------
+    >>> picture = np.full((1, 1, 8, 8), 10.0, np.float32)
+    >>> picture[..., :3, :] = 99
+    >>> commonest(picture, np.ones((1, 8, 8), bool))[0].tolist()
+    [[10.0]]
+    """
+    steps = _quantiles(images, free, np.linspace(0, 1, 2 * HALF + 1))
+    length = steps[..., HALF:] - steps[..., : HALF + 1]
+    first = np.where(np.isnan(length), np.inf, length).argmin(axis=-1)[..., None]
+    middle = np.take_along_axis(steps, first + HALF // 2, axis=-1)
+    return middle[..., 0], np.take_along_axis(length, first, axis=-1)[..., 0]
+
+
+def reaching(images: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Return 1 where something differs from what is commonest at the rim and reaches into the middle of the crop.
+
+    Meant to cover too much of the cell, not to outline it; `ms.features.foreground` does that, and takes its time.
+    """
+    shape = images.shape[-2:]
+    smooth = ndimage.gaussian_filter(images, (0, 0, 1, 1))
+    rim = np.broadcast_to(_rim(shape), (len(images), *shape))
+    level, length = commonest(smooth, rim)
+    # Half of normal numbers lie within 1.35 standard deviations.
+    away = np.abs(smooth - level[..., None, None]) > (FAR / 1.35 * length)[..., None, None]
+    flat = np.zeros((3, 3, 3), bool)
+    flat[1] = True
+    pieces, _ = ndimage.label(away.any(axis=1), flat)
+    middle = pieces[:, shape[0] // 4 : -(shape[0] // 4) or None, shape[1] // 4 : -(shape[1] // 4) or None]
+    kept = np.isin(pieces, np.setdiff1d(np.unique(middle), [0]))
+    return kept.astype(np.uint8)
+
+
+def alike(cells: Cells) -> pd.Series:
+    """Return the unit of each cell, or its class where none is declared: groups that no shortcut sets apart inside."""
+    if cells.design.unit and cells.units.nunique() < len(cells):
+        return cells.units
+    if cells.design.label is not None:
+        return cells.labels.astype(str)
+    return pd.Series("all", index=cells.ids)
