@@ -60,7 +60,7 @@ FEATURES = [
 
 
 def measured(cells: Cells, mark: np.ndarray) -> pd.DataFrame:
-    """The 24 features: those of `measure`, and how much brighter the place of the planted mark is than its surroundings."""
+    """The features of `measure`, and how much brighter the place of the planted mark is than its surroundings."""
     table = measure(cells, families="all", progress=False)
     actin = np.concatenate([batch.images for batch in cells.batches(200)])[:, list(cells.channels).index("actin")]
     around = binary_dilation(mark, iterations=3) & ~binary_dilation(mark)

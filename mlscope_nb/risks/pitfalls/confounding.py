@@ -13,7 +13,7 @@ from mlscope_nb.risks.pitfalls.drawn import CONTROL, draw
 from mlscope_nb.risks.pitfalls.scores import balanced_accuracy, held_out, tested
 from mlscope_nb.study.splits import split
 
-STUDIES = 3
+STUDIES = 6
 TWO = ("granular", "bundled")
 WEAK = 0.4
 PLATES = 6
@@ -44,8 +44,9 @@ def batch_confounding(dose: float, seed: int) -> Found:
     table = pd.DataFrame(rows)
     said, truth, remedy = (table[c] for c in ("differ said", "differ new plates", "remedy said"))
     sentence = (
-        f"New wells of the same plates said {said.mean():.2f}, new plates say {truth.mean():.2f}. With features compared "
-        f"with the controls of each plate, and whole plates held out, it said {remedy.mean():.2f}, and new plates say "
+        f"New wells of the same plates said {said.mean():.2f}, new plates say {truth.mean():.2f}. With features "
+        f"compared with the controls of each plate, and plates held out, it said {remedy.mean():.2f}, and new plates "
+        "say "
         f"{table['remedy new plates'].mean():.2f} (balanced accuracy, guessing is 0.50)."
     )
     return Found(

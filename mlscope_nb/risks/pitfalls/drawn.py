@@ -2,8 +2,8 @@
 
 `cell_statistics.json` holds what `studies/risks_cell_statistics.py` found in 1,536 simulated cells of 24 plates: how 24
 features vary between cells of a well, wells of a plate, and plates, and what treatments do to them. Here they are drawn
-as Gaussian, in standard deviations of control cells of one well. What is lost: tails, faults, anything that a mean and a
-covariance do not say.
+as Gaussian, in standard deviations of control cells of one well. What is lost: tails, faults, anything that a mean and
+a covariance do not say.
 """
 
 from __future__ import annotations

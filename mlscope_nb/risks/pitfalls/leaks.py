@@ -11,7 +11,7 @@ from mlscope_nb.risks.pitfalls.drawn import draw, layout
 from mlscope_nb.risks.pitfalls.scores import balanced_accuracy, held_out, tested
 from mlscope_nb.study.splits import Split, split
 
-STUDIES = 3
+STUDIES = 6
 TWO = ("granular", "bundled")
 WEAK = 0.25
 WELL = 2.0

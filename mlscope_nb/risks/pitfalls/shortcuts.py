@@ -11,7 +11,7 @@ from mlscope_nb.risks.pitfalls.drawn import MARKED, draw, layout, statistics
 from mlscope_nb.risks.pitfalls.scores import balanced_accuracy, held_out, tested
 from mlscope_nb.study.splits import split
 
-STUDIES = 4
+STUDIES = 6
 TWO = ("granular", "bundled")
 WEAK = 0.4
 PARTS = 3
@@ -40,8 +40,9 @@ def shortcut(dose: float, seed: int) -> Found:
     table = pd.DataFrame(rows)
     said, truth = table["marked said"].mean(), table["marked truth"].mean()
     sentence = (
-        f"Held-out wells said {said:.2f}, cells without a mark say {truth:.2f}. Told from the cell alone it is "
-        f"{table['remedy said'].mean():.2f} and {table['remedy truth'].mean():.2f} (balanced accuracy, guessing is 0.50)."
+        f"Held-out wells said {said:.2f}, cells without a mark say {truth:.2f}. From the cell alone it is "
+        f"{table['remedy said'].mean():.2f} and {table['remedy truth'].mean():.2f} (balanced accuracy, guessing is "
+        "0.50)."
     )
     gaps = [over_repeats(table[f"{arm} said"] - table[f"{arm} truth"]) for arm in ("marked", "remedy", "both")]
     return Found(gaps[0], gaps[1], gaps[2], sentence, {"studies": table, "mark": picture})
