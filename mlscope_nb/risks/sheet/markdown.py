@@ -9,6 +9,8 @@ from mlscope_nb.risks.sheet.levels import shown
 
 SPECIAL = re.compile(r"([\\`*\[\]|]|(?<!\w)_|_(?!\w))")
 OPENING = re.compile(r"^([#+-])")
+IN_CODE = str.maketrans("`|<>", "'/‹›")
+"""A call of ours holds none of these; what else stands in such a column shall not end the code."""
 NAMES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
@@ -65,7 +67,7 @@ def _cell(column: str, text: str) -> str:
     if column == "level":
         return _text(shown(text))
     if column == "do it with" and text:
-        return "`" + text.replace("`", "'").replace("|", "/") + "`"
+        return "`" + text.translate(IN_CODE) + "`"
     return _text(text)
 
 
