@@ -25,7 +25,9 @@ PATCHES, PLACES = 8, 24
 as well as its places are apart, which in crops of cells (40 to 64 pixels) is what a microscope resolves."""
 NOISE = 0.03
 """Of the bright end: a little more than what is added while a network learns. The 0.1 to 0.2 that photographs are given
-is more than it has ever seen: of two networks one lost a cue of a few pixels in it, the other did not."""
+is more than it has ever seen. Maps pointed at micronuclei in 0.88 and 1.00 of the cells (of two networks) with 0.03, in
+0.50 and 1.00 with 0.1, in 0.33 and 0.82 with 0.2; at clusters, which no level finds well, in 0.12 to 0.58 (of three),
+in 0.08 to 0.58, and in 0.21 to 0.62. No level is best for both: where a gradient fails, more noise is no cure."""
 
 
 @dataclass(frozen=True, eq=False)
