@@ -12,6 +12,7 @@ import pandas as pd
 from mlscope_nb.features.probes import prepared
 from mlscope_nb.features.scaling import Floats
 from mlscope_nb.predict.simple import encoded
+from mlscope_nb.risks.means import means_of
 from mlscope_nb.risks.trial import Codes, Trial
 
 PENALTY = 0.03
@@ -72,16 +73,6 @@ def numbers(table: pd.DataFrame, item: Codes, stratum: Codes) -> Floats:
         return prepared(centred.to_numpy(), centred.to_numpy()[:0])[0]
     whole = encoded(pd.concat([centred, table.drop(columns=plain)], axis=1))
     return prepared(_centred(whole, item, stratum), whole[:0])[0]
-
-
-def means_of(values: Floats, item: Codes, n_items: int) -> Floats:
-    """Return the mean of each item (items, P); NaN where no cell has a value."""
-    known = ~np.isnan(values)
-    filled = np.where(known, values, 0.0)
-    sums, sizes = np.zeros((2, n_items, values.shape[1]))
-    np.add.at(sums, item, filled)
-    np.add.at(sizes, item, known)
-    return np.divide(sums, sizes, out=np.full_like(sums, np.nan), where=sizes > 0)
 
 
 def _centred(values: Floats, item: Codes, stratum: Codes) -> Floats:

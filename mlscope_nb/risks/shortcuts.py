@@ -16,7 +16,7 @@ from mlscope_nb.curate.positions import holm
 from mlscope_nb.risks.findings import Finding, Level, interval_words
 from mlscope_nb.risks.recognition import recognise
 from mlscope_nb.risks.simple_features import Simple
-from mlscope_nb.risks.trial import Trial
+from mlscope_nb.risks.trial import Trial, without
 from mlscope_nb.study.units import plural
 
 ALPHA = 0.05
@@ -121,10 +121,7 @@ def _answers(simple: Simple, made: Trial) -> Iterator[_Answer]:
         return
     table = table.loc[made.cells.ids]
     if simple.weight == "red":
-        said = recognise(table, made).table
-        others = (simple.allowed, None if made.replicated else simple.commonest)
-        for other in (t for t in others if t is not None):
-            said = _by_both(said, recognise(other.loc[made.cells.ids], made).table)
+        said = _stepwise(simple, made)
         for name, row in said.iterrows():
             yield _answer(simple, simple.why, str(name), row, 1)
         return
@@ -135,6 +132,30 @@ def _answers(simple: Simple, made: Trial) -> Iterator[_Answer]:
         if best is not None:
             of = simple.why if len(columns) == 1 else f"{simple.why} ({best})"
             yield _answer(simple, of, name, each[best].loc[name], len(columns))
+
+
+def _stepwise(simple: Simple, made: Trial) -> pd.DataFrame:
+    """Read a table; what it says of classes beside one that it gives away is read again without that one.
+
+    Where one class carries a mark, every other class is told, less well, by not carrying it.
+    """
+    said = _said(simple, made)
+    sure = said[(said["p_value"] <= ALPHA) & (said["low"] >= RED[simple.check in PIXELS])]
+    if len(sure) and len(made.names) > 2:
+        first = sure["auroc"].idxmax()
+        rest = without(made, str(first))
+        if rest is not None:
+            return pd.concat([said.loc[[first]], _stepwise(simple, rest)]).reindex(said.index)
+    return said
+
+
+def _said(simple: Simple, made: Trial) -> pd.DataFrame:
+    tables = [simple.table, simple.allowed, None if made.replicated else simple.commonest]
+    each = [recognise(t.loc[made.cells.ids], made).table for t in tables if t is not None]
+    found = each[0]
+    for other in each[1:]:
+        found = _by_both(found, other)
+    return found
 
 
 def _by_both(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:

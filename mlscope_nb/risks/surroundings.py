@@ -12,6 +12,7 @@ from tqdm.auto import tqdm
 
 from mlscope_nb.cells import Cells
 from mlscope_nb.features.scaling import Floats
+from mlscope_nb.risks.means import means_of
 
 GRID = 4
 """Pieces along each side: a mark in a corner fills much of one, and they are few enough for a few hundred cells."""
@@ -96,23 +97,25 @@ def allowed_for(table: pd.DataFrame, covariates: pd.DataFrame, unit: pd.Series) 
     own = (own - own.mean()).loc[:, spread > 0] / spread[spread > 0]
     if own.shape[1] == 0:
         return table
-    inside = _inside(own, unit)
-    result = {}
-    for name in table:
-        y = table[name]
-        known = y.notna().to_numpy()
-        if known.sum() <= own.shape[1] + 2:
-            result[name] = y
+    codes = pd.factorize(unit)[0]
+    values, plain = table.to_numpy(np.float64), own.to_numpy(np.float64)
+    known = ~np.isnan(values)
+    result = values.copy()
+    # Pieces of a crop lack the same cells in all channels, so that there are few different gaps.
+    patterns, of_column = np.unique(known, axis=1, return_inverse=True)
+    for k, rows in enumerate(patterns.T):
+        if rows.sum() <= plain.shape[1] + 2:
             continue
-        dy = _inside(y[known].to_frame(), unit[known]).to_numpy()[:, 0]
-        slope = np.linalg.lstsq(inside.to_numpy()[known], dy, rcond=1e-6)[0]
-        result[name] = y - own.to_numpy() @ slope
-    return pd.DataFrame(result, index=table.index)
+        columns = np.flatnonzero(of_column.ravel() == k)
+        inside = _inside(np.hstack([plain[rows], values[np.ix_(rows, columns)]]), codes[rows])
+        slope = np.linalg.lstsq(inside[:, : plain.shape[1]], inside[:, plain.shape[1] :], rcond=1e-6)[0]
+        result[np.ix_(rows, columns)] -= plain[rows] @ slope
+    return pd.DataFrame(result, index=table.index, columns=table.columns)
 
 
-def _inside(table: pd.DataFrame, unit: pd.Series) -> pd.DataFrame:
-    keys = unit.to_numpy()
-    return table - table.groupby(keys).transform("mean")
+def _inside(values: Floats, codes: NDArray[np.intp]) -> Floats:
+    middle = means_of(values, codes, int(codes.max()) + 1)
+    return np.asarray(values - middle[codes])
 
 
 def _batch(images: NDArray[np.float32], masks: NDArray[np.generic]) -> dict[str, Floats]:
@@ -213,7 +216,7 @@ def reaching(images: NDArray[np.float32]) -> NDArray[np.uint8]:
     # Half of normal numbers lie within 1.35 standard deviations.
     away = np.abs(smooth - level[..., None, None]) > (FAR / 1.35 * length)[..., None, None]
     flat = np.zeros((3, 3, 3), bool)
-    flat[1] = True
+    flat[1] = ndimage.generate_binary_structure(2, 1)
     pieces, _ = ndimage.label(away.any(axis=1), flat)
     middle = pieces[:, shape[0] // 4 : -(shape[0] // 4) or None, shape[1] // 4 : -(shape[1] // 4) or None]
     kept = np.isin(pieces, np.setdiff1d(np.unique(middle), [0]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import comb, prod
 
 import numpy as np
@@ -38,6 +38,8 @@ class Trial:
         False where each image has to stand for itself, because no unit is declared.
     exact : bool
         True where every possible exchange is among the codes.
+    seed : int
+        Of draws and folds.
     """
 
     cells: Cells
@@ -46,6 +48,7 @@ class Trial:
     codes: Codes
     replicated: bool
     exact: bool
+    seed: int
 
     @property
     def names(self) -> list[str]:
@@ -119,9 +122,11 @@ def is_replicated(cells: Cells) -> bool:
     return cells.images is None or cells.units.nunique() < len(cells)
 
 
-def without(made: Trial, codes: Codes) -> Trial:
-    """Return the same trial with other exchanges."""
-    return replace(made, codes=codes)
+def without(made: Trial, name: str) -> Trial | None:
+    """Return the trial of all other classes, or None where fewer than two can be told apart."""
+    labels = made.cells.labels.astype(str)
+    rest = trial(made.cells.subset(made.cells.ids[(labels != name).to_numpy()]), len(made.codes) - 1, made.seed)
+    return None if isinstance(rest, str) or rest.replicated != made.replicated else rest
 
 
 def _each_image(cells: Cells) -> Cells:
@@ -134,7 +139,7 @@ def _drawn(cells: Cells, found: Blocks, replicated: bool, n: int, seed: int) -> 
     exact = found.n_possible <= n + 1
     most = max(int(MOST_DRAWS / (len(found.code) * len(found.classes))), 99)
     drawn = found.all_codes() if exact else found.codes(min(n, most), rng)
-    return Trial(cells, found, _folds(found, rng), np.vstack([found.code[None], drawn]), replicated, exact)
+    return Trial(cells, found, _folds(found, rng), np.vstack([found.code[None], drawn]), replicated, exact, seed)
 
 
 def _folds(found: Blocks, rng: np.random.Generator) -> Codes:
