@@ -98,8 +98,7 @@ def _crossing(cells: Cells, batch: pd.Series, word: str, *, declared: bool) -> l
 
 
 def _class_in(name: str, table: pd.DataFrame, word: str, declared: bool) -> Finding:
-    held = table.loc[name] > 0
-    here = list(table.columns[held])
+    here = [str(b) for b, n in table.T[name].items() if n > 0]
     mixed = [b for b in here if (table[b] > 0).sum() > 1]
     several = plural(word)
     share = len(mixed) / len(here)

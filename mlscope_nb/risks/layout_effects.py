@@ -51,7 +51,7 @@ def layout_effects(cells: Cells, found: Read) -> tuple[list[Finding], pd.DataFra
             reason = str(error.args[0])
             return [Finding(CHECK, ALL, "untestable", reason, "Add a column 'well' with names as A01.")], None
         mean = float(np.nanmean(values[name]))
-        tables.append(effects.assign(value=name, relative=effects["estimate"] / mean))
+        tables.append(effects.assign(value=str(name), relative=effects["estimate"] / mean))
     table = pd.concat(tables, ignore_index=True)
     return _judged(table[table["effect"].isin(EFFECTS)].copy()), table
 

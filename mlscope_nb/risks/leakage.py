@@ -18,7 +18,7 @@ import pandas as pd
 from mlscope_nb._words import count, some
 from mlscope_nb.cells import Cells
 from mlscope_nb.curate.duplicates import find_duplicates
-from mlscope_nb.risks.findings import ALL, Finding
+from mlscope_nb.risks.findings import ALL, Finding, Level
 from mlscope_nb.study.splits import Split, check_split
 from mlscope_nb.study.units import noun, plural
 
@@ -192,7 +192,7 @@ def _copies(cells: Cells, pairs: pd.DataFrame, parted: pd.Series) -> list[Findin
     turned = f", {flipped:,} of them flipped or turned" if flipped else ""
     reason = f"{count(len(across), 'pair')} of copies {where}{turned}.{rest}"
     step = "Keep one of each (ms.curate.group_duplicates says which), and find out how it got there."
-    level = "red" if len(across) >= FEW_COPIES else "amber"
+    level: Level = "red" if len(across) >= FEW_COPIES else "amber"
     share = len(_ids(across)) / len(cells)
     return [Finding(DUPLICATES, _owners(cells, across), level, reason, step, share, kind=COPIES)]
 

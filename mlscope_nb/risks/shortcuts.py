@@ -128,10 +128,11 @@ def _answers(simple: Simple, made: Trial) -> Iterator[_Answer]:
     columns = [c for c in table if table[c].nunique() > 1]
     each = {c: recognise(table[[c]], made).table for c in columns}
     for name in made.names:
-        best = min(each, key=lambda c: (each[c].loc[name, "p_value"], -each[c].loc[name, "auroc"]), default=None)
+        rows = {c: each[c].T[name] for c in columns}
+        best = min(rows, key=lambda c: (float(rows[c]["p_value"]), -float(rows[c]["auroc"])), default=None)
         if best is not None:
             of = simple.why if len(columns) == 1 else f"{simple.why} ({best})"
-            yield _answer(simple, of, name, each[best].loc[name], len(columns))
+            yield _answer(simple, of, name, rows[best], len(columns))
 
 
 def _stepwise(simple: Simple, made: Trial) -> pd.DataFrame:
@@ -166,8 +167,8 @@ def _by_both(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
 
 def _answer(simple: Simple, of: str, name: str, row: pd.Series, n_columns: int) -> _Answer:
     p, smallest = (min(float(row[c]) * n_columns, 1.0) for c in ("p_value", "smallest_p"))
-    area = (float(row[c]) for c in ("auroc", "low", "high"))
-    return _Answer(simple, of, name, *area, p, smallest, int(row["n_items"]))
+    auroc, low, high = (float(row[c]) for c in ("auroc", "low", "high"))
+    return _Answer(simple, of, name, auroc, low, high, p, smallest, int(row["n_items"]))
 
 
 def _judged(answer: _Answer, p_value: float, answers: list[_Answer], made: Trial) -> Finding:

@@ -203,7 +203,9 @@ def _count(cells: Cells, known: dict[str, pd.DataFrame]) -> pd.DataFrame | None:
     obs = cells.obs
     names = [c for c in obs.columns if COUNTS.search(str(c).removeprefix("Metadata_").lower())]
     numeric = [c for c in names if pd.api.types.is_numeric_dtype(obs[c]) and c != cells.design.label]
-    parts = [np.log1p(obs[numeric].clip(lower=0))] if numeric else []
+    parts: list[pd.DataFrame] = []
+    if numeric:
+        parts.append(pd.DataFrame(np.log1p(obs[numeric].to_numpy(np.float64).clip(0)), cells.ids, numeric))
     if "cell count" in known:
         parts.append(known["cell count"])
     return pd.concat(parts, axis=1) if parts else None

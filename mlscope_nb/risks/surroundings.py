@@ -92,15 +92,15 @@ def allowed_for(table: pd.DataFrame, covariates: pd.DataFrame, unit: pd.Series) 
     >>> bool(np.allclose(left, left.iloc[0]))
     True
     """
-    own = pd.DataFrame({c: covariates[c].fillna(covariates[c].median()) for c in covariates}).fillna(0.0)
-    spread = own.std().to_numpy()
-    own = (own - own.mean()).loc[:, spread > 0] / spread[spread > 0]
-    if own.shape[1] == 0:
+    own = covariates.fillna(covariates.median()).fillna(0.0).to_numpy(np.float64)
+    spread = own.std(axis=0)
+    plain = (own - own.mean(axis=0))[:, spread > 0] / spread[spread > 0]
+    if plain.shape[1] == 0:
         return table
     codes = pd.factorize(unit)[0]
-    values, plain = table.to_numpy(np.float64), own.to_numpy(np.float64)
+    values = table.to_numpy(np.float64)
     known = ~np.isnan(values)
-    result = values.copy()
+    left = values.copy()
     # Pieces of a crop lack the same cells in all channels, so that there are few different gaps.
     patterns, of_column = np.unique(known, axis=1, return_inverse=True)
     for k, rows in enumerate(patterns.T):
@@ -109,8 +109,8 @@ def allowed_for(table: pd.DataFrame, covariates: pd.DataFrame, unit: pd.Series) 
         columns = np.flatnonzero(of_column.ravel() == k)
         inside = _inside(np.hstack([plain[rows], values[np.ix_(rows, columns)]]), codes[rows])
         slope = np.linalg.lstsq(inside[:, : plain.shape[1]], inside[:, plain.shape[1] :], rcond=1e-6)[0]
-        result[np.ix_(rows, columns)] -= plain[rows] @ slope
-    return pd.DataFrame(result, index=table.index, columns=table.columns)
+        left[np.ix_(rows, columns)] -= plain[rows] @ slope
+    return pd.DataFrame(left, index=table.index, columns=table.columns)
 
 
 def _inside(values: Floats, codes: NDArray[np.intp]) -> Floats:
@@ -118,7 +118,7 @@ def _inside(values: Floats, codes: NDArray[np.intp]) -> Floats:
     return np.asarray(values - middle[codes])
 
 
-def _batch(images: NDArray[np.float32], masks: NDArray[np.generic]) -> dict[str, Floats]:
+def _batch(images: NDArray[np.float32], masks: NDArray[np.integer]) -> dict[str, Floats]:
     rim = _rim(images.shape[-2:])
     structure = ndimage.generate_binary_structure(2, 2)[None]
     free = ~ndimage.binary_dilation(masks > 0, structure, iterations=MARGIN_PX)
@@ -132,7 +132,7 @@ def _batch(images: NDArray[np.float32], masks: NDArray[np.generic]) -> dict[str,
     }
 
 
-def _of_cell(images: NDArray[np.float32], masks: NDArray[np.generic], level: Floats) -> Floats:
+def _of_cell(images: NDArray[np.float32], masks: NDArray[np.integer], level: Floats) -> Floats:
     """Return shares of the crop that the cell and others cover, and how much brighter both are than the rim."""
     found = [np.mean(masks == 1, axis=(1, 2))[:, None], np.mean(masks > 1, axis=(1, 2))[:, None]]
     for which in (masks == 1, masks > 1):

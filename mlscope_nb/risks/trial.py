@@ -94,7 +94,7 @@ def trial(cells: Cells, n: int, seed: int = 0) -> Trial | str:
     >>> obs = pd.DataFrame({"well": list("ABCDEF"), "drug": list("xyxyxy")}, index=list("abcdef"))
     >>> made = trial(Cells(obs, unit="well", label="drug"), 99)
     >>> made.codes.shape, made.exact, made.smallest_p(0)
-    ((20, 6), True, 0.1)
+    ((21, 6), True, 0.1)
     """
     if not len(cells):
         return "There are no cells."
