@@ -161,7 +161,7 @@ def unfounded(text, content):
     flat = " ".join(text.split())
     for quote in sorted({*quotes, *(" ".join(f.split()) for f in FIXED)}, key=len, reverse=True):
         flat = re.sub(rf"(?<!\w){re.escape(quote)}(?!\w)", " ", flat)
-    flat = re.sub(r"\bL[123](\.\d)?\b|… and \d+ more \w+", " ", flat)
+    flat = re.sub(r"\bL[123](\.\d)?\b|… and [\d,]+ more", " ", flat)
     return [n for n in NUMBER.findall(flat) if n.rstrip(",") not in allowed]
 
 

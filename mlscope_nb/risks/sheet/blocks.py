@@ -48,10 +48,12 @@ def _block(key: str, value: Any, prefix: str, depth: int) -> list[Block]:
         return [listing(caption, [said(s) for s in sentences if s])]
     if key == "history":
         return [table_of(caption, ("step", "settings"), steps(value))]
+    if key == "settings" and isinstance(value, Mapping):
+        return [table_of(caption, ("setting", "value"), [[k, exact(v)] for k, v in value.items()])]
     if isinstance(value, Mapping):
         return _mapping(value, caption, depth)
     if isinstance(value, list) and value and all(isinstance(row, Mapping) for row in value):
-        names = list(dict.fromkeys(k for row in value for k in row))
+        names: list[str] = list(dict.fromkeys(k for row in value for k in row))
         return [table_of(caption, names, [[row.get(k) for k in names] for row in value])]
     return [listing(caption, [said(v) for v in value], quoted=False)]
 
@@ -84,7 +86,7 @@ def is_single(value: Any) -> bool:
 
 def steps(history: Any) -> list[list[Any]]:
     """Return one row for each step: its name, and its settings in one line."""
-    rows = []
+    rows: list[list[Any]] = []
     for step in history:
         if not isinstance(step, Mapping):
             rows.append([said(step), ""])

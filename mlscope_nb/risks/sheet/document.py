@@ -74,12 +74,22 @@ def table_of(caption: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
     >>> table_of("", ["n"], [[k] for k in range(30)]).more
     '… and 5 more rows; the JSON file holds all.'
     """
+    columns, rows = _verdict_first(columns, rows)
     hidden = [count(len(rows) - SHOWN_ROWS, "more row")] if len(rows) > SHOWN_ROWS else []
     if len(columns) > SHOWN_COLUMNS:
         hidden.append(count(len(columns) - SHOWN_COLUMNS, "more column"))
     more = f"… and {' and '.join(hidden)}; the JSON file holds all." if hidden else ""
     shown = [tuple(cell(v) for v in row[:SHOWN_COLUMNS]) for row in rows[:SHOWN_ROWS]]
     return Table(short(caption), tuple(short(heading(c)) for c in columns[:SHOWN_COLUMNS]), tuple(shown), more)
+
+
+def _verdict_first(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[Sequence[str], Sequence[Any]]:
+    """Move the verdict of a wide table to where it is not cut off: behind its first column."""
+    if len(columns) <= SHOWN_COLUMNS or "verdict" not in columns:
+        return columns, rows
+    at = list(columns).index("verdict")
+    order = [0, at, *(k for k in range(1, len(columns)) if k != at)] if at else list(range(len(columns)))
+    return [columns[k] for k in order], [[row[k] for k in order] for row in rows]
 
 
 def listing(caption: str, items: Sequence[Any], *, quoted: bool = True) -> Listing:

@@ -53,7 +53,7 @@ def energy_facts(
 
 def _seconds(values: Mapping[str, Any]) -> float | None:
     """Return the seconds that a result took: its own, or the sum over its epochs or rounds."""
-    own = values.get("seconds")
+    own: Any = values.get("seconds")
     if _is_time(own):
         return float(own)
     rows = values.get("records")

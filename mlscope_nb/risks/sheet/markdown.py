@@ -9,8 +9,9 @@ from mlscope_nb.risks.sheet.levels import shown
 
 SPECIAL = re.compile(r"([\\`*\[\]|]|(?<!\w)_|_(?!\w))")
 OPENING = re.compile(r"^([#+-])")
+CALLS = ("ms.", "cells.")
 IN_CODE = str.maketrans("`|<>", "'/‹›")
-"""A call of ours holds none of these; what else stands in such a column shall not end the code."""
+"""A call of ours holds none of these; what else begins like one shall not end the code."""
 NAMES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
@@ -66,7 +67,7 @@ def _line(cells: list[str]) -> str:
 def _cell(column: str, text: str) -> str:
     if column == "level":
         return _text(shown(text))
-    if column == "do it with" and text:
+    if column == "do it with" and text.startswith(CALLS):
         return "`" + text.translate(IN_CODE) + "`"
     return _text(text)
 

@@ -52,6 +52,8 @@ def exact(value: Any) -> str:
     >>> exact(1.67), exact({"tol": 1e-3, "by": ["plate"]})
     ('1.67', 'tol = 0.001; by = plate')
     """
+    if value is None:
+        return "not set"
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, Mapping):

@@ -88,7 +88,7 @@ def fields_of(value: Any, ids: pd.Index | None = None, leave_out: Sequence[str] 
 
 def described(value: Any) -> str:
     """Return what an object says of itself, without its address in memory."""
-    plain = type(value).__repr__ is object.__repr__ and type(value).__str__ is object.__str__
+    plain = all(getattr(type(value), way) is getattr(object, way) for way in ("__repr__", "__str__"))
     name = f"{type(value).__module__}.{type(value).__qualname__}"
     return clean(name if plain or isinstance(value, type) or callable(value) else str(value))
 
@@ -103,7 +103,8 @@ def table(frame: pd.DataFrame, ids: pd.Index | None = None, depth: int = 0) -> d
     """
     if frame.size > 50 * MOST_VALUES or _of_cells(frame, ids):
         return summary(frame)
-    n_index = 0 if isinstance(frame.index, pd.RangeIndex) else frame.index.nlevels
+    counted = isinstance(frame.index, pd.RangeIndex) and frame.index.name is None
+    n_index = 0 if counted else frame.index.nlevels
     heads = [clean("" if n is None else n) for n in frame.index.names] if n_index else []
     keys = (
         [list(k) if isinstance(k, tuple) else [k] for k in frame.index] if n_index else [[] for _ in range(len(frame))]
