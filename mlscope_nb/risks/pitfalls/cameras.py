@@ -50,8 +50,7 @@ def eight_bit(dose: float, seed: int) -> Found:
     lost = [_lost(bright[0], bright[1]), _lost(bright[0], bright[2]), _lost(ratios[0], ratios[1])]
     sentence = (
         f"{lost[0].mean():.0%} of what tells bright nuclei from dim ones was lost in conversion; with one scale for "
-        "all "
-        f"pictures {lost[1].mean():.0%}."
+        f"all pictures {lost[1].mean():.0%}."
     )
     table = pd.DataFrame({"16 bit": bright[0], "each by itself": bright[1], "one scale": bright[2]})
     figures = [over_repeats(part, "part of the cells", "parts of the cells") for part in lost]
@@ -70,8 +69,7 @@ def saturation(dose: float, seed: int) -> Found:
     clipped = float((known.images * dose >= end)[known.nucleus].mean())
     sentence = (
         f"{clipped:.0%} of the pixels of nuclei were saturated, and {lost['cut'].mean():.0%} of the difference "
-        "between bright "
-        f"and dim nuclei was gone; with an exposure set by the brightest cells "
+        "between bright and dim nuclei was gone; with an exposure set by the brightest cells "
         f"{lost['set by the brightest'].mean():.0%}."
     )
     table = pd.DataFrame({"true": true, **bright})
@@ -105,8 +103,7 @@ def defocus(dose: float, seed: int) -> Found:
     gaps = {name: _false_effect(v, sharp, group, keep, part) / spread for name, (v, keep) in arms.items()}
     sentence = (
         f"Focus alone made the groups differ by {gaps['all cells'].mean():.2f} standard deviations in the grain of "
-        "DNA; "
-        f"without the {int((~kept).sum())} cells flagged for their focus {gaps['without flagged'].mean():.2f}."
+        f"DNA; without the {int((~kept).sum())} cells flagged for their focus {gaps['without flagged'].mean():.2f}."
     )
     table = pd.DataFrame({"group": np.where(group, "B", "A"), "grain": values, "focus": score, "kept": kept})
     over = [over_repeats(part, "part of the cells", "parts of the cells") for part in gaps.values()]

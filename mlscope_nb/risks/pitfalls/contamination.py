@@ -9,11 +9,11 @@ import pandas as pd
 
 from mlscope_nb.cells import Cells
 from mlscope_nb.risks.lesson import Found, over_repeats
-from mlscope_nb.risks.pitfalls.drawn import as_cells, draw, layout, statistics
+from mlscope_nb.risks.pitfalls.drawn import as_cells, draw, first_wells, layout, statistics
 from mlscope_nb.risks.pitfalls.scores import balanced_accuracy, held_out, predicted, tested
 from mlscope_nb.study.splits import split
 
-STUDIES = 6
+STUDIES = 4
 TWO = ("granular", "bundled")
 WELLS = 32
 PARTS = 4
@@ -26,7 +26,7 @@ AGAIN = 0.1
 def selection(dose: float, seed: int) -> Found:
     """Keep 20 of `dose` features of 32 wells whose labels mean nothing, chosen with the labels of all wells."""
     rows, picture = [], pd.DataFrame()
-    for study in range(2 * STUDIES):
+    for study in range(3 * STUDIES):
         rng = np.random.default_rng([seed, 6, study])
         values, new = _profiles(round(dose), rng)
         labels, parts = pd.Series(np.resize(TWO, WELLS)), np.arange(WELLS) // 2 % PARTS
@@ -60,9 +60,7 @@ def duplicates(dose: float, seed: int) -> Found:
     rows, picture = [], pd.DataFrame()
     for study in range(STUDIES):
         rng = np.random.default_rng([seed, 7, study])
-        plain = draw(layout(1, TWO, 8), 12, rng, strength=WEAK, well=0.5)
-        new = draw(layout(4, TWO, 8), 12, rng, strength=WEAK, well=0.5, plate=0.0)
-        new = new.with_features(new.features + (plain.features.mean() - new.features.mean()))
+        plain, new = first_wells(draw(layout(1, TWO, 40), 12, rng, strength=WEAK, well=0.5), 8)
         twice = rng.permutation(len(plain))[: round(dose * len(plain))]
         nearest = Nearest()
         row = {}

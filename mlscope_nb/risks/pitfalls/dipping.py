@@ -30,9 +30,8 @@ def double_dipping(dose: float, seed: int) -> Found:
     found, fair, control = ((p <= ALPHA).mean(axis=1) for p in (naive, honest, apart))
     sentence = (
         f"In {STUDIES} sets of {CELLS} cells of one single group, {found.mean():.0%} of the features were called "
-        f"different between two groups made of them; compared with groups made in the same way of cells without "
-        "groups, "
-        f"{fair.mean():.0%}."
+        "different between two groups made of them; compared with groups made in the same way of cells without "
+        f"groups, {fair.mean():.0%}."
     )
     pictures = {
         "p_values": pd.DataFrame({"tested as if given": naive[:, 0], "against groupless cells": honest[:, 0]}),

@@ -99,6 +99,12 @@ def draw(
     return as_cells(obs, values)
 
 
+def first_wells(cells: Cells, wells_each: int) -> tuple[Cells, Cells]:
+    """Return the cells of so many wells of each of two treatments of a plate, and those of its other wells."""
+    first = (cells.obs["well"].str[1:].astype(int) <= 2 * wells_each).to_numpy()
+    return cells.subset(first), cells.subset(~first)
+
+
 def as_cells(obs: pd.DataFrame, values: np.ndarray) -> Cells:
     """Return cells with these features; what a well was given is the label, and controls have none."""
     names = pd.Index([f"{p}-{w}-{i}" for i, (p, w) in enumerate(zip(obs["plate"], obs["well"], strict=True))])

@@ -75,8 +75,7 @@ def explanations_of_nothing(dose: float, seed: int) -> Found:
     table = pd.DataFrame(rows)
     sentence = (
         f"With the labels of {dose:.0%} of the wells exchanged, {table['as drawn'].mean():.0%} of the explanation "
-        "stood on "
-        f"features that no treatment changes; of what models of shuffled labels do not reach, "
+        "stood on features that no treatment changes; of what models of shuffled labels do not reach, "
         f"{table['checked'].mean():.0%}."
     )
     figures = [over_repeats(table[c]) for c in table]

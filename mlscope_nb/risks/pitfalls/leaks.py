@@ -7,7 +7,7 @@ import pandas as pd
 
 from mlscope_nb.cells import Cells
 from mlscope_nb.risks.lesson import Found, over_repeats
-from mlscope_nb.risks.pitfalls.drawn import draw, layout
+from mlscope_nb.risks.pitfalls.drawn import draw, first_wells, layout
 from mlscope_nb.risks.pitfalls.scores import balanced_accuracy, held_out, tested
 from mlscope_nb.study.splits import Split, split
 
@@ -60,9 +60,7 @@ def cutting_splits(cells: Cells, share: float, rng: np.random.Generator, parts: 
 
 def _study(rng: np.random.Generator, well: float) -> tuple[Cells, Cells]:
     """Return the cells of six wells of each treatment, and cells of 18 new wells of each, on the same plate."""
-    both = draw(layout(1, TWO, 24), 12, rng, strength=WEAK, well=well)
-    new = both.obs["well"].str[1:].astype(int) > 12
-    return both.subset(~new.to_numpy()), both.subset(new.to_numpy())
+    return first_wells(draw(layout(1, TWO, 24), 12, rng, strength=WEAK, well=well), 6)
 
 
 def _seen(cells: Cells, cut: pd.DataFrame) -> pd.DataFrame:

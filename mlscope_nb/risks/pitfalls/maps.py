@@ -34,8 +34,7 @@ def umap_over_reading(dose: float, seed: int) -> Found:
     excess = seen["the map"] - seen["a map of groupless cells"].mean()
     sentence = (
         f"Looking at {neighbours} neighbours, the map parts one single group into {ISLANDS} islands with a silhouette "
-        "of "
-        f"{seen['the map'].mean():.2f}. A map of cells that certainly have no groups, made in the same way, shows "
+        f"of {seen['the map'].mean():.2f}. A map of cells that certainly have no groups, made in the same way, shows "
         f"{seen['a map of groupless cells'].mean():.2f}."
     )
     table = pd.concat([pd.DataFrame(p, columns=["x", "y"]).assign(map=name) for name, p in maps.items()])

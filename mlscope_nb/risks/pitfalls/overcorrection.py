@@ -34,7 +34,7 @@ def over_correction(dose: float, seed: int) -> Found:
     table, true = pd.DataFrame(rows), {pair: _true(*pair) for pair in (TWO, (EVEN, CONTROL))}
     lost = 1 - table / [true[TWO], true[TWO], true[EVEN, CONTROL]]
     sentence = (
-        f"Of the difference between two treatments, comparing plates with all of their cells took away "
+        "Of the difference between two treatments, comparing plates with all of their cells took away "
         f"{lost['all cells'].mean():.0%}, and comparing them with their controls {lost['controls'].mean():.0%}."
     )
     gaps = [over_repeats(lost[c]) for c in lost]

@@ -24,7 +24,8 @@ def pseudo_replication(dose: float, seed: int) -> Found:
     naive, wells, control = ((p < ALPHA).sum() for p in (of_cells, of_wells, _by_cell(alike)))
     sentence = (
         f"A treatment that does nothing was tested {STUDIES:,} times with {n} cells of each of {2 * WELLS} wells: "
-        f"{naive / STUDIES:.0%} of the tests of cells found an effect, and {wells / STUDIES:.0%} of the tests of wells."
+        f"{naive / STUDIES:.0%} of the tests of cells found an effect, and {wells / STUDIES:.0%} of the tests of "
+        "wells."
     )
     pictures = {
         "p_values": pd.DataFrame({"cells as replicates": of_cells, "wells as replicates": of_wells}),

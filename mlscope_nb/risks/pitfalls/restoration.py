@@ -36,8 +36,7 @@ def hallucination(dose: float, seed: int) -> Found:
     table = pd.DataFrame(rows)
     sentence = (
         f"In untreated cells the restorer put {table['restored'].mean():.0%} of the treatment that it had learned "
-        "from; "
-        f"measured in the noisy cells themselves it is {table['raw'].mean():.0%}."
+        f"from; measured in the noisy cells themselves it is {table['raw'].mean():.0%}."
     )
     figures = [over_repeats(table[c]) for c in table]
     return Found(figures[0], figures[1], figures[2], sentence, {"studies": table, "cells": picture})

@@ -47,8 +47,7 @@ def irreproducible_runs(dose: float, seed: int) -> Found:
     named = ", ".join(CHOICES[:missing]) or "nothing"
     sentence = (
         f"Not written down: {named}. Run again, {table['forgotten'].mean():.0%} of the cells got another name; with "
-        "every "
-        f"choice and seed written down {table['written down'].mean():.0%}."
+        f"every choice and seed written down {table['written down'].mean():.0%}."
     )
     figures = [over_repeats(table[c]) for c in table]
     return Found(figures[0], figures[1], figures[2], sentence, {"studies": table})

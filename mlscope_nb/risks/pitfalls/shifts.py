@@ -55,7 +55,7 @@ def miscalibration(dose: float, seed: int) -> Found:
     table = pd.DataFrame(rows)
     sentence = (
         f"On the new microscope the model was {table['other'].mean():.2f} too sure of itself (mean probability minus "
-        f"share of right answers); compared with controls and calibrated on held-out plates "
+        "share of right answers); compared with controls and calibrated on held-out plates "
         f"{table['remedy'].mean():.2f}."
     )
     gaps = [over_repeats(table[arm]) for arm in ("other", "remedy", "same")]
@@ -89,8 +89,8 @@ def _microscopes(dose: float, rng: np.random.Generator) -> tuple[Cells, Cells, C
     """Return a study of the old microscope, new plates of the new one, and the study as the new one would show it."""
     known = draw(layout(PLATES, ARMS, 4), 6, rng, strength=STRENGTH)
     new = draw(layout(PLATES, ARMS, 4), 6, rng, strength=STRENGTH, prefix="new ")
-    # The same away for every plate of the microscope; the sign of the phenotype's direction is left to chance.
-    away = rng.choice([-1, 1]) * dose * np.linalg.norm(statistics()["plate"], axis=0)
+    # The same for every plate of the microscope; which features it raises and which it lowers is left to chance.
+    away = rng.choice([-1, 1], size=24) * dose * np.linalg.norm(statistics()["plate"], axis=0)
     return known, new.with_features(new.features + away), known.with_features(known.features + away)
 
 
