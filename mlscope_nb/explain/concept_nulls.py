@@ -38,7 +38,8 @@ class Inside:
     held : array (N, 2 D)
         Mean of each map, then by how much its strongest place exceeds that.
     slopes : dict of arrays (N, 2 D)
-        By class: how its score changes when a map gets brighter everywhere, and at its strongest place only.
+        By class: how its score changes when a map gets brighter everywhere, and how much more its strongest place
+        counts than others do. Behind the last layer of the small network `held` times these is the score.
     code : int array (N,)
         The class of each cell, given or, without labels, predicted; -1 for none that the network knows.
     """
@@ -171,9 +172,7 @@ def _inside(network: Network, cells: Cells, layer: str, classes: tuple[Any, ...]
             for c in classes:
                 score = (scores[:, network.classes.index(c)] - scores.mean(dim=1)).sum()
                 (slope,) = torch.autograd.grad(score, maps, retain_graph=True)
-                # Brighter everywhere, and at the strongest place: the first order of what a map adds to the score.
-                parts = slope.sum(dim=(2, 3)), slope.flatten(2).gather(2, top)[:, :, 0]
-                slopes[c].append(_by_map(parts, len(crops)))
+                slopes[c].append(_by_map(_slopes(slope, top), len(crops)))
     code = np.concatenate(said)
     if cells.design.label:
         code = pd.Index(network.classes, dtype=object).get_indexer(pd.Index(cells.labels, dtype=object))
@@ -206,6 +205,12 @@ def _held(maps: Tensor, top: Tensor) -> tuple[Tensor, Tensor]:
     """Return the mean of each map, and by how much its strongest place exceeds it."""
     mean = maps.mean(dim=(2, 3))
     return mean, maps.flatten(2).gather(2, top)[:, :, 0] - mean
+
+
+def _slopes(slope: Tensor, top: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the slope of a map as a whole, and that of its strongest place beyond the mean of the other places."""
+    whole, peak = slope.sum(dim=(2, 3)), slope.flatten(2).gather(2, top)[:, :, 0]
+    return whole, peak - (whole - peak) / max(1, slope.shape[2] * slope.shape[3] - 1)
 
 
 def _by_map(parts: tuple[Tensor, Tensor], n: int) -> Floats:

@@ -165,6 +165,21 @@ def test_a_planted_concept_speaks_for_its_class_and_random_ones_do_not():
     assert against["effect"] < 0 and against["significant"]
 
 
+def test_behind_the_last_layer_what_is_held_is_the_score():
+    """The small network ends with means and largest values: without either one a concept would be half of the truth."""
+    from mlscope_nb.explain.concept_nulls import _inside
+
+    cells, network = make(seed=2), clean()
+    cells = cells.subset(np.sort(cells.ids.to_numpy(dtype=str)))
+    inside = _inside(network, cells, "body.2", ("x", "y"))
+    with torch.no_grad():
+        scores = np.concatenate([network.model(crops).numpy() for _, crops in network.inputs(cells, 50)])
+    for c in ("x", "y"):
+        said = (inside.held * inside.slopes[c]).sum(axis=1)
+        wanted = scores[:, network.classes.index(c)] - scores.mean(axis=1)
+        assert np.ptp(said - wanted) < 1e-3 * np.ptp(wanted) and np.ptp(wanted) > 0.1
+
+
 def test_concepts_of_whole_wells_are_compared_between_wells_and_rows_may_come_in_any_order():
     cells = make(seed=2)
     wells = cells.ids[(cells.labels == "y").to_numpy()]
