@@ -41,7 +41,9 @@ class Figure(Result):
         return f"{number(self.value, width)} (95 % interval over {self.over}: {ends})"
 
 
-def over_repeats(values: Sequence[float] | np.ndarray, noun: str = "study", plural: str = "studies") -> Figure:
+def over_repeats(
+    values: Sequence[float] | np.ndarray | pd.Series, noun: str = "study", plural: str = "studies"
+) -> Figure:
     """Return the mean of repeats with Student's interval.
 
     Examples

@@ -102,7 +102,7 @@ class Nearest:
 
 def again(cells: Cells, rows: np.ndarray, rng: np.random.Generator, *, elsewhere: bool = True) -> Cells:
     """Return the cells and second photographs of some, as cells of the next well of their treatment (or their own)."""
-    values, obs = cells.features.to_numpy(), cells.obs[["plate", "well", "treatment"]]
+    values, obs = cells.table().to_numpy(), cells.obs[["plate", "well", "treatment"]]
     copies = obs.iloc[rows].copy()
     if elsewhere:
         wells = np.sort(obs["well"].unique())
@@ -114,7 +114,7 @@ def again(cells: Cells, rows: np.ndarray, rng: np.random.Generator, *, elsewhere
 
 def nearest_distances(cells: Cells) -> pd.Series:
     """Return how far each cell is from the one that is most like it."""
-    values = cells.features.to_numpy()
+    values = cells.table().to_numpy()
     squares = (values**2).sum(axis=1)
     apart = squares[:, None] + squares[None, :] - 2 * values @ values.T
     np.fill_diagonal(apart, np.inf)
@@ -123,7 +123,7 @@ def nearest_distances(cells: Cells) -> pd.Series:
 
 def is_copy(cells: Cells) -> np.ndarray:
     """Return the second of every two cells that are far more alike than cells are: less than half of the usual."""
-    values, nearest = cells.features.to_numpy(), nearest_distances(cells)
+    values, nearest = cells.table().to_numpy(), nearest_distances(cells)
     limit = nearest.quantile(0.9) / 2
     suspects = np.flatnonzero((nearest < limit).to_numpy())
     found = np.zeros(len(cells), bool)

@@ -45,7 +45,7 @@ def too_little_data(dose: float, seed: int) -> Found:
     table = pd.DataFrame(rows)
     off = (table["said"] - table["truth"]).abs()
     outside = np.maximum(np.maximum(table["low"] - table["truth"], table["truth"] - table["high"]), 0)
-    worst = table.loc[off.idxmax()]
+    worst = table.iloc[int(off.to_numpy().argmax())]
     sentence = (
         f"One study said {worst['said']:.2f} where {worst['truth']:.2f} is true; on average a single split is off by "
         f"{off.mean():.2f}. Its interval over wells ({worst['low']:.2f} to {worst['high']:.2f}) would have said how "
@@ -103,7 +103,7 @@ def _half(cells: Cells) -> np.ndarray:
 def _quarters(cells: Cells) -> list[tuple[np.ndarray, np.ndarray]]:
     """Values and classes of the cells of four sets of wells: six of each class, six, six, and the rest."""
     number, labels = (cells.obs["well"].str[1:].astype(int).to_numpy() - 1) // 2, cells.labels.to_numpy()
-    values = cells.features.to_numpy()
+    values = cells.table().to_numpy()
     part = np.minimum(number // 6, 3)
     return [(values[part == k], labels[part == k] == TWO[0]) for k in range(4)]
 

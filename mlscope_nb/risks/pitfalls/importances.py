@@ -52,7 +52,7 @@ def explanations_of_nothing(dose: float, seed: int) -> Found:
     for study in range(STUDIES):
         rng = np.random.default_rng([seed, 16, study])
         cells = draw(layout(1, TREATMENTS, WELLS), 8, rng)
-        values, well = cells.features.to_numpy(), np.repeat(np.arange(2 * WELLS), 8)
+        values, well = cells.table().to_numpy(), np.repeat(np.arange(2 * WELLS), 8)
         true = np.arange(2 * WELLS) % 2 == 1
         labels = _exchanged(true, dose, rng)
         shares = _shares(values, labels[well])
@@ -60,7 +60,7 @@ def explanations_of_nothing(dose: float, seed: int) -> Found:
         size = _shares(values, labels[well], relative=False)
         passed = size > np.max(nulls, axis=0)
         fresh = np.random.default_rng([seed, 16, study, round(1000 * dose)])
-        sound = draw(layout(1, TREATMENTS, WELLS), 8, fresh).features.to_numpy()
+        sound = draw(layout(1, TREATMENTS, WELLS), 8, fresh).table().to_numpy()
         rows.append(
             {
                 "as drawn": shares[wrong].sum(),
@@ -85,7 +85,7 @@ def explanations_of_nothing(dose: float, seed: int) -> Found:
 def _with_twin(likeness: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Five features of cells and a twin of the first, and which cells are of the second treatment."""
     cells = draw(layout(1, TWIN_TREATMENTS, 8), 15, rng, plate=0.0, well=0.5)
-    values = cells.features[[CAUSE, OTHER, *NEUTRAL]].to_numpy()
+    values = cells.table()[[CAUSE, OTHER, *NEUTRAL]].to_numpy()
     own = rng.normal(size=len(values))
     twin = likeness * values[:, 0] + np.sqrt(1 - likeness**2) * own
     return np.column_stack([values, twin]), (cells.labels == TWIN_TREATMENTS[1]).to_numpy()

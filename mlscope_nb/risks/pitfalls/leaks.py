@@ -21,15 +21,16 @@ PARTS = 4
 
 def leakage(dose: float, seed: int) -> Found:
     """Cross-validate with splits that cut the share `dose` of the wells; new wells of the same plate know the truth."""
-    rows, first = [], {}
+    rows: list[dict[str, float]] = []
+    first: dict[str, pd.DataFrame] = {}
     for study in range(STUDIES):
         rng = np.random.default_rng([seed, 2, study])
-        row = {}
+        row: dict[str, float] = {}
         for arm, well in (("differ", WELL), ("alike", 0.0)):
             cells, new = _study(rng, well)
-            truth = balanced_accuracy(tested(cells, new))
+            known = balanced_accuracy(tested(cells, new))
             cut = held_out(cells, cutting_splits(cells, dose, rng))
-            row |= {f"{arm} said": balanced_accuracy(cut), f"{arm} truth": truth}
+            row |= {f"{arm} said": balanced_accuracy(cut), f"{arm} truth": known}
             if arm == "differ":
                 row["whole"] = balanced_accuracy(held_out(cells, split(cells, n_splits=PARTS, seed=study)))
                 first = first or {"cells": _seen(cells, cut)}

@@ -43,7 +43,7 @@ def over_correction(dose: float, seed: int) -> Found:
 
 def separation(cells: Cells, one: str, other: str) -> float:
     """Return how far two treatments lie apart along the true direction, in deviations of control cells of a plate."""
-    along = cells.features.to_numpy() @ _direction(one, other)
+    along = cells.table().to_numpy() @ _direction(one, other)
     treatment = cells.obs["treatment"].to_numpy()
     control = pd.Series(along[treatment == CONTROL])
     inside = control - control.groupby(cells.obs["plate"].to_numpy()[treatment == CONTROL]).transform("mean")
@@ -77,6 +77,6 @@ def _projected(everything: Cells, controls: Cells) -> pd.DataFrame:
     both = everything.obs["treatment"].isin(TWO).to_numpy()
     table = everything.obs.loc[both, ["plate", "treatment"]].reset_index(drop=True)
     for name, cells in (("all cells", everything), ("controls", controls)):
-        along = cells.features.to_numpy() @ _direction(*TWO)
+        along = cells.table().to_numpy() @ _direction(*TWO)
         table[name] = (along[both] - along[both].mean()) / along[both].std()
     return table

@@ -23,7 +23,7 @@ def hallucination(dose: float, seed: int) -> Found:
     for study in range(STUDIES):
         rng = np.random.default_rng([seed, 18, study])
         treated, same, cells = (
-            draw(layout(1, (t,), 12), 10, rng, plate=0.0, penetrance=1.0).features.to_numpy()
+            draw(layout(1, (t,), 12), 10, rng, plate=0.0, penetrance=1.0).table().to_numpy()
             for t in (SEEN, CONTROL, CONTROL)
         )
         noisy = cells + dose * rng.normal(size=cells.shape)

@@ -32,8 +32,8 @@ def irreproducible_runs(dose: float, seed: int) -> Found:
     for study in range(STUDIES):
         rng = np.random.default_rng([seed, 17, study])
         cells = draw(layout(1, TWO, 8), 8, rng, strength=WEAK)
-        new = draw(layout(1, TWO, 8), 8, rng, strength=WEAK).features.to_numpy()
-        known = Study(cells.features.to_numpy(), (cells.labels == TWO[1]).to_numpy(), new)
+        new = draw(layout(1, TWO, 8), 8, rng, strength=WEAK).table().to_numpy()
+        known = Study(cells.table().to_numpy(), (cells.labels == TWO[1]).to_numpy(), new)
         written = rng.integers(2**31, size=len(CHOICES))
         pairs = {}
         for arm, forgotten in (("forgotten", missing), ("written down", 0)):

@@ -91,7 +91,7 @@ def _microscopes(dose: float, rng: np.random.Generator) -> tuple[Cells, Cells, C
     new = draw(layout(PLATES, ARMS, 4), 6, rng, strength=STRENGTH, prefix="new ")
     # The same for every plate of the microscope; which features it raises and which it lowers is left to chance.
     away = rng.choice([-1, 1], size=24) * dose * np.linalg.norm(statistics()["plate"], axis=0)
-    return known, new.with_features(new.features + away), known.with_features(known.features + away)
+    return known, new.with_features(new.table() + away), known.with_features(known.table() + away)
 
 
 def _plates_held_out(cells: Cells, seed: int) -> pd.DataFrame:
@@ -110,6 +110,6 @@ def _odds(table: pd.DataFrame) -> np.ndarray:
 def _projected(known: Cells, new: Cells) -> pd.DataFrame:
     """Two features of the cells of both microscopes."""
     names = ["Nuclei_Intensity_MeanIntensity_DNA", "Cells_Texture_DifferenceVariance_actin_3_00_256"]
-    parts = [c.features[names].assign(microscope=m, treatment=c.obs["treatment"]) for m, c in
+    parts = [c.table()[names].assign(microscope=m, treatment=c.obs["treatment"]) for m, c in
              (("old", known), ("new", new))]  # fmt: skip
     return pd.concat(parts, ignore_index=True)

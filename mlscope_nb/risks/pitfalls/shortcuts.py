@@ -36,7 +36,7 @@ def shortcut(dose: float, seed: int) -> Found:
             row[f"{arm} said"] = balanced_accuracy(held_out(known, parts))
             row[f"{arm} truth"] = balanced_accuracy(tested(known, fresh))
         rows.append(row)
-        picture = picture if study else cells.features[[MARKED]].join(cells.obs["treatment"])
+        picture = picture if study else cells.table()[[MARKED]].join(cells.obs["treatment"])
     table = pd.DataFrame(rows)
     said, truth = table["marked said"].mean(), table["marked truth"].mean()
     sentence = (
@@ -50,11 +50,11 @@ def shortcut(dose: float, seed: int) -> Found:
 
 def marked(cells: Cells, which: np.ndarray) -> Cells:
     """Return the cells with the mark on some of them, as bright as it was measured."""
-    table = cells.features.copy()
+    table = cells.table().copy()
     table.loc[which, MARKED] += statistics()["mark"][statistics()["features"].index(MARKED)]
     return cells.with_features(table)
 
 
 def without_surroundings(cells: Cells) -> Cells:
     """Return the cells without what was measured beside them."""
-    return cells.with_features(cells.features.drop(columns=MARKED))
+    return cells.with_features(cells.table().drop(columns=MARKED))
