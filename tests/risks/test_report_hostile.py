@@ -3,18 +3,23 @@
 import errno
 import json
 import os
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import mlscope_nb as ms
 from mlscope_nb.annotations import AnnotationLog
 from mlscope_nb.explain import Concepts
+from mlscope_nb.predict import Recommendation
 from mlscope_nb.predict.evaluation import Evaluation
 from mlscope_nb.risks.report import content_of, pages_of
+from mlscope_nb.risks.sheet.given import records
 from mlscope_nb.risks.sheet.values import clean
 from mlscope_nb.study.intervals import Interval
 
@@ -42,6 +47,11 @@ def small(names=("x", "y"), **design):
         {"plate": list("pppqqq"), "well": list("ABCDEF"), "drug": [names[k % 2] for k in range(6)]}, list("abcdef")
     )
     return ms.Cells(obs, **design)
+
+
+@cache
+def bare():
+    return small(), content_of(small(), [])
 
 
 @pytest.fixture
@@ -181,8 +191,8 @@ def test_results_of_every_kind_find_a_place():
     per_cell = pd.DataFrame({"focus": [1.0, np.nan, 2, 3, 4, 5], "flagged": [True] + [False] * 5}, list("abcdef"))
     per_cell.attrs["history"] = [{"step": "flag_quality", "n_flagged": 1}]
     concepts = Concepts(pd.DataFrame({"concept": ["c"], "effect": [0.4]}), "layer 2", 20, 0.95)
-    given = [None, 3, "words", Strange(), Broken(), object(), per_cell, concepts, [evaluation()], cells]
-    content = content_of(cells, given)
+    handed = [None, 3, "words", Strange(), Broken(), object(), per_cell, concepts, [evaluation()], cells]
+    content = content_of(cells, handed)
     kinds = {r["kind"]: r for r in content["results"]}
     assert kinds["flag_quality"]["values"]["table"]["n_rows"] == 6
     assert kinds["flag_quality"]["section"] == "Data" and kinds["Concepts"]["section"] == "Model"
@@ -191,6 +201,43 @@ def test_results_of_every_kind_find_a_place():
     text = pages_of(content)[1]
     for line in ("## Other results", "### Broken", "### Concepts", "### flag\\_quality", "focus"):
         assert line.replace("\\", "") in text.replace("\\", "")
+
+
+def test_evaluations_inside_of_a_recommendation_count():
+    cells = small(label="drug", unit="well", batch="plate")
+    reasons = pd.DataFrame({"answer": ["yes"], "value": [0.5]}, index=["enough units?"])
+    advice = Recommendation("classical", "It is enough.", reasons, reasons, {"classical": evaluation()})
+    content = content_of(cells, [advice])
+    assert content["levels"]["answers"]["held_out"] == "green"
+    assert "It is enough." in pages_of(content)[1]
+
+
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+class Holder:
+    def __init__(self, values):
+        self.values = values
+
+    def to_dict(self):
+        return self.values
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.dictionaries(st.text(max_size=8), plain, max_size=5))
+def test_any_values_at_all_become_pages_that_hold_only_text(values):
+    cells, content = bare()
+    content = {**content, "results": records([Holder(values)], cells)}
+    page, text = pages_of(json.loads(json.dumps(content)))
+    tags = Tags()
+    tags.feed(page)
+    assert tags.seen <= TAGS
+    assert (page, text) == pages_of(content)
+    page.encode(), text.encode()
 
 
 def test_a_sanity_check_that_failed_speaks_against_the_result():
@@ -230,8 +277,8 @@ def test_a_full_disk_leaves_the_old_sheet_as_it_was(tmp_path, monkeypatch):
 
 
 def test_endings_and_names(tmp_path):
-    for given, name in (("a.json", "a"), ("b", "b"), ("c.v2", "c.v2"), ("d.HTML", "d")):
-        assert ms.risks.report(small(), [], tmp_path / given) == Path(tmp_path / f"{name}.html")
+    for path, name in (("a.json", "a"), ("b", "b"), ("c.v2", "c.v2"), ("d.HTML", "d")):
+        assert ms.risks.report(small(), [], tmp_path / path) == Path(tmp_path / f"{name}.html")
 
 
 def test_what_is_no_study_or_no_number_is_refused(tmp_path):

@@ -103,7 +103,7 @@ def scale(content: Content) -> Answer:
 
 def audit(content: Content) -> Answer:
     """Return what the audit of the design found."""
-    asked, found = "Was the design audited before the result was looked at?", of_kind(content, "Audit")
+    asked, found = "Was the design audited?", of_kind(content, "Audit")
     if not found:
         return Answer("audit", asked, NOT_DONE, "No.", "an audit", "ms.risks.audit(cells)")
     counts, by_check = found[-1]["values"]["counts"], found[-1]["values"]["by_check"]
@@ -113,7 +113,8 @@ def audit(content: Content) -> Answer:
     if bad:
         text += f" {level[0].upper()}{level[1:]}: {', '.join(bad)}."
         return Answer("audit", asked, level, text, f"the audit is {level} on {', '.join(bad)}", "ms.risks.audit(cells)")
-    return Answer("audit", asked, level, text, "the audit found nothing")
+    blind = f" ({said(counts[UNTESTABLE])} untestable)" if counts.get(UNTESTABLE) else ""
+    return Answer("audit", asked, level, text, f"the audit found nothing red or amber{blind}")
 
 
 def explained(content: Content) -> Answer:
