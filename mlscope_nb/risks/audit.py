@@ -22,8 +22,8 @@ from mlscope_nb.risks.trial import is_replicated, trial
 from mlscope_nb.study.splits import Split
 from mlscope_nb.study.units import noun, plural
 
-PER_UNIT = 20
-"""Cells of a unit that are measured where there are no features yet."""
+PER_UNIT, MEASURED = 20, 2_000
+"""Cells of a unit, and in all, by whose features units are recognised, measured where there are no features yet."""
 MOST = 10_000
 """Cells that are read; of more, as many of each unit."""
 FEWEST_PERMUTATIONS = 199
@@ -50,7 +50,7 @@ def audit(
     it as they are, and once brightness and size of the cell and of its neighbours have been allowed for.
 
     Without a unit each image has to stand for itself, which makes p-values too small where images share a slide or a
-    day. A class is then red only if it is told with a lower limit of 0.9 and stands out from all other classes.
+    day. A class is then red only if it is told with a lower limit of 0.95 and stands out from all other classes.
 
     Parameters
     ----------
@@ -142,10 +142,12 @@ def _sample(cells: Cells, most: float, seed: int) -> Cells:
 
 
 def _with_features(cells: Cells, seed: int, progress: bool) -> Cells:
-    """Return cells with features: their own, or those measured on a few cells of each unit where there are masks."""
-    if cells.features is not None or cells.images is None or cells.masks is None or not is_replicated(cells):
+    """Return a few cells of each unit with features: their own, or measured where there are masks."""
+    if not is_replicated(cells):
         return cells
-    few = _sample(cells, PER_UNIT, seed)
+    few = _sample(cells, max(PER_UNIT, MEASURED / cells.units.nunique()), seed)
+    if cells.features is not None or cells.images is None or cells.masks is None:
+        return few
     return few.with_features(measure(few, progress=progress))
 
 

@@ -26,7 +26,7 @@ RED = {True: 0.65, False: 0.55}
 reaches its surroundings, so that a real phenotype leaves a little there; nothing of it is in a place or a date."""
 AMBER = 0.6
 """From which lower limit one number of the cell is worth a word."""
-ALONE, SPREADS, FEWEST = 0.9, 3.0, 4
+ALONE, SPREADS, FEWEST = 0.95, 3.0, 4
 """Without replicates: the lower limit has to be this high, and the class this many spreads beyond the others, of which
 there are so many at least."""
 
