@@ -51,7 +51,7 @@ VARIATIONS = {
     "stain": Variation(gain=0.1, offset=0.02, gamma=0.1),
     # Noise is what is to be learned: nothing may change it.
     "denoise": Variation(),
-    "segment": Variation(gain=0.2, offset=0.05, gamma=0.2, noise=0.05, blur=0.2, zoom=0.3),
+    "segment": Variation(gain=0.2, offset=0.05, gamma=0.2, noise=0.02, blur=0.2, zoom=0.3),
 }
 
 
