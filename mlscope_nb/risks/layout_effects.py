@@ -88,7 +88,9 @@ def _judged(table: pd.DataFrame) -> list[Finding]:
     if not table["p_value"].notna().any():
         note = next((n for n in table["note"] if n), "too few wells")
         return [Finding(CHECK, ALL, "untestable", f"Effects of the place: {note}.", "More wells of each treatment.")]
-    large = (table["p"] <= ALPHA) & (table["relative"].abs() >= MUCH)
+    near = (table[["low", "high"]].abs().min(axis=1) / table["estimate"].abs()) * table["relative"].abs()
+    # The few wells of one plate give a rough figure: alone it counts only where its whole interval is that large.
+    large = (table["p"] <= ALPHA) & (table["relative"].abs() >= MUCH) & (pooled | (near >= MUCH))
     found = [_finding(row) for _, row in table[large & pooled].iterrows()]
     seen = set(zip(table.loc[large & pooled, "value"], table.loc[large & pooled, "effect"], strict=True))
     alone = [row for _, row in table[large & ~pooled].iterrows() if (row["value"], row["effect"]) not in seen]
