@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from mlscope_nb.cells import Cells
-from mlscope_nb.risks.sheet.tested import split_facts, tested
+from mlscope_nb.risks.sheet.evaluated import split_facts, tested
 from mlscope_nb.risks.sheet.values import clean, described, fields_of, jsonable
 from mlscope_nb.study.splits import Split
 
