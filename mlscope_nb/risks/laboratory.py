@@ -18,6 +18,7 @@ from mlscope_nb._words import some
 from mlscope_nb.risks.lesson import Found, Lesson
 
 TEXTS = Path(__file__).parent / "pitfalls" / "texts.toml"
+PICTURES = TEXTS.with_name("pictures.toml")
 SHOWN = ("title", "danger", "dose", "unit", "doses", "measures", "mitigation", "note", "source", "doi", "notebook")
 
 
@@ -123,6 +124,23 @@ def curve(
         figures = {k: getattr(lesson, k).value for k in ("damage", "mitigated", "control")}
         rows.append({"dose": lesson.dose, "seed": seed, **figures})
     return pd.DataFrame(rows)
+
+
+def picture_plan(name: str) -> dict[str, Any]:
+    """Return which of a lesson's pictures is drawn, and how: table, kind, axis, parts (see pictures.toml).
+
+    Examples
+    --------
+    >>> picture_plan("leakage")["kind"]
+    'strips'
+    """
+    _known(name)
+    return _plans()[name]
+
+
+@cache
+def _plans() -> dict[str, dict[str, Any]]:
+    return tomllib.loads(PICTURES.read_text(encoding="utf-8"))
 
 
 @cache

@@ -11,6 +11,7 @@ from .galleryview import Gallery, gallery
 from .grades import grades
 from .map import scatter
 from .matrix import matrix
+from .pitfallview import PitfallView, pitfall
 from .platemap import plate_map
 from .selection import Selection, selection_of
 from .thresholds import tune_threshold
@@ -29,6 +30,7 @@ __all__ = [
     "Gallery",
     "LabelTrainCorrect",
     "MapsView",
+    "PitfallView",
     "Restored",
     "SegmentationTuner",
     "Selection",
@@ -48,6 +50,7 @@ __all__ = [
     "learning_curve",
     "maps",
     "matrix",
+    "pitfall",
     "plate_map",
     "restore_work",
     "save_work",

@@ -122,7 +122,7 @@ def page_of(data: dict[str, Any], still: str, *scripts: str) -> str:
     # Inside <script> only these can end the text early; written so, they cannot.
     plain = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     safe = plain.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-    title = html.escape(str(data["table"]["title"]))
+    title = html.escape(str(data.get("title") or data["table"]["title"]))
     return _TEMPLATE.format(title=title, style=script("style.css"), still=still, data=safe, code=script(*scripts))
 
 
