@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mlscope_nb.explore import Trust
     from mlscope_nb.predict import Evaluation
     from mlscope_nb.predict.images import Invented
+    from mlscope_nb.risks import Lesson
     from mlscope_nb.study import Interval
 
 
@@ -264,3 +265,15 @@ def features_in_first_block(blocks: pd.DataFrame) -> int:
     2
     """
     return len(blocks["features"].iloc[0])
+
+
+def balanced_on_equal_numbers(lesson: Lesson) -> float:
+    """What balanced accuracy says of classes in equal numbers, in the pitfall of the rare class.
+
+    Examples
+    --------
+    >>> from mlscope_nb.risks import run
+    >>> 0.5 < balanced_on_equal_numbers(run("imbalance")) < 0.8
+    True
+    """
+    return round(float(lesson.pictures["studies"]["remedy truth"].mean()), 2)

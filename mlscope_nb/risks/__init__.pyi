@@ -1,7 +1,8 @@
-from .audit import audit
+from .auditing import audit
+from .cases import Case, case
 from .findings import Audit
 from .laboratory import curve, run, scenarios
 from .lesson import Figure, Lesson
-from .report import report
+from .reporting import report
 
-__all__ = ["Audit", "Figure", "Lesson", "audit", "curve", "report", "run", "scenarios"]
+__all__ = ["Audit", "Case", "Figure", "Lesson", "audit", "case", "curve", "report", "run", "scenarios"]

@@ -390,8 +390,7 @@ ms.views.gallery(fly, list(typical.index), size=90, rows=1)
 # %% [markdown]
 # ## Where to go next
 #
-# Marks in a corner are one trap of many. Notebook `07_pitfalls` will have a laboratory of them; it is coming. How far
-# did you get today?
+# Marks in a corner are one trap of many. Notebook `07_pitfalls` has a laboratory of them. How far did you get today?
 
 # %%
 ms.lessons.progress("06_explain")

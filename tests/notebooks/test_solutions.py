@@ -122,6 +122,20 @@ CLAIMS = {
         "steps.features.loc['Nuclei_AreaShape_FormFactor', 'high'] < -0.5",
         "fly.design.treatment is None and 'p_value' not in is_about",
     ],
+    "07_pitfalls": [
+        "lesson.damage.low > 0.5 and lesson.mitigated.high < 0.07",
+        "leak.damage.low > 0 and leak.mitigated.high < leak.damage.low",
+        "mixed.damage.low > 0.1 and mixed.mitigated.value < mixed.damage.value / 2",
+        "mark.damage.low > 0.2 and mark.mitigated.value < mark.damage.value / 4",
+        "dipped.damage.low > 0.5 and dipped.mitigated.high < 0.05",
+        "rare.pictures['studies']['accuracy said'].mean() > 0.9",
+        "score.interval.low > 2 * score.chance",
+        "case.score(marked, alone, copied=True) == 'You found 3 of 3.'",
+        "{'class and batch', 'duplicates', 'background'} <= set(found.loc[found['level'] == 'red', 'check'])",
+        "set(left.loc[left['level'] == 'red', 'check']) in ({'background'}, {'background', 'border pixels'})",
+        "set(left.loc[left['level'] == 'red', 'subject']) == {marked}",
+        "len(ms.risks.scenarios()) == 22",
+    ],
 }
 
 

@@ -8,11 +8,11 @@ import pytest
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 EVERY = sorted(path.stem for path in (NOTEBOOKS / "src").glob("*.py"))
-CARDS = {"check", "checkpoint"}
+CARDS = {"check", "checkpoint", "score"}
 
 
 def used_outside_cards(code, names):
-    """Return which of the names a cell uses other than as an argument of check or checkpoint."""
+    """Return which of the names a cell uses other than as an argument of check, checkpoint or score."""
     tree = ast.parse(code)
     calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute)]
     allowed = {id(a) for c in calls if c.func.attr in CARDS for a in c.args}

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import mlscope_nb as ms
-from mlscope_nb.risks.report import content_of, pages_of
+from mlscope_nb.risks.reporting import content_of, pages_of
 from mlscope_nb.risks.sheet import sections
 from mlscope_nb.risks.sheet.sections import levels_of
 

@@ -18,7 +18,7 @@ from mlscope_nb.annotations import AnnotationLog
 from mlscope_nb.explain import Concepts
 from mlscope_nb.predict import Recommendation
 from mlscope_nb.predict.evaluation import Evaluation
-from mlscope_nb.risks.report import content_of, pages_of
+from mlscope_nb.risks.reporting import content_of, pages_of
 from mlscope_nb.risks.sheet.given import records
 from mlscope_nb.risks.sheet.values import clean
 from mlscope_nb.study.intervals import Interval
