@@ -25,7 +25,7 @@ from mlscope_nb.predict.images.preparing import Prepared, judging, prepared
 from mlscope_nb.predict.images.unet import grid
 
 SHOWN = {"float32": 5.0e7, "bfloat16": 1.0e8}
-"""Pixels shown in all: some two minutes on two cores."""
+"""Pixels shown in all: two to three minutes on two cores."""
 EPOCHS, LEARNING_RATE = 30, 1e-2
 DEPTH = {"stain": 2, "denoise": 2, "segment": 3}
 FIXED = ("task", "width", "depth", "patch", "batch_size", "learning_rate", "seed", "epochs", "steps")
@@ -81,7 +81,7 @@ def train(
         Columns whose groups are put aside as a whole. Default: the unit; each field where none is declared.
     epochs, steps : int, optional
         Epochs, and steps in each. Default: 30, and as many as show 50 million pixels, 100 million where the processor
-        has matrix units for numbers of 16 bits (``settings["arithmetic"]``): some two minutes on two cores.
+        has matrix units for numbers of 16 bits (``settings["arithmetic"]``): two to three minutes on two cores.
     patch, batch_size : int
         Side of a patch in pixels, and patches in each step: from 8 on, two cores do half of them each.
     width, depth : int
