@@ -57,6 +57,18 @@ def over_repeats(
     return Figure(mean, mean - wide, mean + wide, count(n, noun, plural))
 
 
+def gaps(studies: pd.DataFrame, *arms: str) -> list[Figure]:
+    """Return by how much what was said lies above what is so: columns "<arm> said" and "<arm> truth", a row per study.
+
+    Examples
+    --------
+    >>> studies = pd.DataFrame({"a said": [0.9, 0.8, 0.7], "a truth": [0.5, 0.5, 0.5]})
+    >>> print(gaps(studies, "a")[0])
+    0.30 (95 % interval over 3 studies: 0.05 to 0.55)
+    """
+    return [over_repeats(studies[f"{arm} said"] - studies[f"{arm} truth"]) for arm in arms]
+
+
 def rate(hits: int, n: int, noun: str = "study", plural: str = "studies") -> Figure:
     """Return how often something happened, with Wilson's interval.
 

@@ -34,7 +34,7 @@ ms.views.fields(fields)
 # ## A stain that was never put on
 #
 # Suppose you had stained actin and puncta only. A network has learned from other fields, in which all three stains were
-# there, to say what DNA would look like. (Training it takes two minutes, so it comes with mlscope; `retrain=True`
+# there, to say what DNA would look like. (Training it takes a few minutes, so it comes with mlscope; `retrain=True`
 # trains it again.)
 
 # %%

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mlscope_nb.cells import Cells
-from mlscope_nb.risks.lesson import Found, over_repeats
+from mlscope_nb.risks.lesson import Found, gaps, over_repeats
 from mlscope_nb.risks.pitfalls.drawn import as_cells, draw, first_wells, layout, statistics
 from mlscope_nb.risks.pitfalls.scores import balanced_accuracy, held_out, predicted, tested
 from mlscope_nb.study.splits import split
@@ -81,8 +81,8 @@ def duplicates(dose: float, seed: int) -> Found:
         f"and new wells say {table['elsewhere truth'].mean():.2f}; without the second photographs held-out wells say "
         f"{table['remedy said'].mean():.2f} (balanced accuracy, guessing is 0.50)."
     )
-    gaps = [over_repeats(table[f"{arm} said"] - table[f"{arm} truth"]) for arm in ("elsewhere", "remedy", "there")]
-    return Found(gaps[0], gaps[1], gaps[2], sentence, {"studies": table, "distances": picture})
+    damage, mitigated, control = gaps(table, "elsewhere", "remedy", "there")
+    return Found(damage, mitigated, control, sentence, {"studies": table, "distances": picture})
 
 
 class Nearest:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from mlscope_nb.cells import Cells
-from mlscope_nb.risks.lesson import Found, over_repeats
+from mlscope_nb.risks.lesson import Found, gaps
 from mlscope_nb.risks.pitfalls.drawn import draw, first_wells, layout
 from mlscope_nb.risks.pitfalls.scores import balanced_accuracy, discriminant, held_out, tested
 from mlscope_nb.study.splits import split
@@ -46,8 +46,8 @@ def imbalance(dose: float, seed: int) -> Found:
         f"cells of each class in equal numbers it is {table['accuracy truth'].mean():.0%}. Balanced accuracy said "
         f"{table['remedy said'].mean():.0%}, and there it is {table['remedy truth'].mean():.0%}."
     )
-    gaps = [over_repeats(table[f"{arm} said"] - table[f"{arm} truth"]) for arm in ("accuracy", "remedy", "even")]
-    return Found(gaps[0], gaps[1], gaps[2], sentence, {"studies": table, "confusion": confusion})
+    damage, mitigated, control = gaps(table, "accuracy", "remedy", "even")
+    return Found(damage, mitigated, control, sentence, {"studies": table, "confusion": confusion})
 
 
 class Prior:

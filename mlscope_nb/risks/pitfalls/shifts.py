@@ -8,7 +8,7 @@ from scipy.optimize import minimize_scalar
 
 from mlscope_nb.cells import Cells
 from mlscope_nb.features.normalization import normalize
-from mlscope_nb.risks.lesson import Found, over_repeats
+from mlscope_nb.risks.lesson import Found, gaps, over_repeats
 from mlscope_nb.risks.pitfalls.drawn import CONTROL, draw, layout, statistics
 from mlscope_nb.risks.pitfalls.scores import balanced_accuracy, held_out, tested
 from mlscope_nb.study.splits import split
@@ -38,8 +38,8 @@ def distribution_shift(dose: float, seed: int) -> Found:
         f"{table['other truth'].mean():.2f}; with each plate compared with its own controls they say "
         f"{table['remedy truth'].mean():.2f} (balanced accuracy, guessing is 0.50)."
     )
-    gaps = [over_repeats(table[f"{arm} said"] - table[f"{arm} truth"]) for arm in ("other", "remedy", "same")]
-    return Found(gaps[0], gaps[1], gaps[2], sentence, {"studies": table, "cells": picture})
+    damage, mitigated, control = gaps(table, "other", "remedy", "same")
+    return Found(damage, mitigated, control, sentence, {"studies": table, "cells": picture})
 
 
 def miscalibration(dose: float, seed: int) -> Found:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from mlscope_nb.cells import Cells
-from mlscope_nb.risks.lesson import Found, over_repeats
+from mlscope_nb.risks.lesson import Found, gaps
 from mlscope_nb.risks.pitfalls.drawn import MARKED, draw, layout, statistics
 from mlscope_nb.risks.pitfalls.scores import balanced_accuracy, held_out, tested
 from mlscope_nb.study.splits import split
@@ -44,8 +44,8 @@ def shortcut(dose: float, seed: int) -> Found:
         f"{table['remedy said'].mean():.2f} and {table['remedy truth'].mean():.2f} (balanced accuracy, guessing is "
         "0.50)."
     )
-    gaps = [over_repeats(table[f"{arm} said"] - table[f"{arm} truth"]) for arm in ("marked", "remedy", "both")]
-    return Found(gaps[0], gaps[1], gaps[2], sentence, {"studies": table, "mark": picture})
+    damage, mitigated, control = gaps(table, "marked", "remedy", "both")
+    return Found(damage, mitigated, control, sentence, {"studies": table, "mark": picture})
 
 
 def marked(cells: Cells, which: np.ndarray) -> Cells:
