@@ -126,6 +126,15 @@ def test_nothing_is_cut_off(nb, at, width):
     nb.eventually(check)
 
 
+@pytest.mark.parametrize("width", [1366, 900])
+def test_the_axis_of_a_threshold_does_not_write_beyond_its_picture(nb, width):
+    place = 1 + list(VIEWS).index("tune_threshold")
+    nb.page.set_viewport_size({"width": width, "height": 4000})
+    nb.python("t.set(column=names[3] + 'f');")
+    nb.page.wait_for_selector(".ms-threshold[data-busy=false] .ms-plot text:has-text('lll…')")
+    assert nb.page.evaluate(CLIPPED, place) == []
+
+
 def test_a_number_of_the_confusion_matrix_chooses_its_cells_without_a_mouse(nb):
     numbers = nb.page.locator(".ms-number:not(:disabled)")
     nb.page.evaluate(f"i => ({ROOT})(i).scrollIntoView({{block: 'start'}})", 1 + list(VIEWS).index("confusion"))

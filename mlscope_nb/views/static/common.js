@@ -21,6 +21,23 @@ function drawn(tag, parent, attributes, text) {
   return node;
 }
 
+const FONT = "system-ui, sans-serif";
+
+// Names that begin alike differ at their ends: a name too long for its room loses its middle.
+const ruler = document.createElement("canvas").getContext("2d");
+function fitMiddle(text, room) {
+  ruler.font = `13px ${FONT}`;
+  const fits = (t) => ruler.measureText(t).width <= room;
+  // Nobody reads a name of thousands of letters here; measuring it would take long.
+  const name = text.length > 80 ? `${text.slice(0, 40)}…${text.slice(-39)}` : text;
+  if (fits(name)) return name;
+  for (let n = name.length - 1; n > 1; n--) {
+    const cut = `${name.slice(0, Math.floor(n / 2))}…${name.slice(name.length - Math.ceil(n / 2))}`;
+    if (fits(cut)) return cut;
+  }
+  return "…";
+}
+
 // Keys pressed in a view are the view's: JupyterLab would otherwise cut (x) or delete (d d) the cell around it.
 function ownKeys(root) {
   root.dataset.lmSuppressShortcuts = "true";

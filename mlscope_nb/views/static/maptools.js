@@ -1,5 +1,4 @@
 // What stands around the points: tools above, the legend beside, the picture of the cell under the mouse.
-const FONT = "system-ui, sans-serif";
 
 function stroke(pen, x1, y1, x2, y2) { pen.beginPath(); pen.moveTo(x1, y1); pen.lineTo(x2, y2); pen.stroke(); }
 
@@ -8,21 +7,6 @@ function fitText(pen, text, room) {
   let n = text.length;
   while (n > 1 && pen.measureText(`${text.slice(0, n)}…`).width > room) n--;
   return `${text.slice(0, n)}…`;
-}
-
-// Names that begin alike differ at their ends: a name too long for its room loses its middle.
-const ruler = document.createElement("canvas").getContext("2d");
-function fitMiddle(text, room) {
-  ruler.font = `13px ${FONT}`;
-  const fits = (t) => ruler.measureText(t).width <= room;
-  // Nobody reads a name of thousands of letters here; measuring it would take long.
-  const name = text.length > 80 ? `${text.slice(0, 40)}…${text.slice(-39)}` : text;
-  if (fits(name)) return name;
-  for (let n = name.length - 1; n > 1; n--) {
-    const cut = `${name.slice(0, Math.floor(n / 2))}…${name.slice(name.length - Math.ceil(n / 2))}`;
-    if (fits(cut)) return cut;
-  }
-  return "…";
 }
 
 function makeTools(host) {

@@ -18,7 +18,7 @@ function drawHistogram(host, score, wide) {
     drawn("text", svg, { x, y: base + 17, class: "ms-tick", "text-anchor": "middle" }, tick.text);
   }
   const name = score.unit ? `${score.column} (${score.unit})` : score.column;
-  drawn("text", svg, { x: left + room / 2, y: high - 5, class: "ms-tick", "text-anchor": "middle" }, name);
+  drawn("text", svg, { x: left + room / 2, y: high - 5, class: "ms-tick", "text-anchor": "middle" }, fitMiddle(name, room));
   const below = score.side === "below", out = drawn("g", svg, { fill: PLOT.left_out }), stay = drawn("g", svg, { fill: PLOT.stays });
   const parts = score.bars.map((count, i) => ({ from: i / n, to: (i + 1) / n, y: up(count), count })).filter((bar) => bar.count);
   const rects = parts.map((bar) => ({ bar, out: rect(out, bar), stay: rect(stay, bar) }));
