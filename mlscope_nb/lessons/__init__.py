@@ -11,6 +11,19 @@ from mlscope_nb.lessons.checkpoints import checkpoint
 from mlscope_nb.lessons.checks import Check, check
 from mlscope_nb.lessons.hints import Hint, hint
 from mlscope_nb.lessons.predictions import Prediction, predict
+from mlscope_nb.lessons.room import Room, collect
 from mlscope_nb.lessons.standing import Progress, progress
 
-__all__ = ["Check", "Hint", "Prediction", "Progress", "check", "checkpoint", "hint", "predict", "progress"]
+__all__ = [
+    "Check",
+    "Hint",
+    "Prediction",
+    "Progress",
+    "Room",
+    "check",
+    "checkpoint",
+    "collect",
+    "hint",
+    "predict",
+    "progress",
+]

@@ -118,11 +118,17 @@ def _read_lines(path: Path) -> tuple[list[Entry], list[str]]:
         data = path.read_bytes() if path.is_file() else b""
     except OSError as error:
         return [], [*notes, f"Your answers in '{path}' could not be read ({error.strerror})."]
+    good, bad = parse(data)
+    if bad:
+        notes.append(f"Skipped {count(bad, 'line')} of '{path}' that could not be read.")
+    return good, notes
+
+
+def parse(data: bytes) -> tuple[list[Entry], int]:
+    """Return the answers in a file's bytes, and how many lines could not be read."""
     entries = [_entry(line) for line in data.split(b"\n") if line.strip()]
     good = [entry for entry in entries if entry is not None]
-    if len(good) < len(entries):
-        notes.append(f"Skipped {count(len(entries) - len(good), 'line')} of '{path}' that could not be read.")
-    return good, notes
+    return good, len(entries) - len(good)
 
 
 def _entry(line: bytes) -> Entry | None:
