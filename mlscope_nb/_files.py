@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -28,6 +29,40 @@ def replacing(path: str | Path) -> Iterator[Path]:
         os.replace(part, target)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(path: str | Path) -> Iterator[Path]:
+    """Give a new folder beside `path`; it takes the place of `path` only if the block succeeds.
+
+    An older folder of that name is moved aside first and moved back if the new one cannot take its place.
+    """
+    target = Path(path)
+    part = _folder_beside(target, ".part")
+    try:
+        part.chmod(0o777 & ~_umask())
+        yield part
+        _swap(part, target)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def new_target(path: str | Path, *, overwrite: bool) -> Path:
+    """Return the path to write to, the home folder written out; an existing one is refused unless it may go.
+
+    Raises
+    ------
+    FileExistsError
+        Something of that name is there, and `overwrite` is False.
+    FileNotFoundError
+        The folder it should lie in is not there.
+    """
+    target = Path(path).expanduser()
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"There is no folder '{target.parent}' to write '{target.name}' into. Make it first.")
+    if os.path.lexists(target) and not overwrite:
+        raise FileExistsError(f"'{target}' is there already. Choose another name, or replace it with overwrite=True.")
+    return target
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -70,6 +105,32 @@ def writable_folder(preferred: str | Path, name: str) -> tuple[Path, bool]:
         except OSError:
             continue
     raise OSError(f"Neither '{preferred}' nor the home folder can be written. Start JupyterLab in a folder of yours.")
+
+
+def _folder_beside(target: Path, suffix: str) -> Path:
+    try:
+        return Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=suffix, dir=target.parent))
+    except OSError as error:
+        raise type(error)(
+            error.errno, f"Cannot write in '{target.parent}' ({error.strerror}). Choose a folder that you may write to"
+        ) from error
+
+
+def _swap(part: Path, target: Path) -> None:
+    if not os.path.lexists(target):
+        os.rename(part, target)
+        return
+    aside = _folder_beside(target, ".old")
+    old, replaced = aside / target.name, False
+    try:
+        os.rename(target, old)
+        os.rename(part, target)
+        replaced = True
+    finally:
+        # Also when interrupted: the old one is removed only when the new one is in its place.
+        if not replaced and os.path.lexists(old):
+            os.rename(old, target)
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _flush_to_disk(path: Path) -> None:
