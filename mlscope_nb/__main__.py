@@ -1,4 +1,4 @@
-"""The command line: `python -m mlscope_nb doctor` and `python -m mlscope_nb lab`."""
+"""The command line: `python -m mlscope_nb doctor`, `lab`, `copy-notebooks` and `licences`."""
 
 from __future__ import annotations
 
@@ -56,6 +56,30 @@ def doctor() -> int:
     return int(any(check.level == "problem" for check in checks))
 
 
+def copy_notebooks(folder: Path) -> int:
+    """Copy the notebooks to a folder and say what was copied; 1 where that is not possible."""
+    from mlscope_nb._course import copy_notebooks as copied
+
+    try:
+        print(copied(folder))
+    except OSError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"Open them: python -m mlscope_nb lab --notebook {folder / FIRST_NOTEBOOK.name}")
+    return 0
+
+
+def licences() -> int:
+    """Print the licence of every package of the base installation; 1 where one is GPL alone."""
+    from mlscope_nb._licences import licences as found
+
+    every = found()
+    print("\n".join(str(licence) for licence in every))
+    bad = [licence.package for licence in every if licence.copyleft]
+    print(f"{len(every)} packages; under the GPL alone: {', '.join(bad) or 'none'}")
+    return int(bool(bad))
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Read the command line and run one command."""
     parser = argparse.ArgumentParser(prog="python -m mlscope_nb", description=__doc__)
@@ -63,12 +87,17 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("doctor", help="check this machine and the installation, and say what to do")
     opener = commands.add_parser("lab", help="open JupyterLab on the first notebook; takes JupyterLab's options")
     opener.add_argument("--notebook", type=Path, default=FIRST_NOTEBOOK)
+    copier = commands.add_parser("copy-notebooks", help="copy the notebooks to a folder of your own")
+    copier.add_argument("folder", type=Path)
+    commands.add_parser("licences", help="list the licences of all packages of the base installation")
     options, extra = parser.parse_known_args(arguments)
     if options.command == "lab":
         return lab(options.notebook, extra)
     if extra:
         parser.error(f"unrecognized arguments: {' '.join(extra)}")
-    return doctor()
+    if options.command == "copy-notebooks":
+        return copy_notebooks(options.folder)
+    return licences() if options.command == "licences" else doctor()
 
 
 if __name__ == "__main__":

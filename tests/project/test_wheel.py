@@ -1,5 +1,6 @@
-"""What an installed wheel holds: the package, its assets and the embedded data; nothing of the workshop."""
+"""What an installed wheel holds: the package, its assets and the embedded data, the notebooks."""
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -46,6 +47,25 @@ def test_the_embedded_data_are_inside_but_not_the_scripts_that_made_them(names):
     assert any(name.startswith("data/fly/") for name in data)
     assert {name.replace("data/", "mlscope_nb/_data/", 1) for name in data} - names == set()
     assert [name for name in names if name.startswith("mlscope_nb/_data/") and name.endswith(".py")] == []
+
+
+def test_the_notebooks_are_inside_but_not_what_they_are_made_from(names):
+    inside = {name for name in names if name.startswith("mlscope_nb/_notebooks/")}
+    expected = {name for name in tracked("notebooks") if name.endswith(".ipynb")}
+    assert inside == {name.replace("notebooks/", "mlscope_nb/_notebooks/", 1) for name in expected}
+
+
+def test_notebooks_are_copied_from_the_wheel_alone(wheel, tmp_path):
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "site")
+    command = [sys.executable, "-m", "mlscope_nb", "copy-notebooks", str(tmp_path / "mine")]
+    (tmp_path / "elsewhere").mkdir()
+    env = dict(os.environ, PYTHONPATH=str(tmp_path / "site"))
+    done = subprocess.run(command, cwd=tmp_path / "elsewhere", env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert {p.name for p in (tmp_path / "mine").glob("*.ipynb")} == {
+        Path(name).name for name in tracked("notebooks") if Path(name).parent.name == "notebooks" and name.endswith("b")
+    }
 
 
 def test_nothing_else_is_inside(names):

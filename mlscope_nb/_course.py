@@ -1,0 +1,91 @@
+"""The notebooks that travel with the package, copied to a folder of the learner's own."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlscope_nb._files import replacing
+from mlscope_nb._words import count, some
+
+_PACKAGE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Copied:
+    """What `copy_notebooks` did: names of notebooks below `folder`."""
+
+    folder: str
+    written: tuple[str, ...]
+    unchanged: tuple[str, ...]
+    kept: tuple[str, ...]
+
+    def __str__(self) -> str:
+        lines = [f"Copied {count(len(self.written), 'notebook')} to {self.folder}."]
+        if self.unchanged:
+            lines.append(f"{count(len(self.unchanged), 'notebook was', 'notebooks were')} there already, the same.")
+        if self.kept:
+            lines.append(f"Left alone, for what is there is not the same: {some(self.kept, 20)}.")
+        return "\n".join(lines)
+
+
+def notebooks() -> dict[str, Path]:
+    """Return the notebooks by name (``solutions/`` before those of solutions), in a checkout or an installed wheel.
+
+    Raises
+    ------
+    FileNotFoundError
+        This copy of the package came without notebooks.
+
+    Examples
+    --------
+    >>> "00_start_here.ipynb" in notebooks()
+    True
+    """
+    for folder in (_PACKAGE / "_notebooks", _PACKAGE.parent / "notebooks"):
+        found = [*sorted(folder.glob("*.ipynb")), *sorted(folder.glob("solutions/*.ipynb"))]
+        if found:
+            return {path.relative_to(folder).as_posix(): path for path in found}
+    raise FileNotFoundError(f"No notebooks beside '{_PACKAGE}'. Install mlscope_nb again, or take its repository.")
+
+
+def copy_notebooks(folder: str | Path) -> Copied:
+    """Copy all notebooks and their solutions; a notebook that is there and different is left alone.
+
+    Parameters
+    ----------
+    folder : path
+        Where to; made where it does not exist.
+
+    Returns
+    -------
+    Copied
+        ``.written``, ``.unchanged`` and ``.kept``.
+
+    Raises
+    ------
+    OSError
+        The folder cannot be made or written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> copy_notebooks(tempfile.mkdtemp()).kept
+    ()
+    """
+    target = Path(folder).expanduser()
+    written: list[str] = []
+    unchanged: list[str] = []
+    kept: list[str] = []
+    for name, source in notebooks().items():
+        path = target / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() or path.is_symlink():
+            same = path.is_file() and path.read_bytes() == source.read_bytes()
+            (unchanged if same else kept).append(name)
+            continue
+        with replacing(path) as part:
+            shutil.copyfile(source, part)
+        written.append(name)
+    return Copied(str(target), tuple(written), tuple(unchanged), tuple(kept))
