@@ -12,7 +12,8 @@ import pandas as pd
 from mlscope_nb._words import count, some
 from mlscope_nb.io import listing
 from mlscope_nb.io.listing import Problem
-from mlscope_nb.io.pixels import MAX_CHANNELS, labelled
+from mlscope_nb.io.pixels import labelled
+from mlscope_nb.io.stacks import MAX_CHANNELS
 
 IMAGE_KEYS = ("images", "X", "x", "crops", "data", "arr_0")
 LABEL_KEYS = ("labels", "y", "label", "targets")

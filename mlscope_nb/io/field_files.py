@@ -13,8 +13,12 @@ from tqdm.auto import tqdm
 from mlscope_nb._words import some
 from mlscope_nb.fields import Fields, Reader, Stack
 from mlscope_nb.io import listing
+from mlscope_nb.io.fieldfiles import FieldFiles, all_frames, by_name
+from mlscope_nb.io.layouts import join_wells, well_columns
 from mlscope_nb.io.listing import Errors, Paths, Problem
-from mlscope_nb.io.pixels import Picture, read_image, read_mask
+from mlscope_nb.io.naming import NamePattern, find_pattern
+from mlscope_nb.io.pixels import Picture, read_mask
+from mlscope_nb.io.stacks import Frame, Projection, check_choice
 
 
 def read_fields(
@@ -24,6 +28,9 @@ def read_fields(
     *,
     channels: Sequence[str] | Mapping[str, str] | None = None,
     on: str | None = None,
+    pattern: str | None = None,
+    projection: Projection | None = None,
+    frame: Frame | None = None,
     errors: Errors = "warn",
     keep_mb: float = 1000,
     pixel_size_um: float | None = None,
@@ -44,9 +51,19 @@ def read_fields(
         One row per field, joined by file name.
     channels : list of str, or dict of str, optional
         Names of the channels; or, for one file a channel, ``{"DNA": "*_D.tif", "actin": "*_F.tif"}`` with `images` the
-        folder: what ``*`` stands for names the field.
+        folder: what ``*`` stands for names the field. With `pattern`, ``{"DNA": "1", "actin": "2"}``: what stands in
+        the file names; only these are read.
     on : str, optional
         The column of `metadata` with the file names, where it cannot be guessed.
+    pattern : str, optional
+        How files are named: a preset ("Harmony", "ImageXpress", "CellVoyager", "Incucyte", …) or a template such as
+        ``"{plate}_{well}_{site}_{channel}.tif"``. Parts become columns of ``obs``; files of one field are put
+        together. `recognise` guesses it and shows what it makes of each name.
+    projection : {"max", "mean", "sum", "middle"}, optional
+        How the planes of a stack become one image; without it a stack is refused. Sums are uint32.
+    frame : int or "all", optional
+        Which frame of a movie; "all" makes every frame a field, with the columns ``movie`` and ``frame``, and the
+        movie as the unit of independence unless another is named.
     errors : {"warn", "raise"}
         Leave bad files out and name them in a warning and in ``.problems``, or stop.
     keep_mb : float
@@ -66,7 +83,8 @@ def read_fields(
     FileNotFoundError
         Nothing matches.
     ValueError
-        No file could be read, the table names a file twice, or ``errors="raise"`` and a file is bad.
+        No file could be read, the table names a file twice, ``errors="raise"`` and a file is bad, or names hold
+        planes or times and nobody chose.
 
     Examples
     --------
@@ -75,29 +93,36 @@ def read_fields(
     >>> list(fields.ids)
     ['POS002', 'POS076', 'POS218']
     """
-    groups, mask_files, problems = _groups(images, channels, masks)
-    total = sum(map(len, groups.values())) + len(problems)
+    check_choice(projection, frame)
+    groups, mask_files, problems, named = _groups(images, channels, masks, pattern, projection, frame)
+    total = sum(len({f for fs in g.channels for f in fs}) for g in groups.values()) + len(problems)
+    if frame == "all":
+        groups, mask_files, more = _every_frame(groups, mask_files)
+        problems += more
     found, more = _read_all(groups, mask_files, masks is not None, keep_mb)
-    obs = pd.DataFrame({"file": [str(groups[n][0]) for n in found]}, index=pd.Index(found, dtype=object))
+    obs = _obs(groups, list(found))
     problems += more
     if metadata is not None and found:
-        files = [groups[n][0] for n in found]
-        table, unmatched = listing.join_table(list(found), files, listing.read_table(metadata), on)
+        table, unmatched = _joined(groups, list(found), metadata, on)
         bad = {Path(p["file"]).name for p in problems}
         problems += [p for p in unmatched if Path(p["file"]).name not in bad]
         obs = obs.loc[table.index].join(table, rsuffix="_table")
     listing.report(problems, errors, total, ".problems")
     if not len(obs):
-        named = some(f"{p['file']}: {p['problem']}" for p in problems)
-        raise ValueError(f"None of {total} files could be read: {named}.")
+        named_problems = some(f"{p['file']}: {p['problem']}" for p in problems)
+        raise ValueError(f"None of {total} files could be read: {named_problems}.")
     chosen = [found[n] for n in obs.index]
+    if frame == "all":
+        design.setdefault("unit", "movie")
     return Fields(
         obs,
         Stack([f.image for f in chosen], [f.shape for f in chosen]),
         None if masks is None else [f.mask for f in chosen if f.mask is not None],
-        channels=_channel_names(channels, chosen),
+        channels=_channel_names(named if named is not None else channels, chosen),
         pixel_size_um=pixel_size_um if pixel_size_um is not None else _agreed([f.pixel_size_um for f in chosen]),
-        history=[_step(images, masks, metadata, chosen)],
+        history=[
+            _step(images, masks, metadata, chosen, {"pattern": pattern, "projection": projection, "frame": frame})
+        ],
         problems=problems,
         **design,
     )
@@ -113,43 +138,112 @@ class _Field:
 
 
 def _groups(
-    images: Paths, channels: Sequence[str] | Mapping[str, str] | None, masks: Paths | None
-) -> tuple[dict[str, list[Path]], dict[str, Path], list[Problem]]:
+    images: Paths,
+    channels: Sequence[str] | Mapping[str, str] | None,
+    masks: Paths | None,
+    pattern: str | None,
+    projection: str | None,
+    frame: object,
+) -> tuple[dict[str, FieldFiles], dict[str, Path], list[Problem], list[str] | None]:
+    """Say which files make which field, which mask is whose, and what the names say of channels."""
+    if pattern is not None:
+        return _by_pattern(images, channels, masks, find_pattern(pattern), projection, frame)
+    one = int(frame) if isinstance(frame, int) else None
     if isinstance(channels, Mapping):
         if not isinstance(images, str | Path) or not Path(images).is_dir():
             raise ValueError(f"With one file a channel, images is the folder of the files, found {images!r}.")
-        groups, problems = listing.by_channel(images, channels)
-        known = {Path(f).resolve() for files in groups.values() for f in files}
-        found = [] if masks is None else [p for p in listing.list_files(masks) if p.resolve() not in known]
-        by_name = {name: files[0].with_name(name) for name, files in groups.items()}
-        return (
-            groups,
-            {**listing.match_masks({n: f[0] for n, f in groups.items()}, found), **listing.match_masks(by_name, found)},
-            problems,
-        )
-    files, found = listing.list_files(images), []
+        by_channel, problems = listing.by_channel(images, channels)
+        groups = {n: FieldFiles(tuple((f,) for f in files), {}, one, projection) for n, files in by_channel.items()}
+        return groups, _masks_by_name(groups, masks), problems, list(channels)
+    files = listing.list_files(images)
+    found: list[Path] = []
     if masks is not None:
         files, found = listing.without_masks(files, masks)
     named = dict(zip(listing.unique_names(files), files, strict=True))
-    return {name: [file] for name, file in named.items()}, listing.match_masks(named, found), []
+    groups = {name: FieldFiles(((file,),), {}, one, projection) for name, file in named.items()}
+    return groups, listing.match_masks(named, found), [], None
+
+
+def _by_pattern(
+    images: Paths,
+    channels: Sequence[str] | Mapping[str, str] | None,
+    masks: Paths | None,
+    pattern: NamePattern,
+    projection: str | None,
+    frame: object,
+) -> tuple[dict[str, FieldFiles], dict[str, Path], list[Problem], list[str] | None]:
+    files = [f for f in listing.list_files(images) if not listing.is_thumbnail(f)]
+    if masks is not None:
+        files, _ = listing.without_masks(files, masks)
+    groups, names, problems = by_name(files, pattern, channels, projection, frame)
+    return groups, _masks_by_name(groups, masks), problems, names
+
+
+def _masks_by_name(groups: Mapping[str, FieldFiles], masks: Paths | None) -> dict[str, Path]:
+    """Find masks named as the field or as its first file."""
+    if masks is None:
+        return {}
+    known = {f.resolve() for g in groups.values() for files in g.channels for f in files}
+    found = [p for p in listing.list_files(masks) if p.resolve() not in known]
+    by_name = {name: g.first.with_name(name) for name, g in groups.items()}
+    return {
+        **listing.match_masks({n: g.first for n, g in groups.items()}, found),
+        **listing.match_masks(by_name, found),
+    }
+
+
+def _every_frame(
+    groups: Mapping[str, FieldFiles], masks: Mapping[str, Path]
+) -> tuple[dict[str, FieldFiles], dict[str, Path], list[Problem]]:
+    """Make every frame a field; names that hold times have done so already. Masks are the movie's."""
+    frames: dict[str, FieldFiles] = {}
+    own: dict[str, Path] = {}
+    problems: list[Problem] = []
+    for name, files in groups.items():
+        try:
+            more = {name: files} if "movie" in files.parts else all_frames(name, files)
+        except (ValueError, OSError) as error:
+            problems.append({"file": str(files.first), "problem": str(error)})
+            continue
+        frames |= more
+        own |= {n: masks[name] for n in more if name in masks}
+    return frames, own, problems
+
+
+def _obs(groups: Mapping[str, FieldFiles], names: Sequence[str]) -> pd.DataFrame:
+    index = pd.Index(list(names), dtype=object)
+    rows = [{"file": str(groups[n].first), **groups[n].parts} for n in names]
+    return pd.DataFrame(rows, index=index) if rows else pd.DataFrame({"file": []}, index=index)
+
+
+def _joined(
+    groups: Mapping[str, FieldFiles], names: Sequence[str], metadata: str | Path | pd.DataFrame, on: str | None
+) -> tuple[pd.DataFrame, list[Problem]]:
+    """Join a table by file name, or by plate and well where the names of files say these."""
+    table = listing.read_table(metadata)
+    parts = pd.DataFrame([groups[n].parts for n in names], index=pd.Index(list(names), dtype=object))
+    keys = well_columns(table, parts)
+    if keys and on is None:
+        return join_wells(parts, table, keys, {n: str(groups[n].first) for n in names})
+    return listing.join_table(names, [groups[n].first for n in names], table, on)
 
 
 def _read_all(
-    groups: Mapping[str, list[Path]], masks: Mapping[str, Path], want_masks: bool, keep_mb: float
+    groups: Mapping[str, FieldFiles], masks: Mapping[str, Path], want_masks: bool, keep_mb: float
 ) -> tuple[dict[str, _Field], list[Problem]]:
     found: dict[str, _Field] = {}
     problems: list[Problem] = []
     held = 0.0
     for name, files in tqdm(groups.items(), desc="Reading fields", unit="field", delay=2, leave=False):
         try:
-            picture = _read_group(files)
+            picture = files.read()
             if want_masks and name not in masks:
                 raise ValueError("no mask that is certainly its own (same name, and same folder where names repeat)")
             mask = read_mask(masks[name]) if want_masks else None
             if mask is not None and mask.shape != picture.pixels.shape[1:]:
                 raise ValueError(f"its mask is {mask.shape}, the image {picture.pixels.shape[1:]}")
         except (ValueError, OSError) as error:
-            problems.append({"file": str(files[0]), "problem": str(error)})
+            problems.append({"file": str(files.first), "problem": str(error)})
             continue
         held += picture.pixels.nbytes / 1e6
         image = picture.pixels if held <= keep_mb else _reader(files)
@@ -160,28 +254,12 @@ def _read_all(
     ):
         for name, problem in odd.items():
             if found.pop(name, None) is not None:
-                problems.append({"file": str(groups[name][0]), "problem": problem})
+                problems.append({"file": str(groups[name].first), "problem": problem})
     return found, problems
 
 
-def _read_group(files: Sequence[Path]) -> Picture:
-    if len(files) == 1:
-        return read_image(files[0])
-    parts = [read_image(file) for file in files]
-    for file, part in zip(files, parts, strict=True):
-        first = parts[0].pixels
-        if len(part.pixels) != 1:
-            raise ValueError(f"{file.name} has {len(part.pixels)} channels, expected one file for each channel")
-        if part.pixels.shape != first.shape or part.pixels.dtype != first.dtype:
-            raise ValueError(
-                f"{file.name} is {part.pixels.shape[1:]} {part.pixels.dtype}, "
-                f"{files[0].name} is {first.shape[1:]} {first.dtype}; channels of a field must be alike"
-            )
-    return Picture(np.concatenate([p.pixels for p in parts]), pixel_size_um=parts[0].pixel_size_um)
-
-
-def _reader(files: Sequence[Path]) -> Reader:
-    return lambda: _read_group(files).pixels
+def _reader(files: FieldFiles) -> Reader:
+    return lambda: files.read().pixels
 
 
 def _channel_names(channels: Sequence[str] | Mapping[str, str] | None, found: Sequence[_Field]) -> list[str] | None:
@@ -197,12 +275,15 @@ def _agreed(values: Sequence[Any]) -> Any:
     return values[0] if values and all(v == values[0] for v in values) else None
 
 
-def _step(images: Paths, masks: Paths | None, metadata: object, found: Sequence[_Field]) -> dict[str, Any]:
+def _step(
+    images: Paths, masks: Paths | None, metadata: object, found: Sequence[_Field], choices: Mapping[str, Any]
+) -> dict[str, Any]:
     step: dict[str, Any] = {
         "step": "read_fields",
         "n": len(found),
         "images": str(images) if isinstance(images, str | Path) else f"{len(images)} files",
     }
+    step |= {name: value for name, value in choices.items() if value is not None}
     remarks = sorted({r for f in found for r in f.remarks})
     if remarks:
         step["note"] = "; ".join(remarks)

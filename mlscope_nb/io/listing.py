@@ -218,6 +218,11 @@ def join_table(
     return rows.loc[[wanted[n] for n in kept]].set_axis(pd.Index(kept, dtype=object), axis=0), problems
 
 
+def is_thumbnail(file: Path) -> bool:
+    """Whether a file is the small preview that some microscopes write beside each image."""
+    return bool(re.search(r"_thumb", file.name, re.IGNORECASE))
+
+
 def _row_problem(row: str | None, shared: set[str], column: str) -> str:
     if row in shared:
         return f"shares the row '{row}' of the table with another file; name files with their endings or folders"

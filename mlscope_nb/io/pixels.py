@@ -13,14 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mlscope_nb.io.limits import first_series
+from mlscope_nb.io.stacks import named_axes, one_image
+
 if TYPE_CHECKING:
     import tifffile
 
 TIFF = (".tif", ".tiff", ".btf", ".tf8")
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 EXTENSIONS = (*TIFF, *PICTURES)
-MAX_CHANNELS = 8
-MAX_BYTES = 4 * 2**30
+_MEANING = {"C": "channels", "Z": "planes", "T": "frames"}
+UNITS = {"µm": 1.0, "um": 1.0, "micron": 1.0, "microns": 1.0, "micrometer": 1.0, "micrometre": 1.0, "nm": 1e-3}
+UNITS |= {"nanometer": 1e-3, "nanometre": 1e-3, "mm": 1e3, "millimeter": 1e3, "millimetre": 1e3, "cm": 1e4, "m": 1e6}
 DAMAGE = (OSError, ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError, struct.error, zlib.error)
 
 
@@ -34,13 +38,16 @@ class Picture:
     remarks: tuple[str, ...] = field(default=())
 
 
-def read_image(path: str | Path, *, indexed: bool = False) -> Picture:
+def read_image(
+    path: str | Path, *, indexed: bool = False, projection: str | None = None, frame: int | None = None
+) -> Picture:
     """Read a TIFF, OME-TIFF, PNG or JPEG as (C, Y, X); ``indexed=True`` keeps the numbers of a palette.
 
     Raises
     ------
     ValueError
-        The file is empty, damaged, of an unknown kind, a stack or a movie, or holds NaN; the message says which.
+        The file is empty, damaged, of an unknown kind, holds NaN, or is a stack or a movie and nobody said which
+        `projection` or `frame`; the message says which.
     """
     file = Path(path)
     if not file.stat().st_size:
@@ -49,7 +56,7 @@ def read_image(path: str | Path, *, indexed: bool = False) -> Picture:
     if kind not in EXTENSIONS:
         raise ValueError(f"files of kind '{kind}' are not known, expected one of {', '.join(EXTENSIONS)}")
     try:
-        picture = _read_tiff(file) if kind in TIFF else Picture(_read_picture(file, indexed))
+        picture = _read_tiff(file, projection, frame) if kind in TIFF else Picture(_read_picture(file, indexed))
     except DAMAGE as error:
         raise ValueError(f"cannot be read ({_reason(error)})") from error
     if picture.pixels.dtype.kind not in "uifb":
@@ -57,6 +64,47 @@ def read_image(path: str | Path, *, indexed: bool = False) -> Picture:
     if picture.pixels.dtype.kind == "f" and not np.isfinite(picture.pixels).all():
         raise ValueError("holds NaN or infinite pixels; replace them with numpy.nan_to_num before saving")
     return picture
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a file says of its image before any pixel is read."""
+
+    axes: str
+    shape: tuple[int, ...]
+    dtype: str
+    channels: tuple[str, ...] | None = None
+    pixel_size_um: float | None = None
+
+    def size_of(self, axis: str) -> int:
+        """Return the length of an axis, 1 where there is none."""
+        return dict(zip(self.axes, self.shape, strict=True)).get(axis, 1)
+
+
+def read_header(path: str | Path) -> Header:
+    """Read axes, shape, type, channel names and pixel size of an image file.
+
+    Raises
+    ------
+    ValueError
+        The file is empty, damaged or of an unknown kind.
+    """
+    file = Path(path)
+    if not file.stat().st_size:
+        raise ValueError("the file is empty (0 bytes)")
+    try:
+        if file.suffix.lower() in TIFF:
+            import tifffile
+
+            with _quiet(), tifffile.TiffFile(file) as tiff:
+                series = first_series(tiff, file)
+                shape, axes = tuple(map(int, series.shape)), str(series.axes)
+                n_channels = dict(zip(axes, shape, strict=True)).get("C", 1)
+                return Header(axes, shape, np.dtype(series.dtype).name, *_metadata(tiff, n_channels))
+        pixels = _read_picture(file, indexed=False)
+        return Header("CYX", pixels.shape, pixels.dtype.name)
+    except DAMAGE as error:
+        raise ValueError(f"cannot be read ({_reason(error)})") from error
 
 
 def read_mask(path: str | Path) -> np.ndarray:
@@ -90,28 +138,42 @@ def labelled(mask: np.ndarray) -> np.ndarray:
     return np.asarray(relabel_sequential(mask.astype(np.int64))[0], np.int32)
 
 
-def _read_tiff(file: Path) -> Picture:
+def _read_tiff(file: Path, projection: str | None, frame: object) -> Picture:
     import tifffile
 
     with _quiet(), tifffile.TiffFile(file) as tiff:
-        if not tiff.series:
-            raise ValueError("no image in the file")
-        series = tiff.series[0]
-        if series.nbytes > MAX_BYTES:
-            raise ValueError(f"says it holds {series.nbytes / 2**30:.0f} GB; cut it into tiles first")
+        series = first_series(tiff, file)
+        axes = named_axes(series.axes, series.shape, projection, frame)
         try:
-            array = series.asarray()
+            array = _frame_of(tiff, series, axes, frame)
         except ValueError as error:
             if "imagecodecs" not in str(error):
                 raise
             array = _decode_elsewhere(file, series, str(error))
-        pixels, remarks = _channels_first(array, series.axes)
+        pixels = one_image(array, axes, projection, frame if array.shape == series.shape else 0)
+        remarks: tuple[str, ...] = ()
+        if axes != series.axes:
+            n, meaning = next((n, a) for n, a, b in zip(series.shape, axes, series.axes, strict=True) if a != b)
+            remarks = (f"{n} pages taken as {_MEANING[meaning]}",)
         if len(tiff.series) > 1:
             remarks += (f"the first of {len(tiff.series)} image series used",)
         if series.keyframe.photometric == 0 and pixels.dtype.kind == "u":
             pixels = np.iinfo(pixels.dtype).max - pixels
             remarks += ("stored with white as 0, turned round",)
         return Picture(pixels, *_metadata(tiff, len(pixels)), remarks=remarks)
+
+
+def _frame_of(tiff: tifffile.TiffFile, series: tifffile.TiffPageSeries, axes: str, frame: object) -> np.ndarray:
+    """Read a series; of a movie whose pages are apart, only the frame that is wanted."""
+    per_page = series.keyframe.size
+    lead = series.shape[: series.ndim - series.keyframe.ndim]
+    apart = "T" in axes[: len(lead)] and len(series.pages) * per_page == series.size and len(series.pages) > 1
+    if not isinstance(frame, int | np.integer) or not apart:
+        return np.asarray(series.asarray())
+    at = axes.index("T")
+    pages = np.arange(len(series.pages)).reshape(lead).take(np.array([int(frame)]), at)
+    found = np.asarray(tiff.asarray(key=pages.ravel().tolist(), series=0))
+    return found.reshape([1 if i == at else n for i, n in enumerate(series.shape)])
 
 
 def _decode_elsewhere(file: Path, series: tifffile.TiffPageSeries, why: str) -> np.ndarray:
@@ -126,40 +188,41 @@ def _decode_elsewhere(file: Path, series: tifffile.TiffPageSeries, why: str) -> 
     return array.reshape(series.shape)
 
 
-def _channels_first(array: np.ndarray, axes: str) -> tuple[np.ndarray, tuple[str, ...]]:
-    keep = [i for i, (axis, n) in enumerate(zip(axes, array.shape, strict=True)) if n > 1 or axis in "YX"]
-    axes, array = "".join(axes[i] for i in keep), array.reshape([array.shape[i] for i in keep])
-    if sorted(axes[-2:]) != ["X", "Y"] and axes[-1] in "SC":
-        axes, array = axes[-1] + axes[:-1], np.moveaxis(array, -1, 0)
-    if axes == "YX":
-        return array[None], ()
-    extra = axes.replace("Y", "").replace("X", "")
-    if len(extra) > 1 or not axes.endswith("YX"):
-        raise ValueError(f"has axes {axes} {array.shape}, expected one image (Y, X) or channels of one (C, Y, X)")
-    if extra in "ZT":
-        what = "a stack of {} planes" if extra == "Z" else "a movie of {} frames"
-        raise ValueError(f"is {what.format(len(array))}; save one plane, frame or projection of it as an image")
-    if extra not in "CS" and len(array) > MAX_CHANNELS:
-        raise ValueError(f"holds {len(array)} pages and does not say whether they are channels, planes or frames")
-    remark = () if extra in "CS" else (f"{len(array)} pages taken as channels",)
-    if extra == "S" and len(array) == 4:
-        array = array[:3]
-    return array, remark
-
-
 def _metadata(tiff: tifffile.TiffFile, n_channels: int) -> tuple[tuple[str, ...] | None, float | None]:
+    if not tiff.ome_metadata:
+        return _imagej_metadata(tiff, n_channels) if tiff.is_imagej else (None, None)
     import tifffile
 
-    if not tiff.ome_metadata:
-        return None, None
     pixels = _first(tifffile.xml2dict(tiff.ome_metadata).get("OME", {}).get("Image", {})).get("Pixels", {})
-    size = pixels.get("PhysicalSizeX") if pixels.get("PhysicalSizeXUnit", "µm") in ("µm", "um") else None
+    size = _micrometres(pixels.get("PhysicalSizeX"), pixels.get("PhysicalSizeXUnit", "µm"))
     channels = pixels.get("Channel", [])
     named = [c.get("Name") for c in (channels if isinstance(channels, list) else [channels])]
-    names = (
-        tuple(map(str, named)) if len(named) == n_channels and all(named) and len(set(named)) == n_channels else None
-    )
-    return names, float(size) if size and float(size) > 0 else None
+    return _distinct(named, n_channels), size
+
+
+def _imagej_metadata(tiff: tifffile.TiffFile, n_channels: int) -> tuple[tuple[str, ...] | None, float | None]:
+    """Read what ImageJ writes: its unit beside TIFF's pixels per unit, and labels where each slice is one channel."""
+    about = tiff.imagej_metadata or {}
+    resolution = tiff.pages.first.tags.valueof("XResolution")
+    per_pixel = resolution[1] / resolution[0] if resolution and resolution[0] and resolution[1] else None
+    labels = about.get("Labels")
+    named = list(labels) if isinstance(labels, list | tuple) else []
+    return _distinct(named, n_channels), _micrometres(per_pixel, str(about.get("unit", "")))
+
+
+def _distinct(named: list[Any], n_channels: int) -> tuple[str, ...] | None:
+    fits = len(named) == n_channels and all(named) and len(set(named)) == n_channels
+    return tuple(map(str, named)) if fits else None
+
+
+def _micrometres(size: Any, unit: str) -> float | None:
+    """Return a length in micrometres, or None where the unit is none of length or the number is none."""
+    factor = UNITS.get(unit.replace("\\u00B5", "µ").replace("μ", "µ").strip())
+    try:
+        length = float(size) * factor if factor else 0.0
+    except (TypeError, ValueError):
+        return None
+    return length if 0 < length < 1e6 else None
 
 
 def _first(value: Any) -> dict[str, Any]:
