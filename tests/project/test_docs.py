@@ -1,0 +1,41 @@
+"""What the pages say: names that exist, links that lead somewhere, a handout for each notebook."""
+
+import functools
+import re
+from pathlib import Path
+
+import pytest
+
+import mlscope_nb as ms
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+NAME = re.compile(r"\bms((?:\.[A-Za-z_]\w*)+)")
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_name_of_the_package_exists(page):
+    missing = [name for name in set(NAME.findall(page.read_text(encoding="utf-8"))) if not exists(name[1:].split("."))]
+    assert missing == []
+
+
+def exists(parts):
+    try:
+        functools.reduce(getattr, parts, ms)
+    except AttributeError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_link_to_a_file_leads_somewhere(page):
+    links = [link for link in LINK.findall(page.read_text(encoding="utf-8")) if "://" not in link]
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_each_notebook_has_a_handout_of_one_page():
+    numbers = {path.name[:2] for path in (ROOT / "notebooks" / "src").glob("*.py")}
+    handouts = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "docs" / "handouts").glob("*.md")}
+    assert set(handouts) == numbers
+    assert {name for name, text in handouts.items() if len(text.splitlines()) > 45} == set()
