@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 
 from mlscope_nb.curate.alignment import Pairs
 from mlscope_nb.curate.differences import Differences
@@ -20,6 +20,9 @@ FALSE_PAIRS = 0.05  # pairs of different cells expected among the nearest of all
 EXAMPLES = 400  # cells whose nearest others show how alike different cells are
 MOST_ALIKE = 0.2  # of pairs drawn at random
 FEWEST = 20  # examples that a limit can rest on
+LOW = 0.05  # quantile of the examples that says, with their middle, how far they spread downwards
+MOST_HIDDEN = 0.5  # share of different cells, at most, taken to be as alike as copies
+ROUNDS = 100
 
 
 @dataclass(frozen=True)
@@ -99,10 +102,33 @@ def limits(examples: Differences, n_cells: int, max_gain: float) -> Limits:
     What is left between different cells is taken as log-normal. Its lower side gives the difference that so many cells
     would reach by chance `FALSE_PAIRS` times. With too few examples it is a quarter of `REIMAGED`.
     """
-    different = examples.unexplained[~consistent(examples)]
-    if len(different) < FEWEST:
+    apart = ~consistent(examples)
+    if apart.sum() < FEWEST:
         return Limits(REIMAGED / 4, max_gain)
-    logs = np.log(different)
-    middle = np.median(logs)
-    spread = (middle - np.quantile(logs, 0.05)) / -ndtri(0.05)
+    cut = np.log(REIMAGED + examples.uncertain[apart])
+    middle, spread = uncut(np.log(examples.unexplained[apart]), cut)
     return Limits(float(np.exp(middle + spread * ndtri(FALSE_PAIRS / max(n_cells, 1)))), max_gain)
+
+
+def uncut(values: np.ndarray, cut: np.ndarray) -> tuple[float, float]:
+    """Return middle and spread of normal numbers of which those below `cut` (one each) are missing.
+
+    Examples that look like copies are left out, and of plain cells (smooth discs, say) some of those are different
+    cells: without them the rest would seem further apart than different cells are.
+
+    Examples
+    --------
+    >>> values = np.random.default_rng(0).normal(0, 1, 4000)
+    >>> kept = values[values > -0.5]
+    >>> middle, spread = uncut(kept, np.full(len(kept), -0.5))
+    >>> abs(middle) < 0.3, abs(spread - 1) < 0.3
+    (True, True)
+    """
+    low, half = np.quantile(values, [LOW, 0.5])
+    middle, spread, hidden = float(half), 0.0, 0.0
+    for _ in range(ROUNDS):
+        ends = ndtri(hidden + (1 - hidden) * np.array([LOW, 0.5]))
+        spread = float((half - low) / (ends[1] - ends[0]))
+        middle = float(half - spread * ends[1])
+        hidden = min(float(np.mean(ndtr((cut - middle) / max(spread, 1e-9)))), MOST_HIDDEN)
+    return middle, spread
