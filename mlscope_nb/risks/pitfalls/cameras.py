@@ -44,17 +44,22 @@ def crops(seed: int) -> tuple[Crops, Cells]:
 def eight_bit(dose: float, seed: int) -> Found:
     """Convert 16 bit to 8, stretching each picture by itself to the share `dose`; none: one scale for all."""
     known, _ = crops(seed)
-    stretched, common = converted(known.images, dose), converted(known.images, 0.0)
-    bright = np.stack([_mean(images, known.nucleus) for images in (known.images, stretched, common)])
-    ratios = [_mean(i, known.nucleus) / _mean(i, known.cell) for i in (known.images, stretched)]
-    lost = [_lost(bright[0], bright[1]), _lost(bright[0], bright[2]), _lost(ratios[0], ratios[1])]
+    arms = {
+        "each by itself": converted(known.images, dose),
+        "one scale": converted(known.images, 0.0),
+        "with a wedge": converted(_with_wedge(known.images), dose),
+    }
+    true = _mean(known.images, known.nucleus)
+    bright = {name: _mean(images, known.nucleus) for name, images in arms.items()}
+    lost = {name: _lost(true, values) for name, values in bright.items()}
     sentence = (
-        f"{lost[0].mean():.0%} of what tells bright nuclei from dim ones was lost in conversion; with one scale for "
-        f"all pictures {lost[1].mean():.0%}."
+        f"{lost['each by itself'].mean():.0%} of what tells bright nuclei from dim ones was lost in conversion; with "
+        f"one scale for all pictures {lost['one scale'].mean():.0%}."
     )
-    table = pd.DataFrame({"16 bit": bright[0], "each by itself": bright[1], "one scale": bright[2]})
-    figures = [over_repeats(part, "part of the cells", "parts of the cells") for part in lost]
-    return Found(figures[0], figures[1], figures[2], sentence, {"brightness": table, "crops": _shown(known, stretched)})
+    table = pd.DataFrame({"16 bit": true, **bright})
+    figures = [over_repeats(part, "part of the cells", "parts of the cells") for part in lost.values()]
+    shown = _shown(known, arms["each by itself"])
+    return Found(figures[0], figures[1], figures[2], sentence, {"brightness": table, "crops": shown})
 
 
 def saturation(dose: float, seed: int) -> Found:
@@ -116,6 +121,13 @@ def converted(images: np.ndarray, own: float) -> np.ndarray:
     low, high = images.min(axis=(1, 2), keepdims=True), images.max(axis=(1, 2), keepdims=True)
     low, high = own * low + (1 - own) * images.min(), own * high + (1 - own) * images.max()
     return np.asarray(np.round(np.clip((images - low) / (high - low), 0, 1) * FULL))
+
+
+def _with_wedge(images: np.ndarray) -> np.ndarray:
+    """Return pictures that all hold the same darkest and brightest pixel, as with a grey wedge in each."""
+    marked = images.copy()
+    marked[:, 0, 0], marked[:, 0, 1] = images.min(), images.max()
+    return marked
 
 
 @lru_cache(maxsize=4)

@@ -12,6 +12,8 @@ from mlscope_nb.risks.pitfalls.scores import discriminant
 STUDIES = 10
 TWIN_TREATMENTS = ("granular", "clustered")
 CAUSE, OTHER = "Nuclei_Texture_AngularSecondMoment_DNA_3_02_256", "Cells_Intensity_MaxIntensity_puncta"
+DECISIVE, INDIFFERENT = 0, 2
+"""Columns of which there are twins: of the feature that decides, and of one that no treatment changes."""
 NEUTRAL = ("Cells_AreaShape_Area", "Cells_AreaShape_Eccentricity", "Nuclei_AreaShape_Solidity")
 SHUFFLES = 5
 TREATMENTS = ("granular", "bundled")
@@ -26,20 +28,21 @@ def correlated_importances(dose: float, seed: int) -> Found:
     rows = []
     for study in range(STUDIES):
         drops = {}
-        for arm, likeness in (("twin", dose), ("no twin", 0.0)):
+        for arm, (likeness, of) in {
+            "twin": (dose, DECISIVE), "no twin": (0.0, DECISIVE), "twin of another": (dose, INDIFFERENT)
+        }.items():  # fmt: skip
             rng = np.random.default_rng([seed, 15, study])
-            drops[arm] = _drops(_with_twin(likeness, rng), _with_twin(likeness, rng), rng)
-        row = {f"{what}, {arm}": value for arm, found in drops.items() for what, value in found.items()}
-        rows.append(row)
+            drops[arm] = _drops(_with_twin(likeness, rng, of), _with_twin(likeness, rng, of), rng)
+        rows.append({f"{what}, {arm}": value for arm, found in drops.items() for what, value in found.items()})
     table = pd.DataFrame(rows)
-    alone, other = table["feature, no twin"].mean(), table["other feature, no twin"].mean()
+    alone = table["feature, no twin"].mean()
     sentence = (
         f"Shuffled alone the feature costs {table['feature, twin'].mean():.2f} of the accuracy beside its twin and "
         f"{alone:.2f} without one; shuffled together with its twin it costs {table['both, twin'].mean():.2f}."
     )
     lost = [
-        over_repeats((table[f"{what}, no twin"] - table[f"{what}, twin"]) / scale)
-        for what, scale in (("feature", alone), ("both", alone), ("other feature", other))
+        over_repeats((table[f"{what}, no twin"] - table[f"{what}, {arm}"]) / alone)
+        for what, arm in (("feature", "twin"), ("both", "twin"), ("feature", "twin of another"))
     ]
     return Found(lost[0], lost[1], lost[2], sentence, {"studies": table})
 
@@ -82,12 +85,12 @@ def explanations_of_nothing(dose: float, seed: int) -> Found:
     return Found(figures[0], figures[1], figures[2], sentence, {"studies": table, "explanation": picture})
 
 
-def _with_twin(likeness: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Five features of cells and a twin of the first, and which cells are of the second treatment."""
+def _with_twin(likeness: float, rng: np.random.Generator, of: int) -> tuple[np.ndarray, np.ndarray]:
+    """Five features of cells and a twin of one of them, and which cells are of the second treatment."""
     cells = draw(layout(1, TWIN_TREATMENTS, 8), 15, rng, plate=0.0, well=0.5)
     values = cells.table()[[CAUSE, OTHER, *NEUTRAL]].to_numpy()
     own = rng.normal(size=len(values))
-    twin = likeness * values[:, 0] + np.sqrt(1 - likeness**2) * own
+    twin = likeness * values[:, of] + np.sqrt(1 - likeness**2) * own
     return np.column_stack([values, twin]), (cells.labels == TWIN_TREATMENTS[1]).to_numpy()
 
 
@@ -104,7 +107,7 @@ def _drops(
         return float(((mixed @ slope > middle) == second).mean())
 
     whole = float(((values @ slope > middle) == second).mean())
-    blocks = {"feature": [0], "both": [0, 5], "other feature": [1]}
+    blocks = {"feature": [0], "both": [0, 5]}
     return {name: whole - float(np.mean([right(c) for _ in range(SHUFFLES)])) for name, c in blocks.items()}
 
 

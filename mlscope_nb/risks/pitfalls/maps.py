@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
 
 from mlscope_nb.cells import Cells
 from mlscope_nb.explore.maps import pca
@@ -12,45 +15,68 @@ from mlscope_nb.explore.verdicts import null_cells
 from mlscope_nb.risks.lesson import Found, over_repeats
 from mlscope_nb.risks.pitfalls.drawn import CONTROL, draw, layout
 
-CELLS = 150
+STUDIES = 4
+CELLS = 200
 EPOCHS = 150
 MOST = 48
 """Neighbours that the map looks at, at dose 1; half of them at dose 2, and so on."""
-ISLANDS = 4
-PARTS = 8
+GAP = 4.0
+"""Islands are parted by gaps so many times as wide as the usual way from a cell to the next one."""
+FEWEST = 5
+"""Fewer cells than that are strays, not an island."""
 
 
 def umap_over_reading(dose: float, seed: int) -> Found:
     """Map cells of one single group, looking at fewer and fewer neighbours."""
-    rng = np.random.default_rng([seed, 20])
-    cells = draw(layout(1, (CONTROL,), CELLS), 1, rng, well=0.0)
     neighbours = max(2, round(MOST / dose))
-    maps = {
-        "the map": _umap(cells, neighbours, seed),
-        "a map of groupless cells": _umap(null_cells(cells, seed=seed + 1), neighbours, seed),
-        "a linear map": pca(cells, seed=seed)[["x", "y"]].to_numpy(),
-    }
-    seen = {name: islands(places, seed) for name, places in maps.items()}
-    excess = seen["the map"] - seen["a map of groupless cells"].mean()
+    rows, picture = [], pd.DataFrame()
+    for study in range(STUDIES):
+        maps = _maps(neighbours, seed, study)
+        rows.append({name: apart(places) for name, places in maps.items()})
+        picture = picture if study else _shown(maps)
+    table = pd.DataFrame(rows)
+    mean = table.mean()
     sentence = (
-        f"Looking at {neighbours} neighbours, the map parts one single group into {ISLANDS} islands with a silhouette "
-        f"of {seen['the map'].mean():.2f}. A map of cells that certainly have no groups, made in the same way, shows "
-        f"{seen['a map of groupless cells'].mean():.2f}."
+        f"Looking at {neighbours} neighbours, the map puts {mean['the map']:.0%} of the cells of one single group onto "
+        "islands apart from the largest one. A map of cells that certainly have no groups, made in the same way, does "
+        f"so with {mean['a map of groupless cells']:.0%}."
     )
-    table = pd.concat([pd.DataFrame(p, columns=["x", "y"]).assign(map=name) for name, p in maps.items()])
-    figures = [over_repeats(v, "part of the map", "parts of the map") for v in
-               (seen["the map"], excess, seen["a linear map"])]  # fmt: skip
-    return Found(figures[0], figures[1], figures[2], sentence, {"maps": table.reset_index(drop=True)})
+    figures = [over_repeats(v) for v in
+               (table["the map"], table["the map"] - table["a map of groupless cells"], table["a linear map"])]  # fmt: skip
+    return Found(figures[0], figures[1], figures[2], sentence, {"maps": picture, "studies": table})
 
 
-def islands(places: np.ndarray, seed: int) -> np.ndarray:
-    """Return how well parted the best islands of a map seem: mean silhouettes of parts of the cells."""
-    from sklearn.cluster import KMeans
-    from sklearn.metrics import silhouette_samples
+def apart(places: np.ndarray) -> float:
+    """Return the share of the cells that lie on islands of a map other than the largest one.
 
-    named = KMeans(ISLANDS, n_init=2, random_state=seed).fit_predict(places)
-    each = silhouette_samples(places, named)
-    return np.array([each[k::PARTS].mean() for k in range(PARTS)])
+    Examples
+    --------
+    >>> line = np.stack([np.arange(12.0), np.zeros(12)], axis=1)
+    >>> apart(line), apart(line + 50 * (line[:, :1] > 6))
+    (0.0, 0.4166666666666667)
+    """
+    tree = cKDTree(places)
+    usual = float(np.median(tree.query(places, 2)[0][:, 1]))
+    pairs = tree.query_pairs(GAP * usual, output_type="ndarray")
+    near = coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(places), len(places)))
+    sizes = np.sort(np.bincount(connected_components(near, directed=False)[1]))[:-1]
+    return float(sizes[sizes >= FEWEST].sum() / len(places))
+
+
+def _maps(neighbours: int, seed: int, study: int) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng([seed, 20, study])
+    cells = draw(layout(1, (CONTROL,), CELLS), 1, rng, well=0.0)
+    own = int(rng.integers(2**31))
+    return {
+        "the map": _umap(cells, neighbours, own),
+        "a map of groupless cells": _umap(null_cells(cells, seed=own), neighbours, own),
+        "a linear map": pca(cells, seed=own)[["x", "y"]].to_numpy(),
+    }
+
+
+def _shown(maps: dict[str, np.ndarray]) -> pd.DataFrame:
+    parts = [pd.DataFrame(places, columns=["x", "y"]).assign(map=name) for name, places in maps.items()]
+    return pd.concat(parts, ignore_index=True)
 
 
 def _umap(cells: Cells | pd.DataFrame, neighbours: int, seed: int) -> np.ndarray:
