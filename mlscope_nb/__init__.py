@@ -10,7 +10,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _CHAPTERS = (
-    "io", "datasets", "features", "curate", "explore", "predict", "explain", "risks", "study", "views", "lessons",
+    "io", "datasets", "features", "pipeline", "curate", "explore", "predict", "explain", "risks", "study", "views", "lessons",
     "annotations",
 )  # fmt: skip
 _NAMES = {

@@ -11,8 +11,8 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "mlscope_nb"
 # From top to bottom; each may import what stands before it. The list is the one of docs/architecture.md.
 CHAPTERS = [
-    "cells", "fields", "annotations", "study", "io", "datasets", "features", "curate", "explore", "predict",
-    "explain", "risks", "views", "lessons",
+    "cells", "fields", "annotations", "study", "io", "datasets", "features", "pipeline", "curate", "explore",
+    "predict", "explain", "risks", "views", "lessons",
 ]  # fmt: skip
 # Cells on disk and as AnnData: a part of `cells` that has a file of its own, loaded when it is asked for.
 PARTS = {"_store": "cells", "_anndata": "cells"}

@@ -1,0 +1,118 @@
+"""Recipe: the steps from one field to its cells and numbers, with the options of each, as they are recorded."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from mlscope_nb import features, io
+from mlscope_nb._words import some
+from mlscope_nb.cells import Cells
+from mlscope_nb.fields import Fields
+
+Step = bool | Mapping[str, Any]
+STEPS: dict[str, tuple[Any, str]] = {
+    "segment": (io, "finding objects"),
+    "segment_cells": (io, "growing cells"),
+    "crop": (io, "cutting crops"),
+    "measure": (features, "measuring"),
+    "embed_pretrained": (features, "embedding"),
+}
+"""The function behind each step, by its name, and what is said while it runs. In this order."""
+# One worker has one thread and no screen, and a field that is done is kept in the store already.
+FIXED: dict[str, dict[str, Any]] = {"measure": {"workers": 1, "progress": False}, "embed_pretrained": {"cache": False}}
+
+
+@dataclass(frozen=True)
+class Made:
+    """What became of one field.
+
+    Parameters
+    ----------
+    cells : Cells or None
+        None where the field holds no object.
+    measured, embedded : DataFrame or None
+        One row per cell.
+    history : list of dict
+        What each step decided for this field.
+    """
+
+    cells: Cells | None
+    measured: pd.DataFrame | None
+    embedded: pd.DataFrame | None
+    history: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Which steps are taken, with which options.
+
+    Parameters
+    ----------
+    options : dict
+        Step → its options, for the steps that are taken.
+
+    Examples
+    --------
+    >>> Recipe.of(segment=True, crop={"size": 48}, measure=False).options
+    {'segment': {}, 'crop': {'size': 48}}
+    """
+
+    options: dict[str, dict[str, Any]]
+
+    @classmethod
+    def of(cls, **steps: Step) -> Recipe:
+        """Check the options of each step against the function behind it.
+
+        Raises
+        ------
+        ValueError
+            A step has no such option, or it cannot be recorded.
+        """
+        asked = {name: steps[name] for name in STEPS if steps.get(name, False) is not False}
+        taken = {name: {} if options is True else options for name, options in asked.items()}
+        return cls({name: _recorded(name, options) for name, options in taken.items()})
+
+    @property
+    def embeds(self) -> bool:
+        """Whether a network is needed."""
+        return "embed_pretrained" in self.options
+
+    def apply(self, field: Fields, doing: Callable[[str], None] = lambda words: None) -> Made:
+        """Take the steps with one field; `doing` is told each one before it begins."""
+        for name in ("segment", "segment_cells"):
+            field = self._call(name, field, doing) if name in self.options else field
+        if field.masks is None or not field.masks[0].any():
+            return Made(None, None, None, list(field.history))
+        cells = self._call("crop", field, doing)
+        tables = {n: self._call(n, cells, doing) for n in ("measure", "embed_pretrained") if n in self.options}
+        history = [*cells.history, *(step for table in tables.values() for step in table.attrs["history"])]
+        return Made(cells, tables.get("measure"), tables.get("embed_pretrained"), history)
+
+    def _call(self, name: str, what: Any, doing: Callable[[str], None]) -> Any:
+        place, words = STEPS[name]
+        doing(words)
+        return getattr(place, name)(what, **{**FIXED.get(name, {}), **self.options.get(name, {})})
+
+
+def _recorded(name: str, options: Any) -> dict[str, Any]:
+    """Return the options as they come back from JSON, so that they can be compared with those of an earlier run."""
+    if not isinstance(options, Mapping):
+        raise ValueError(f"{name} is {options!r}, expected True, False, or its options: {name}={{…}}.")
+    known = list(inspect.signature(getattr(STEPS[name][0], name)).parameters)[1:]
+    fixed = FIXED.get(name, {})
+    unknown = [o for o in options if o not in known or o in fixed]
+    if unknown:
+        allowed = [k for k in known if k not in fixed]
+        raise ValueError(f"{name} has no option {some(unknown)} here. It has: {some(allowed, 20)}.")
+    try:
+        text = json.dumps(dict(options), sort_keys=True, default=str)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"The options of {name} cannot be recorded: {error}. Give numbers, text and lists.") from error
+    recorded: dict[str, Any] = json.loads(text)
+    return recorded

@@ -1,0 +1,358 @@
+"""The store: a folder with what each field became, the settings it was made with, and what is known of the fields."""
+
+from __future__ import annotations
+
+import json
+import time
+import warnings
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mlscope_nb._files import replacing, write_text
+from mlscope_nb._store import _json, as_declared
+from mlscope_nb._tables import from_parquet, to_parquet
+from mlscope_nb._words import count, some
+from mlscope_nb.cells import Cells
+from mlscope_nb.io.crops import WRITTEN
+from mlscope_nb.pipeline.parts import NAMES, Part, make_folders
+from mlscope_nb.pipeline.recipe import Recipe
+from mlscope_nb.pipeline.sources import Kind, Listed
+from mlscope_nb.pipeline.stored_crops import StoredCrops, open_records
+
+FORMAT, VERSION = "mlscope pipeline", 1
+ABOUT, STUDY, FIELDS = "pipeline.json", "study.json", "fields.parquet"
+ALL_UP_TO_MB = 500
+LEFT_OVER_S = 3600
+
+Features = Literal["all", "measured", "embedded"]
+
+
+@dataclass(frozen=True)
+class Store:
+    """A folder of results, as it is opened.
+
+    Parameters
+    ----------
+    folder : Path
+    recipe : Recipe
+    kind : Kind
+    """
+
+    folder: Path
+    recipe: Recipe
+    kind: Kind
+
+    @classmethod
+    def prepare(cls, folder: Path, recipe: Recipe, fields: Listed) -> Store:
+        """Make the store, or go on with one that was made with the same settings.
+
+        Raises
+        ------
+        ValueError
+            It was made with other settings, the folder holds something else, or no field can be read.
+        """
+        if (folder / ABOUT).is_file():
+            store = cls.open(folder)
+            _refuse_other_settings(store, recipe, fields)
+        else:
+            store = cls._made(folder, recipe, fields)
+        _sweep(folder)
+        _write_study(folder, fields)
+        return store
+
+    @classmethod
+    def open(cls, folder: Path) -> Store:
+        """Open a store.
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            There is none, or it cannot be read.
+        """
+        about = _read_json(folder / ABOUT)
+        if about.get("format") != FORMAT or about.get("version") != VERSION:
+            raise ValueError(
+                f"'{folder}' holds {about.get('format')!r} of version {about.get('version')}, expected {FORMAT!r} "
+                f"of version {VERSION}. It was made by another version of mlscope."
+            )
+        kind = about["kind"]
+        return cls(
+            folder.resolve(),
+            Recipe(about["settings"]),
+            Kind(tuple(kind["channels"]), kind["dtype"], kind["pixel_size_um"]),
+        )
+
+    @classmethod
+    def _made(cls, folder: Path, recipe: Recipe, fields: Listed) -> Store:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise ValueError(f"'{folder}' is not a store of mlscope and not empty. Name another folder.")
+        kind = fields.kind()
+        if kind is None:
+            raise ValueError(f"None of {count(len(fields.sources), 'field')} can be read. Look at one of the files.")
+        from mlscope_nb import __version__
+
+        make_folders(folder)
+        about = {"format": FORMAT, "version": VERSION, "mlscope": __version__}
+        write_text(folder / ABOUT, _json({**about, "settings": recipe.options, "kind": asdict(kind)}))
+        return cls(folder.resolve(), recipe, kind)
+
+    def part(self, field_id: str) -> Part:
+        """Return the files of one field."""
+        return Part(self.folder, field_id)
+
+    def obs(self) -> pd.DataFrame:
+        """Return what is known about the fields."""
+        return from_parquet((self.folder / FIELDS).read_bytes())
+
+    def study(self) -> dict[str, Any]:
+        """Return design, history and problems of the fields as they were listed last."""
+        return _read_json(self.folder / STUDY)
+
+
+def load(path: str | Path, *, features: Features | None = None) -> Cells:
+    """Open the cells of a store: crops stay on disk until they are read, tables are in memory.
+
+    Parameters
+    ----------
+    path : path
+        A folder written by `run`, finished or not.
+    features : "all", "measured" or "embedded", optional
+        Which numbers to take into memory. Default: all where they take less than 500 MB, else those that were measured,
+        and a warning says so.
+
+    Returns
+    -------
+    Cells
+        In the order of the fields; ``obs`` holds what `ms.io.crop` writes and what is known about the fields. The last
+        step of ``history`` counts fields that failed, are empty, or are not done yet.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        There is no store, no field in it is done, a file is damaged, or the numbers asked for were never made.
+
+    Examples
+    --------
+    >>> load("nowhere")
+    Traceback (most recent call last):
+    FileNotFoundError: There is no store 'nowhere'. Make it with ms.pipeline.run(fields, store='nowhere').
+    """
+    store = Store.open(Path(path))
+    known = store.obs()
+    states = status(path)
+    done = states.index[states["n_cells"] > 0]
+    _tell_missing(path, states)
+    if not len(done):
+        raise ValueError(f"No field in '{path}' has cells yet: {_said(states)}. See ms.pipeline.problems('{path}').")
+    tables = [store.part(str(name)).read_table() for name in done]
+    counts = [len(table) for table in tables]
+    table = pd.concat(tables)
+    roles = store.study()["design"]
+    control = roles.pop("control", None)
+    arrays = _arrays(store, list(map(str, done)), counts)
+    made = Cells(
+        table[list(WRITTEN)].join(known, on="field_id"),
+        arrays.pop("images"),
+        masks=arrays.pop("masks"),
+        compartments={name.removeprefix("of "): array for name, array in arrays.items()},
+        features=_features(store, table, list(map(str, done)), features),
+        channels=store.kind.channels,
+        pixel_size_um=store.kind.pixel_size_um,
+        history=[*store.study()["history"], *_steps(store, states)],
+        **roles,
+    )
+    return as_declared(made, control)
+
+
+def status(path: str | Path) -> pd.DataFrame:
+    """Return what became of each field, without reading it.
+
+    Parameters
+    ----------
+    path : path
+        A folder written by `run`.
+
+    Returns
+    -------
+    DataFrame
+        One row per field: ``state`` ("done", "empty", "failed" or "to do"), ``n_cells``, ``step`` and ``error`` where
+        it failed.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        There is no store, or it cannot be read.
+    """
+    store = Store.open(Path(path))
+    ids = store.obs().index
+    return pd.DataFrame([_state(store, str(name)) for name in ids], index=ids)
+
+
+def problems(path: str | Path) -> pd.DataFrame:
+    """List the fields that failed and the files that were left out, each with its reason.
+
+    Parameters
+    ----------
+    path : path
+        A folder written by `run`.
+
+    Returns
+    -------
+    DataFrame
+        Columns field, step (what was being done), error, details (the last calls, for a bug report).
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        There is no store, or it cannot be read.
+    """
+    store = Store.open(Path(path))
+    rows = [
+        {"field": p.get("file", ""), "step": "listing", "error": p.get("problem", ""), "details": ""}
+        for p in store.study()["problems"]
+    ]
+    for name in store.obs().index:
+        part = store.part(str(name))
+        told = None if part.is_done(store.recipe) else part.failure()
+        if told is not None:
+            rows.append({"field": name, **{k: told[k] for k in ("step", "error", "details")}})
+    return pd.DataFrame(rows, columns=["field", "step", "error", "details"])
+
+
+def _state(store: Store, field_id: str) -> dict[str, Any]:
+    part = store.part(field_id)
+    if part.is_done(store.recipe):
+        n = part.n_cells() or 0
+        return {"state": "done" if n else "empty", "n_cells": n, "step": "", "error": ""}
+    told = part.failure()
+    if told is not None:
+        return {"state": "failed", "n_cells": 0, "step": told["step"], "error": told["error"]}
+    return {"state": "to do", "n_cells": 0, "step": "", "error": ""}
+
+
+def _tell_missing(path: str | Path, states: pd.DataFrame) -> None:
+    missing = states[states["state"].isin(["failed", "to do"])]
+    if len(missing):
+        named = [f"{name}: {row['error'] or 'not done yet'}" for name, row in missing.head(10).iterrows()]
+        more = f"; and {len(missing) - 10:,} more" if len(missing) > 10 else ""
+        warnings.warn(
+            f"{count(len(missing), 'field')} of {len(states):,} without results: {'; '.join(named)}{more}. "
+            f"ms.pipeline.problems('{path}') lists all of them; run(…, retry=True) tries them again.",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
+def _said(states: pd.DataFrame) -> str:
+    counts = states["state"].value_counts()
+    return ", ".join(f"{n:,} {state}" for state, n in counts.items())
+
+
+def _steps(store: Store, states: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the steps as history, each with its options, and what became of the fields."""
+    counts = {str(state): int(n) for state, n in states["state"].value_counts().items()}
+    steps = [{"step": name, **options} for name, options in store.recipe.options.items()]
+    return [*steps, {"step": "pipeline", "store": str(store.folder), "fields": counts}]
+
+
+def _arrays(store: Store, done: list[str], counts: list[int]) -> dict[str, Any]:
+    files = [store.part(name).crops for name in done]
+    kind = open_records(files[0], counts[0]).dtype
+    fields: Mapping[str, Any] = kind.fields or {}
+    return {
+        str(name): StoredCrops(files, counts, str(name), what[0].base, what[0].shape) for name, what in fields.items()
+    }
+
+
+def _features(store: Store, table: pd.DataFrame, done: list[str], wanted: Features | None) -> pd.DataFrame | None:
+    measured = table.drop(columns=list(WRITTEN))
+    made = [name for name, there in (("measured", measured.shape[1] > 0), ("embedded", store.recipe.embeds)) if there]
+    if wanted not in (None, "all", *made):
+        raise ValueError(f"features is {wanted!r}, but there are {some(made) or 'none'} in this store, or 'all'.")
+    names: list[str] = json.loads((store.folder / NAMES).read_text(encoding="utf-8")) if "embedded" in made else []
+    mb = len(table) * 8 * (measured.shape[1] + len(names)) / 1e6
+    if wanted is None and len(made) == 2 and mb > ALL_UP_TO_MB:
+        warnings.warn(
+            f"All numbers would take {mb:,.0f} MB, so those of the network were left on disk. "
+            "Take them with ms.pipeline.load(…, features='embedded') or 'all'.",
+            UserWarning,
+            stacklevel=3,
+        )
+        wanted = "measured"
+    if not made:
+        return None
+    if wanted == "measured" or made == ["measured"]:
+        return measured
+    embedded = pd.DataFrame(_embedded(store, done, len(table), len(names)), index=table.index, columns=names)
+    return embedded if wanted == "embedded" or made == ["embedded"] else measured.join(embedded)
+
+
+def _embedded(store: Store, done: list[str], n: int, width: int) -> NDArray[np.float32]:
+    result, row = np.empty((n, width), np.float32), 0
+    for name in done:
+        file = store.part(name).embedded
+        try:
+            found = np.load(file, mmap_mode="r", allow_pickle=False)
+            result[row : row + len(found)] = found
+        except (OSError, ValueError, EOFError) as error:
+            raise ValueError(f"'{file}' cannot be read: {error}. Delete it and run again.") from error
+        row += len(found)
+    return result
+
+
+def _refuse_other_settings(store: Store, recipe: Recipe, fields: Listed) -> None:
+    named = next((s.channels for s in fields.sources if s.channels is not None), store.kind.channels)
+    if named != store.kind.channels:
+        raise ValueError(
+            f"'{store.folder}' was made from fields with the channels {list(store.kind.channels)}, these have "
+            f"{list(named)}. Name another store."
+        )
+    before, now = store.recipe.options, recipe.options
+    if before == now:
+        return
+    steps = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+    told = "; ".join(f"{s}: was {_words(before.get(s))}, now {_words(now.get(s))}" for s in steps)
+    raise ValueError(
+        f"'{store.folder}' was made with other settings ({told}). One store holds one kind of results: "
+        "give the same settings, or name another store."
+    )
+
+
+def _words(options: Mapping[str, Any] | None) -> str:
+    return "left out" if options is None else f"{dict(options)}" if options else "as it is by default"
+
+
+def _write_study(folder: Path, fields: Listed) -> None:
+    """Write what is known of the fields anew: a corrected layout needs no picture to be computed again."""
+    content = to_parquet(fields.obs, "fields")
+    with replacing(folder / FIELDS) as file:
+        file.write_bytes(content)
+    study = {"design": fields.design.to_dict(), "history": fields.history, "problems": fields.problems}
+    write_text(folder / STUDY, _json(study))
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what runs that were killed long ago left half written."""
+    for file in folder.glob("*/.*.part"):
+        if time.time() - file.stat().st_mtime > LEFT_OVER_S:
+            file.unlink(missing_ok=True)
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    if not file.is_file():
+        raise FileNotFoundError(
+            f"There is no store '{file.parent}'. Make it with ms.pipeline.run(fields, store='{file.parent}')."
+        )
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"'{file}' is damaged: {error}") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"'{file}' holds a {type(found).__name__}, expected a description")
+    return found
