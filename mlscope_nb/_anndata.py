@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from mlscope_nb._h5ad_columns import from_h5ad
 from mlscope_nb._lazy import read_rows
 from mlscope_nb._store import _plain, as_declared
 from mlscope_nb.cells import Cells
@@ -92,7 +93,7 @@ def _arrays(cells: Cells) -> dict[str, Any]:
 
 
 def _obs(adata: AnnData, about: dict[str, Any]) -> pd.DataFrame:
-    obs = pd.DataFrame(adata.obs).copy()
+    obs = from_h5ad(pd.DataFrame(adata.obs).copy(), about.get("columns", {}))
     for name in about.get("text", ()):
         if name in obs.columns:
             obs[name] = obs[name].astype(object)

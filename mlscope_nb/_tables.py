@@ -36,13 +36,24 @@ def to_parquet(table: pd.DataFrame, name: str) -> bytes:
     >>> to_parquet(pd.DataFrame({"well": ["A01", None]}), "obs")[:4]
     b'PAR1'
     """
+    refuse_unstorable(table, name)
+    plain = table.copy(deep=False)
+    plain.attrs = {}
+    return _written(plain, name)
+
+
+def refuse_unstorable(table: pd.DataFrame, name: str) -> None:
+    """Raise when a column would come back from a file as something else.
+
+    Raises
+    ------
+    ValueError
+        A column holds complex numbers, intervals, objects, or several kinds of things.
+    """
     for column in table.columns:
         problem = _problem(table[column])
         if problem:
             raise ValueError(_refusal(name, column, problem))
-    plain = table.copy(deep=False)
-    plain.attrs = {}
-    return _written(plain, name)
 
 
 def from_parquet(content: bytes) -> pd.DataFrame:

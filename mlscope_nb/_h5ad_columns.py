@@ -1,0 +1,136 @@
+"""Columns of obs as an .h5ad file can hold them, groups as categories of text, and back to what they were."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+from pandas.api.types import is_bool_dtype, is_float_dtype, is_integer_dtype, is_object_dtype, pandas_dtype
+
+from mlscope_nb._words import some
+
+RESERVED = "_index"
+_NULLABLE = {"Float64": "float64", "Float32": "float32"}
+
+
+def to_h5ad(obs: pd.DataFrame, groups: Iterable[str]) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return columns that an .h5ad file can hold, and notes of what they were.
+
+    Parameters
+    ----------
+    obs : DataFrame
+        Columns that can be stored as Parquet (`_tables.refuse_unstorable`).
+    groups : iterable of str
+        Columns that name groups: whole numbers in them become categories, so that they are drawn as groups.
+
+    Raises
+    ------
+    ValueError
+        Two columns would have one name.
+
+    Examples
+    --------
+    >>> table, notes = to_h5ad(pd.DataFrame({"plate": [1, 2, 2], "mg/l": [0.5, 1, 2]}), ["plate"])
+    >>> table["plate"].tolist(), list(table), notes["dtypes"], notes["renamed"]
+    (['1', '2', '2'], ['plate', 'mg_l'], {'plate': 'int64'}, {'mg_l': 'mg/l'})
+    """
+    names = {c: c.replace("/", "_") if c != RESERVED else "index_" for c in obs.columns}
+    written = list(names.values())
+    twice = [c for c, n in names.items() if written.count(n) > 1]
+    if twice:
+        raise ValueError(f"Columns {some(twice)} would have one name in .h5ad, where '/' becomes '_'. Rename one.")
+    wanted = set(groups)
+    columns = {n: _storable(obs[c], group=c in wanted) for c, n in names.items()}
+    dtypes = {n: _name(obs[c]) for c, n in names.items() if columns[n] is not obs[c]}
+    notes = {"dtypes": dtypes, "renamed": {n: c for c, n in names.items() if n != c}}
+    return pd.DataFrame(columns, index=obs.index), notes
+
+
+def from_h5ad(obs: pd.DataFrame, notes: Mapping[str, Any]) -> pd.DataFrame:
+    """Return the columns as they were before `to_h5ad`.
+
+    Raises
+    ------
+    ValueError
+        The notes do not fit the columns.
+
+    Examples
+    --------
+    >>> obs = pd.DataFrame({"plate": [1, 2], "day": pd.to_datetime(["2026-01-02", None]), "ok": pd.array([True, None])})
+    >>> back = from_h5ad(*to_h5ad(obs, ["plate"]))
+    >>> pd.testing.assert_frame_equal(back, obs)
+    """
+    dtypes, renamed = (dict(notes.get(part) or {}) for part in ("dtypes", "renamed"))
+    columns = {}
+    for name in obs.columns:
+        kind = dtypes.get(name)
+        try:
+            columns[renamed.get(name, name)] = obs[name] if kind is None else _restored(obs[name], str(kind))
+        except (TypeError, ValueError, AttributeError) as error:
+            raise ValueError(f"Column '{name}' cannot be read as {kind!r}, which it was: {error}") from error
+    return pd.DataFrame(columns, index=obs.index)
+
+
+def _storable(column: pd.Series, *, group: bool) -> pd.Series:
+    kind = column.dtype
+    if isinstance(kind, pd.CategoricalDtype):
+        names = kind.categories
+        return column if is_object_dtype(names) else column.cat.rename_categories(_texts(names))
+    if str(kind) in _NULLABLE:
+        return column.astype(pandas_dtype(_NULLABLE[str(kind)]))
+    if is_object_dtype(kind):
+        known = column.dropna()
+        odd = len(known) and not isinstance(known.iloc[0], str)
+        return column.convert_dtypes(convert_string=False) if odd else _text(column)
+    if is_bool_dtype(kind) or is_integer_dtype(kind):
+        return _text(column.astype(object).where(column.notna()).map(str, na_action="ignore")) if group else column
+    if is_float_dtype(kind):
+        return column
+    return _text(column.astype(object).where(column.notna()).map(_words, na_action="ignore"))
+
+
+def _text(column: pd.Series) -> pd.Series:
+    """Return text as categories where values repeat or are missing, as anndata does."""
+    text = column.astype(object)
+    repeats = text.nunique() < len(text)
+    return text.astype("category") if repeats else text
+
+
+def _name(column: pd.Series) -> str:
+    kind = column.dtype
+    if isinstance(kind, pd.CategoricalDtype):
+        return f"category of {kind.categories.dtype}"
+    return str(kind)
+
+
+def _restored(column: pd.Series, kind: str) -> pd.Series:
+    inner = kind.removeprefix("category of ")
+    if inner != kind:
+        names = column.cat.categories
+        return column.cat.rename_categories(_parsed(pd.Series(names, dtype=object), inner).tolist())
+    return _parsed(column.astype(object), kind)
+
+
+def _parsed(column: pd.Series, kind: str) -> pd.Series:
+    if kind in ("bool", "boolean"):
+        column = column.map(_truth, na_action="ignore")
+    if kind.startswith("datetime64"):
+        return pd.to_datetime(column, format="ISO8601", utc="," in kind).astype(pandas_dtype(kind))
+    if kind.startswith("timedelta64"):
+        return pd.to_timedelta(column).astype(pandas_dtype(kind))
+    if kind.startswith(("int", "uint", "Int", "UInt")):
+        column = column.map(int, na_action="ignore")
+    return column.where(column.notna(), None) if kind == "object" else column.astype(pandas_dtype(kind))
+
+
+def _truth(value: object) -> bool:
+    return value in (True, "True")
+
+
+def _words(value: Any) -> str:
+    return str(value.isoformat()) if hasattr(value, "isoformat") else str(value)
+
+
+def _texts(names: pd.Index) -> list[str]:
+    return [_words(name) for name in names]
