@@ -13,6 +13,7 @@ from .map import scatter
 from .matrix import matrix
 from .pitfallview import PitfallView, pitfall
 from .platemap import plate_map
+from .runningview import Running, running, shut_down
 from .selection import Selection, selection_of
 from .thresholds import tune_threshold
 from .thresholdview import ThresholdView
@@ -32,6 +33,7 @@ __all__ = [
     "MapsView",
     "PitfallView",
     "Restored",
+    "Running",
     "SegmentationTuner",
     "Selection",
     "ThresholdView",
@@ -53,9 +55,11 @@ __all__ = [
     "pitfall",
     "plate_map",
     "restore_work",
+    "running",
     "save_work",
     "scatter",
     "selection_of",
+    "shut_down",
     "tune_segmentation",
     "tune_threshold",
     "walk",
