@@ -18,6 +18,7 @@ from mlscope_nb.io import omezarr_metadata as ngff
 from mlscope_nb.io.omezarr_layout import Choice, Layout, arrange
 from mlscope_nb.io.omezarr_metadata import VERSIONS, ZARR_FORMATS, Version
 from mlscope_nb.io.omezarr_notes import MASKS, notes_of, write_notes
+from mlscope_nb.io.omezarr_series import FILE, ome_xml
 from mlscope_nb.io.pyramids import halved, levels, thinned
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def write_omezarr(
     >>> fields = datasets.load_fields("fly").subset(datasets.load_fields("fly").ids[:2])
     >>> path = write_omezarr(fields, Path(tempfile.mkdtemp()) / "fly.zarr")
     >>> sorted(p.name for p in path.iterdir())
-    ['0', '1', 'mlscope', 'zarr.json']
+    ['0', '1', 'OME', 'mlscope', 'zarr.json']
 
     Sources: OME-NGFF 0.4 and 0.5 (https://ngff.openmicroscopy.org); checked with ome-zarr-models and napari-ome-zarr.
     """
@@ -106,6 +107,8 @@ def write_omezarr(
             _write_crops(writer, cells_or_fields, target.stem)
         else:
             describe_layout(root, places, version, target.stem)
+            if not places.plates and places.paths != ("",):
+                _describe_series(root, part, cells_or_fields, version)
             shown = tqdm(range(images), "Writing fields", unit="field", delay=2, leave=False)
             for row in shown:
                 writer.write_field(cells_or_fields, row, places.paths[row])
@@ -113,7 +116,7 @@ def write_omezarr(
 
 
 def describe_layout(root: zarr.Group, layout: Layout, version: Version, name: str) -> None:
-    """Write the groups of plates, rows and wells, or of a series of images, with their descriptions."""
+    """Write the groups of plates, rows and wells with their descriptions."""
     for path, held in layout.plates.items():
         group = root if path == "" else root.create_group(path)
         most = max(held.wells.values())
@@ -124,8 +127,15 @@ def describe_layout(root: zarr.Group, layout: Layout, version: Version, name: st
         for (row, column), n in held.wells.items():
             images = ngff.well([str(i) for i in range(n)])
             group.create_group(f"{row}/{column}").attrs.update(ngff.attributes(version, {"well": images}))
-    if not layout.plates and layout.paths != ("",):
-        root.attrs.update(ngff.attributes(version, {"bioformats2raw.layout": 3}))
+
+
+def _describe_series(root: zarr.Group, folder: Path, fields: Fields, version: Version) -> None:
+    root.attrs.update(ngff.attributes(version, {"bioformats2raw.layout": 3}))
+    listed = root.create_group("OME")
+    listed.attrs.update(ngff.attributes(version, {"series": [str(i) for i in range(len(fields))]}))
+    dtype = fields.images[0].dtype if len(fields) else np.dtype("uint8")
+    text = ome_xml(list(fields.ids), fields.images.shapes, dtype, fields.channels, fields.pixel_size_um)
+    (folder / "OME" / FILE).write_bytes(text)
 
 
 class ImageWriter:
