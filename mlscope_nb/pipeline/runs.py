@@ -14,9 +14,10 @@ from mlscope_nb.doctor import usable_cores
 from mlscope_nb.fields import Fields
 from mlscope_nb.io.listing import Paths
 from mlscope_nb.pipeline import crews
+from mlscope_nb.pipeline.opening import Features, load
 from mlscope_nb.pipeline.recipe import Recipe, Step
 from mlscope_nb.pipeline.sources import Source, listed
-from mlscope_nb.pipeline.store import Features, Store, load, status
+from mlscope_nb.pipeline.store import Store, status
 from mlscope_nb.pipeline.work import Outcome, Work, here
 
 if TYPE_CHECKING:

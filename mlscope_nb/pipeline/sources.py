@@ -164,7 +164,7 @@ def part_name(field_id: str) -> str:
     Examples
     --------
     >>> part_name("plate 1/A01 f1")
-    'plate_1_A01_f1-a6c21c64'
+    'plate_1_A01_f1-6d84fa35'
     """
     return f"{re.sub(r'[^A-Za-z0-9]+', '_', field_id)[:60]}-{hashlib.sha256(field_id.encode()).hexdigest()[:8]}"
 
