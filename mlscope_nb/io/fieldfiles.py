@@ -128,13 +128,13 @@ def by_name(
             f"None of {count(len(found), 'name')} fits the pattern '{pattern.shown}', for example "
             f"{some([f.name for f in found], 3)}. See ms.io.recognise(folder)."
         )
-    named = _with_folders(named)
+    named = with_folders(named)
     wanted, names = choose_channels(named.values(), channels)
     sets, more = _sets(named, wanted, projection, frame)
     return dict(sorted(sets.items(), key=lambda item: natural(item[0]))), names, problems + more
 
 
-def _with_folders(named: dict[Path, dict[str, str]]) -> dict[Path, dict[str, str]]:
+def with_folders(named: dict[Path, dict[str, str]]) -> dict[Path, dict[str, str]]:
     """Take folders that differ for plates where the names hold none; time and plane may be folders, too."""
     parents = {file: file.parent.parts for file in named}
     common = min((len(p) for p in parents.values()), default=0)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlscope_nb.io.limits import first_series
-from mlscope_nb.io.stacks import named_axes, one_image
+from mlscope_nb.io.stacks import Undecided, named_axes, one_image
 
 if TYPE_CHECKING:
     import tifffile
@@ -57,6 +57,8 @@ def read_image(
         raise ValueError(f"files of kind '{kind}' are not known, expected one of {', '.join(EXTENSIONS)}")
     try:
         picture = _read_tiff(file, projection, frame) if kind in TIFF else Picture(_read_picture(file, indexed))
+    except Undecided:
+        raise
     except DAMAGE as error:
         raise ValueError(f"cannot be read ({_reason(error)})") from error
     if picture.pixels.dtype.kind not in "uifb":

@@ -15,6 +15,10 @@ MAX_CHANNELS = 8
 UNKNOWN = "QI"
 
 
+class Undecided(ValueError):
+    """An image is more than one picture, and nobody said which."""
+
+
 def check_choice(projection: str | None, frame: object) -> None:
     """Refuse a projection or a frame that does not exist.
 
@@ -67,17 +71,17 @@ def named_axes(axes: str, shape: tuple[int, ...], projection: str | None, frame:
         sizes = dict(zip(axes, shape, strict=True))
     odd = [a for a in axes if a not in "TZCYXS" and sizes[a] > 1]
     if odd or not {"Y", "X"} <= set(axes) or (sizes.get("S", 1) > 1 and sizes.get("C", 1) > 1):
-        raise ValueError(f"{found}, expected one image (Y, X), channels of one (C, Y, X), planes (Z) or frames (T)")
+        raise Undecided(f"{found}, expected one image (Y, X), channels of one (C, Y, X), planes (Z) or frames (T)")
     if sizes.get("T", 1) > 1 and frame is None:
         n = sizes["T"]
-        raise ValueError(
+        raise Undecided(
             f"{found}: it is a movie of {n} frames; choose one with frame=0 … {n - 1}, or all with frame='all'"
         )
     if sizes.get("Z", 1) > 1 and projection is None:
         choices = ", ".join(f"'{p}'" for p in PROJECTIONS)
-        raise ValueError(f"{found}: it is a stack of {sizes['Z']} planes; choose projection= one of {choices}")
+        raise Undecided(f"{found}: it is a stack of {sizes['Z']} planes; choose projection= one of {choices}")
     if isinstance(frame, int | np.integer) and int(frame) >= sizes.get("T", 1):
-        raise ValueError(f"{found}: there is no frame {frame}, it has {count(sizes.get('T', 1), 'frame')}, from 0 on")
+        raise Undecided(f"{found}: there is no frame {frame}, it has {count(sizes.get('T', 1), 'frame')}, from 0 on")
     return axes
 
 
@@ -89,7 +93,7 @@ def _meaning(axis: str, sizes: dict[str, int], projection: str | None, frame: ob
         return "T"
     if sizes[axis] > MAX_CHANNELS or sizes.get("C", 1) > 1:
         n = sizes[axis]
-        raise ValueError(
+        raise Undecided(
             f"holds {n} pages and does not say whether they are channels, planes or frames; "
             "choose projection= for planes, frame= for frames"
         )

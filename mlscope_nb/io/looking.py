@@ -1,0 +1,117 @@
+"""What lies in a folder, by kind of file, without reading more than is needed to tell."""
+
+from __future__ import annotations
+
+import os
+import time
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mlscope_nb.io.listing import Problem, natural
+from mlscope_nb.io.pixels import EXTENSIONS
+
+VENDORS = (".czi", ".nd2", ".lif", ".oib", ".oif", ".vsi", ".lsm", ".dv", ".ims")
+TABLES = (".csv", ".tsv", ".txt", ".csv.gz", ".parquet", ".sqlite", ".db")
+HDF5 = (".h5ad", ".h5sc", ".h5", ".hdf5")
+ARRAYS = (".npz", ".npy")
+OTHERS = (".mlscope", ".zip")
+MAX_FILES, MAX_DEPTH, MAX_SECONDS = 100_000, 5, 10.0
+ZARR_MARKS = ("zarr.json", ".zgroup", ".zattrs", ".zarray")
+
+
+@dataclass
+class Found:
+    """Files by kind, in natural order, and what could not be looked at."""
+
+    images: list[Path] = field(default_factory=list)
+    zarrs: list[Path] = field(default_factory=list)
+    vendors: list[Path] = field(default_factory=list)
+    tables: list[Path] = field(default_factory=list)
+    hdf5: list[Path] = field(default_factory=list)
+    arrays: list[Path] = field(default_factory=list)
+    others: list[Path] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def look(path: Path) -> Found:
+    """List what lies at a path: a file, or a folder and those below it; links to elsewhere are not followed.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is nothing of that name.
+    """
+    if not path.exists():
+        raise FileNotFoundError(f"There is no file or folder '{path}' (looked from '{Path.cwd()}').")
+    found = Found()
+    if path.is_file():
+        _sort_in(path, found)
+        return found
+    if is_zarr(path):
+        found.zarrs.append(path)
+        return found
+    _walk(path, found)
+    for name in ("images", "zarrs", "vendors", "tables", "hdf5", "arrays", "others"):
+        getattr(found, name).sort(key=lambda p: natural(str(p)))
+    return found
+
+
+def is_zarr(folder: Path) -> bool:
+    """Whether a folder holds a zarr group or array."""
+    return any((folder / mark).is_file() for mark in ZARR_MARKS)
+
+
+def kind_of(file: Path) -> str:
+    """Return the kind of a file by its ending: the name of the list in `Found` that it belongs to, or ""."""
+    name = file.name.lower()
+    for kind, endings in (
+        ("images", EXTENSIONS), ("vendors", VENDORS), ("tables", TABLES), ("hdf5", HDF5), ("arrays", ARRAYS),
+        ("others", OTHERS),
+    ):  # fmt: skip
+        if name.endswith(endings):
+            return kind
+    return ""
+
+
+def npz_names(path: Path) -> list[str]:
+    """Return the names of the arrays in an npz file, without reading any of them.
+
+    Raises
+    ------
+    ValueError
+        The file is damaged.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return [n.removesuffix(".npy") for n in archive.namelist()]
+    except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError) as error:
+        raise ValueError(f"'{path}' cannot be read as npz: {error}.") from error
+
+
+def _walk(path: Path, found: Found) -> None:
+    start, n, base = time.monotonic(), 0, len(path.parts)
+    for folder, subfolders, files in os.walk(path, followlinks=False):
+        here = Path(folder)
+        subfolders[:] = sorted(d for d in subfolders if not d.startswith((".", "__")))
+        zarrs = [d for d in subfolders if is_zarr(here / d)]
+        found.zarrs += [here / d for d in zarrs]
+        subfolders[:] = [d for d in subfolders if d not in zarrs]
+        if len(here.parts) - base >= MAX_DEPTH and subfolders:
+            found.problems.append(
+                {"file": folder, "problem": f"folders below the {MAX_DEPTH}th level were not looked at"}
+            )
+            subfolders[:] = []
+        for name in files:
+            if not name.startswith("."):
+                _sort_in(here / name, found)
+        n += len(files)
+        if n > MAX_FILES or time.monotonic() - start > MAX_SECONDS:
+            found.problems.append({"file": folder, "problem": f"only the first {n:,} files were looked at"})
+            return
+
+
+def _sort_in(file: Path, found: Found) -> None:
+    kind = kind_of(file)
+    if kind and file.is_file():
+        getattr(found, kind).append(file)

@@ -1,0 +1,78 @@
+"""OME-Zarr stores, as `recognise` sees them: what they hold, read from their descriptions alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mlscope_nb._words import count
+from mlscope_nb.io.listing import Problem
+from mlscope_nb.io.ngff import attributes, image_level, inner_folder
+from mlscope_nb.io.ngff_groups import images_of, label_names
+from mlscope_nb.io.recognition import Recognition
+from mlscope_nb.io.stacks import PROJECTIONS
+
+
+def describe(place: Path, stores: Sequence[Path]) -> Recognition:
+    """Say what OME-Zarr stores hold, for `recognise`: the first one is looked at closely."""
+    problems: list[Problem] = []
+    facts: dict[str, Any] = {}
+    needs: dict[str, str] = {}
+    rows: list[dict[str, Any]] = []
+    for store in stores:
+        try:
+            rows += [{"file": f"{store}/{p}".rstrip("/"), "recognised": "missing" not in parts, **parts}
+                     for p, parts in images_of(store)]  # fmt: skip
+        except (ValueError, OSError) as error:
+            problems.append({"file": str(store), "problem": str(error)})
+    try:
+        facts, needs = _first_facts(stores[0])
+    except (ValueError, OSError) as error:
+        problems.append({"file": str(stores[0]), "problem": str(error)})
+    files = pd.DataFrame(rows) if rows else pd.DataFrame({"file": [], "recognised": []})
+    plate = "well" in files
+    what = f"OME-Zarr, {'plate' if plate else 'image'}: {count(len(files), 'image')} in {count(len(stores), 'store')}"
+    columns = tuple(str(c) for c in files if c not in ("recognised", "missing"))
+    options: dict[str, Any] = {}
+    if plate:
+        several = files["plate"].nunique() > 1
+        options = {"unit": ["plate", "well"] if several else "well", **({"batch": "plate"} if several else {})}
+    choices: dict[str, tuple[Any, ...]] = {
+        "labels": (*facts.get("labels", ()), False), "channels": (), "level": tuple(range(facts.get("levels", 1))),
+        "projection": PROJECTIONS, "frame": (), "pixel_size_um": (), "metadata": (),
+        **dict.fromkeys(("unit", "batch", "label", "treatment", "control"), columns),
+    }  # fmt: skip
+    source: str | list[str] = stores[0].as_posix() if len(stores) == 1 else [s.as_posix() for s in stores]
+    reader = "read_omezarr" if len(files) else None
+    facts = {"fields": len(files), **facts}
+    return Recognition(
+        place, "omezarr", what, reader, "Fields", source, options, choices, needs, files, facts, columns,
+        problems=tuple(problems),
+    )  # fmt: skip
+
+
+def _first_facts(store: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    path = next(p for p, parts in images_of(store) if "missing" not in parts)
+    folder = inner_folder(store, "", path) if path else store
+    image = image_level(store, path, 0)
+    sizes = dict(zip(image.axes, image.shape, strict=True))
+    about = attributes(folder)
+    facts = {
+        "sizes": [f"{sizes['Y']} × {sizes['X']}"],
+        "dtypes": [image.dtype.name],
+        "axes": {a: n for a, n in sizes.items() if a not in "YX" and n > 1},
+        "channels": list(image.channels or ()),
+        "pixel_size_um": image.pixel_size_um,
+        "labels": label_names(folder),
+        "levels": len(about["multiscales"][0]["datasets"]),
+        "version": str(about.get("version", about["multiscales"][0].get("version", "0.4"))),
+    }
+    needs = {}
+    if sizes.get("Z", 1) > 1:
+        needs["projection"] = f"{sizes['Z']} planes in each image: 'max', 'mean', 'sum' or 'middle'"
+    if sizes.get("T", 1) > 1:
+        needs["frame"] = f"{sizes['T']} frames in each image: 0 … {sizes['T'] - 1}, or 'all'"
+    return facts, needs

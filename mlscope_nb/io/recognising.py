@@ -1,0 +1,159 @@
+"""Point at a file or folder, see what it is, and how to read it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+from mlscope_nb._words import count
+from mlscope_nb.io.looking import Found, look, npz_names
+from mlscope_nb.io.recognise_images import image_folder
+from mlscope_nb.io.recognise_tables import tables
+from mlscope_nb.io.recognition import Recognition
+
+Looker = Callable[[Path, Found], "Recognition | None"]
+
+
+def recognise(path: str | Path, *, pattern: str | Literal[False] | None = None) -> Recognition:
+    """Say what lies at a path and how to read it, as a guess that can be changed; only names and headers are read.
+
+    Parameters
+    ----------
+    path : path
+        A folder of images (one file a field or one a channel), an OME-Zarr image or plate, a CellProfiler folder, or a
+        file: image, CZI, ND2, LIF, npz, h5ad, h5sc, Parquet, CSV, SQLite, .mlscope.
+    pattern : str, optional
+        How images are named, as in `read_fields`; guessed where nothing is given; False takes each file for a field.
+
+    Returns
+    -------
+    Recognition
+        ``.code`` is the line that reads it, ``.read()`` does so, ``.change(…)`` corrects a guess.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is nothing of that name.
+    ValueError
+        The pattern is none.
+
+    Examples
+    --------
+    >>> from mlscope_nb.datasets import embedded
+    >>> found = recognise(embedded.folder() / "fly")
+    >>> found.kind, found.reader, found.facts["fields"]
+    ('images', 'read_fields', 3)
+    """
+    place = Path(path)
+    found = look(place)
+    lookers: list[Looker] = [
+        _omezarr,
+        lambda p, f: tables(p, f, "cellprofiler"),
+        lambda p, f: image_folder(p, f, pattern),
+        _microscope,
+        _hdf5,
+        _npz,
+        lambda p, f: tables(p, f, "profiles"),
+        _saved,
+    ]
+    hits = list(_hits(place, found, lookers))
+    if not hits:
+        return _nothing(place, found)
+    first, *rest = hits
+    problems = (*first.problems, *found.problems)
+    return Recognition(**{**_as_dict(first), "also": tuple(rest), "problems": problems})
+
+
+def _hits(place: Path, found: Found, lookers: list[Looker]) -> Iterator[Recognition]:
+    for looker in lookers:
+        hit = looker(place, found)
+        if hit is not None:
+            yield hit
+
+
+def _as_dict(found: Recognition) -> dict[str, Any]:
+    return {name: getattr(found, name) for name in found.__dataclass_fields__}
+
+
+def _nothing(place: Path, found: Found) -> Recognition:
+    zipped = [f for f in found.others if f.suffix.lower() == ".zip"]
+    what = "no images, tables or stores that mlscope knows"
+    if zipped:
+        what += f"; unpack {zipped[0].name} first"
+    return Recognition(place, "nothing", what, problems=tuple(found.problems))
+
+
+def _omezarr(place: Path, found: Found) -> Recognition | None:
+    if not found.zarrs:
+        return None
+    from mlscope_nb.io.recognise_omezarr import describe
+
+    return describe(place, found.zarrs)
+
+
+def _microscope(place: Path, found: Found) -> Recognition | None:
+    if not found.vendors:
+        return None
+    from mlscope_nb.io.bioio_files import missing_for
+
+    kinds = sorted({f.suffix.lower() for f in found.vendors})
+    missing = missing_for(found.vendors[0])
+    source: str | list[str] = str(found.vendors[0]) if len(found.vendors) == 1 else [str(f) for f in found.vendors]
+    return Recognition(
+        place,
+        "microscope",
+        f"{count(len(found.vendors), 'file')} of a microscope's own format ({', '.join(kinds)})",
+        "read_bioio",
+        "Fields",
+        source,
+        choices={"projection": ("max", "mean", "sum", "middle"), "frame": (), "channels": (), "pixel_size_um": ()},
+        problems=({"file": str(found.vendors[0]), "problem": missing},) if missing else (),
+    )
+
+
+def _hdf5(place: Path, found: Found) -> Recognition | None:
+    if not found.hdf5:
+        return None
+    from mlscope_nb.io.h5sc import looks_like_single_cells
+
+    file = found.hdf5[0]
+    also = f" (the first of {len(found.hdf5)})" if len(found.hdf5) > 1 else ""
+    if file.suffix.lower() == ".h5ad" and not looks_like_single_cells(file):
+        return Recognition(place, "h5ad", f"cells as AnnData{also}", "read_h5ad", "Cells", str(file))
+    if looks_like_single_cells(file):
+        what = f"single-cell images in HDF5 (scPortrait){also}"
+        options: tuple[Any, ...] = ()
+        choices = {"channels": options, "pixel_size_um": options}
+        return Recognition(place, "single cells", what, "read_h5sc", "Cells", str(file), choices=choices)
+    return None
+
+
+def _npz(place: Path, found: Found) -> Recognition | None:
+    files = [f for f in found.arrays if f.suffix.lower() == ".npz"]
+    if not files:
+        return None
+    file, names = files[0], []
+    try:
+        names = npz_names(file)
+    except ValueError as error:
+        problem = {"file": str(file), "problem": str(error)}
+        return Recognition(place, "npz", "an npz file that cannot be read", None, problems=(problem,))
+    facts: dict[str, Any] = {"arrays": names}
+    if "train_images" in names:
+        return Recognition(place, "medmnist", "MedMNIST", "read_medmnist", "Cells", str(file), facts=facts)
+    if "features" in names and not any(n in names for n in ("images", "X", "x", "crops", "data")):
+        what = f"{count(len(files), 'npz file')} of features (DeepProfiler)"
+        return Recognition(place, "profiles", what, "read_profiles", "Cells", str(place), facts=facts)
+    options: tuple[Any, ...] = ()
+    choices = {"channels": options, "size": options, "pixel_size_um": options, "metadata": options}
+    return Recognition(
+        place, "npz", "crops in an npz file", "read_crops", "Cells", str(file), choices=choices, facts=facts
+    )
+
+
+def _saved(place: Path, found: Found) -> Recognition | None:
+    files = [f for f in found.others if f.suffix.lower() == ".mlscope"]
+    if not files:
+        return None
+    return Recognition(place, "mlscope", "cells saved by mlscope", "load", "Cells", str(files[0]))
