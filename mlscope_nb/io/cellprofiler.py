@@ -262,9 +262,13 @@ def _crops(
     first = {"masks": _main_first(masks, joined.main)} if masks else {}
     located = Located(codes, obs["x_px"].to_numpy(), obs["y_px"].to_numpy(), obs[OBJECT].to_numpy())
     cut = cut_crops(located, files, size=size, keep_mb=keep_mb, **first)
-    lost = [{"file": f"{IMAGE} {k[1]}{f' in {k[0]}' if k[0] else ''}", "problem": sets.missing.get(k, "not in the table of images")}
-            for i, k in enumerate(keys) if i not in files]  # fmt: skip
+    lost = [_lost(k, sets) for i, k in enumerate(keys) if i not in files]
     return _Crops(cut, sets.channels, [*lost, *cut.problems], None)
+
+
+def _lost(key: tuple[str, int], sets: ImageSets) -> Problem:
+    where = f"{IMAGE} {key[1]} in {key[0]}" if key[0] else f"{IMAGE} {key[1]}"
+    return {"file": where, "problem": sets.missing.get(key, "not in the table of images")}
 
 
 def _main_first(masks: Mapping[str, Paths], main: str) -> dict[str, Paths]:

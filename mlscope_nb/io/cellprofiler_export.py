@@ -20,14 +20,16 @@ OF_IMAGES = ("Metadata_", "FileName_", "PathName_", "URL_", "ImageSet_")
 MEASURED = re.compile(r"^(\w+?)_(?:Number_Object_Number|AreaShape_Area|Location_Center_X|Parent_\w+)$")
 PER_TABLE = re.compile(r"^(?:.*_)?Per_(.+)$", re.IGNORECASE)
 # Cells_AreaShape_Area, but neither AreaShape_Area nor Texture_Correlation_DNA
-NAMED = re.compile(r"^(?!(?:AreaShape|Correlation|Intensity|Math|Neighbors|Texture)_)\w+?_(?:AreaShape|Intensity|Location|Texture)_")
+NAMED = re.compile(
+    r"^(?!(?:AreaShape|Correlation|Intensity|Math|Neighbors|Texture)_)\w+?_(?:AreaShape|Intensity|Location|Texture)_"
+)
 MEANS = ("Mean_", "Median_", "StDev_")
 USUAL = ("Cells", "Cell", "Nuclei", "Nucleus", "Cytoplasm")
 MOST_FILES = 200_000
 
 
 class Export(NamedTuple):
-    """One analysis: a table per object with columns ``export, ImageNumber, ObjectNumber, Cells_…``, and one of images."""
+    """One analysis: a table per object with columns ``export, ImageNumber, ObjectNumber, Cells_…``; images."""
 
     objects: dict[str, pd.DataFrame]
     images: pd.DataFrame
@@ -58,7 +60,7 @@ def read_export(path: str | Path, errors: Errors = "warn") -> Export:
     """
     source = Path(path)
     if not source.exists():
-        raise FileNotFoundError(f"There is no '{source}'. Give the folder of CellProfiler's CSV files, or its database.")
+        raise FileNotFoundError(f"There is no '{source}'. Give the folder of CellProfiler's CSV files or its database.")
     if source.is_file():
         found = _from_sqlite(source) if _looks_like_database(source) else _from_csv([source], "", source.parent)
         return found if found is not None else _nothing(source, [source.name])
@@ -193,7 +195,9 @@ def _main_object(columns: Sequence[str], file: Path) -> str:
     """Name the object that the rows of a table of several objects are counted by."""
     names = list(dict.fromkeys(m.group(1) for m in map(MEASURED.match, columns) if m and m.group(1) != "Image"))
     if not names:
-        raise ValueError(f"'{file}' names no object in its columns ({some(columns, 8)}), expected Cells_AreaShape_Area, …")
+        raise ValueError(
+            f"'{file}' names no object in its columns ({some(columns, 8)}), expected Cells_AreaShape_Area, …"
+        )
     return next((u for u in USUAL if u in names), names[0])
 
 

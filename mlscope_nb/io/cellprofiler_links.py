@@ -83,7 +83,11 @@ def _main(objects: Mapping[str, pd.DataFrame], wanted: str | None) -> str:
         others = some((n for n, t in objects.items() if len(t)), 8)
         raise ValueError(
             f"The table of '{name}' has no rows, expected one per cell. "
-            + (f"Tables with rows: {others}; name one: cell_object=…" if others else "No object was found in any image.")
+            + (
+                f"Tables with rows: {others}; name one: cell_object=…"
+                if others
+                else "No object was found in any image."
+            )
         )
     return name
 
@@ -143,10 +147,8 @@ def _same_numbers(objects: Mapping[str, pd.DataFrame], main: str, other: str) ->
 
 
 def _unlinked(other: str, main: str, objects: Mapping[str, pd.DataFrame]) -> str:
-    return (
-        f"'{other}' ({count(len(objects[other]), 'object')}) was left out: no Parent column says to which '{main}' each "
-        "belongs"
-    )
+    n = count(len(objects[other]), "object")
+    return f"'{other}' ({n}) was left out: no Parent column says to which '{main}' each belongs"
 
 
 def _without(objects: Mapping[str, pd.DataFrame], rows: np.ndarray, other: str, main: str) -> list[str]:

@@ -84,7 +84,9 @@ class CentreCrops:
             try:
                 self._last = (field, read_field(self._files[field]))
             except ValueError as error:
-                raise ValueError(f"'{self._files[field][0].file}': {error}. Was it moved since it was listed?") from error
+                raise ValueError(
+                    f"'{self._files[field][0].file}': {error}. Was it moved since it was listed?"
+                ) from error
         return self._last[1]
 
 
@@ -107,7 +109,7 @@ def read_field(files: Sequence[ImageFile]) -> np.ndarray:
 
 
 def windows(image: np.ndarray, tops: np.ndarray, size: int, fill: Any = None) -> np.ndarray:
-    """Cut windows (n, C, size, size) out of (C, Y, X); beyond the image lies `fill`, default the median of each channel.
+    """Cut windows (n, C, size, size) out of (C, Y, X); beyond it lies `fill`, default the channel's median.
 
     Examples
     --------
@@ -177,7 +179,8 @@ def label_image(file: Path, numbers: np.ndarray, centres: np.ndarray) -> np.ndar
     agree = float(np.mean(labels[rows[:, 0], rows[:, 1]] == numbers)) if len(numbers) else 1.0
     if agree < LEAST_AGREEMENT:
         raise ValueError(
-            f"holds other numbers than the table: right at the centres of {agree:.0%} of {count(len(numbers), 'object')}"
+            "holds other numbers than the table: they agree at the centres of "
+            f"{agree:.0%} of {count(len(numbers), 'object')}"
         )
     return labels
 

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -111,7 +111,7 @@ def find_images(
     return ImageSets(tuple(names), found, missing)
 
 
-def _records(table: pd.DataFrame, names: Iterable[str]) -> list[dict[str, object]]:
+def _records(table: pd.DataFrame, names: Iterable[str]) -> list[dict[str, Any]]:
     kinds = ("FileName_", "PathName_", "Channel_", "Frame_", "Series_")
     wanted = [SET, IMAGE, *(f"{kind}{name}" for name in names for kind in kinds)]
     chosen = table[[c for c in wanted if c in table.columns]]
@@ -124,13 +124,15 @@ def _are_images(column: pd.Series) -> bool:
 
 
 def _found(
-    row: Mapping[str, object], name: str, folder: Path, as_written: bool, lists: dict[Path, dict[str, list[Path]]]
+    row: Mapping[str, Any], name: str, folder: Path, as_written: bool, lists: dict[Path, dict[str, list[Path]]]
 ) -> Path | None:
     """Return the file of a channel; the folder it was in helps where several have one name."""
     written = row.get(f"FileName_{name}")
     if not isinstance(written, str) or not written.lower().endswith(EXTENSIONS):
         return None
-    parts = [p for p in re.split(r"[\\/]", f"{row.get(f'PathName_{name}') or ''}/{written}") if p not in ("", ".", "..")]
+    parts = [
+        p for p in re.split(r"[\\/]", f"{row.get(f'PathName_{name}') or ''}/{written}") if p not in ("", ".", "..")
+    ]
     path = row.get(f"PathName_{name}")
     if as_written and isinstance(path, str) and os.path.isabs(path) and not path.startswith(("//", "\\\\")):
         original = Path(path) / parts[-1]
@@ -168,7 +170,7 @@ def _listed(folder: Path, lists: dict[Path, dict[str, list[Path]]]) -> dict[str,
     return lists[folder]
 
 
-def _plane(row: Mapping[str, object], name: str) -> int:
+def _plane(row: Mapping[str, Any], name: str) -> int:
     """Return which channel, frame or series of the file it is; -1 where the analysis took the file as one image."""
     for kind in ("Channel_", "Frame_"):
         value = row.get(f"{kind}{name}")

@@ -62,7 +62,7 @@ def cut_crops(
     """
     if size < 8 or size % 2:
         raise ValueError(f"size is {size}, expected an even number of at least 8 pixels.")
-    groups = pd.Series(np.arange(len(cells.field))).groupby(cells.field, sort=False).indices
+    groups = {k: np.flatnonzero(cells.field == k) for k in pd.unique(cells.field)}
     wanted = {key: files[key] for key in groups if key in files}
     labels = _label_files(wanted, masks or {})
     work = _Cutting(cells, size, keep_mb, len(masks or {}))
@@ -111,13 +111,17 @@ class _Cutting:
         rows = rows[inside]
         tops = self._tops(rows)
         try:
-            masks = self._masks(rows, tops, labels, image.shape[1:])
+            masks, touches = self._masks(rows, tops, labels, image.shape[1:])
         except (ValueError, OSError) as error:
-            self.problems.append({"file": str(next(filter(None, labels.values()), files[0].file)), "problem": str(error)})
+            self.problems.append(
+                {"file": str(next(filter(None, labels.values()), files[0].file)), "problem": str(error)}
+            )
             return
         self.rows[key], self.shapes[key], self.types[key] = rows, image.shape, image.dtype
         for name, codes in masks.items():
             self.masks.setdefault(name, {})[key] = codes
+        if touches is not None:
+            self.touches[key] = touches
         if self._fits(image):
             self.images[key] = windows(image, tops, self.size)
 
@@ -158,20 +162,20 @@ class _Cutting:
 
     def _masks(
         self, rows: np.ndarray, tops: np.ndarray, labels: Mapping[str, Path | None], shape: tuple[int, ...]
-    ) -> dict[str, np.ndarray]:
+    ) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
+        """Return the masks of the cells of a field by object, and which cells touch its edge."""
         made: dict[str, np.ndarray] = {}
         if not labels:
-            return made
+            return made, None
         main, *others = labels
         image = self._labels(labels[main], rows, shape)
         numbers = self.cells.number[rows]
         made[main] = object_codes(image, numbers, tops, self.size)
         edge = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
-        self.touches[self.cells.field[rows[0]] if len(rows) else None] = np.isin(numbers, edge)
         for name in others:
             part = self._labels(labels[name], None, shape)
             made[name] = np.where(windows(part[None], tops, self.size, 0)[:, 0] > 0, made[main], 0).astype(np.uint8)
-        return made
+        return made, np.isin(numbers, edge)
 
     def _labels(self, file: Path | None, rows: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray:
         if file is None:

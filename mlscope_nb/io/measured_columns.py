@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -52,7 +53,7 @@ def as_numbers(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, list[st
 
     Returns
     -------
-    numbers : DataFrame of float64
+    numbers : DataFrame of float64, or float32 where all are
     text : DataFrame
     remarks : list of str
         What was made missing.
@@ -77,8 +78,11 @@ def as_numbers(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, list[st
             repaired[name] = found
             odd = column[found.isna() & column.notna()]
             if len(odd):
-                remarks.append(f"'{name}' holds {count(len(odd), 'text')} among numbers ({some(odd, 2)}), taken as missing")
-    numbers = table.iloc[:, numeric].astype(np.float64)
+                remarks.append(
+                    f"'{name}' holds {count(len(odd), 'text')} among numbers ({some(odd, 2)}), taken as missing"
+                )
+    kinds = {table.dtypes.iloc[i] for i in numeric}
+    numbers = table.iloc[:, numeric].astype(np.float32 if kinds == {np.dtype(np.float32)} else np.float64)
     if repaired:
         numbers = pd.concat([numbers, pd.DataFrame(repaired, index=table.index)], axis=1)
         numbers = numbers[[c for c in table.columns if c in numbers.columns]]
@@ -86,7 +90,7 @@ def as_numbers(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, list[st
     return numbers, table[text], remarks + infinite
 
 
-def _is_number(kind: object) -> bool:
+def _is_number(kind: Any) -> bool:
     return bool(pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_bool_dtype(kind)) and (
         not pd.api.types.is_complex_dtype(kind)
     )
