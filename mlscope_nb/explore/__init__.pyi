@@ -16,6 +16,7 @@ from .penetrance import penetrance
 from .profiles import unit_profiles
 from .projection import project
 from .prototypes import prototypes
+from .sample_maps import sampled_map
 from .structures import Structure, structure
 from .tsne_map import pacmap, tsne
 from .umap_map import umap
@@ -48,6 +49,7 @@ __all__ = [
     "phenotype_axis",
     "project",
     "prototypes",
+    "sampled_map",
     "stability",
     "structure",
     "trust",

@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 
 from mlscope_nb.cells import Cells, table
-from mlscope_nb.explore.umap_map import umap
+from mlscope_nb.explore.sample_maps import sampled_map
 
 NUMBERS, POINTS, HISTORY = "numbers.npy", "points.npy", "history.json"
 
 
-def umap_apart(cells_or_table: Cells | pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+def umap_apart(cells_or_table: Cells | pd.DataFrame, seed: int = 0, *, sample: int | None = None) -> pd.DataFrame:
     """Compute the same map as `umap` in another process; call it from a thread to go on meanwhile.
 
     The process has a low priority and ends with the one that started it.
@@ -30,6 +30,8 @@ def umap_apart(cells_or_table: Cells | pd.DataFrame, seed: int = 0) -> pd.DataFr
         The features.
     seed : int
         Same seed, same map.
+    sample : int, optional
+        Map so many cells drawn at random and place the others on it, as `sampled_map` does.
 
     Returns
     -------
@@ -50,7 +52,7 @@ def umap_apart(cells_or_table: Cells | pd.DataFrame, seed: int = 0) -> pd.DataFr
     numbers = table(cells_or_table)
     with tempfile.TemporaryDirectory(prefix="mlscope-umap-") as folder:
         np.save(Path(folder) / NUMBERS, numbers.to_numpy(), allow_pickle=False)
-        _run(folder, seed)
+        _run(folder, seed, len(numbers) if sample is None else sample)
         points = np.load(Path(folder) / POINTS, allow_pickle=False)
         history = json.loads((Path(folder) / HISTORY).read_text(encoding="utf-8"))
     result = pd.DataFrame(points, index=numbers.index, columns=["x", "y"])
@@ -58,8 +60,8 @@ def umap_apart(cells_or_table: Cells | pd.DataFrame, seed: int = 0) -> pd.DataFr
     return result
 
 
-def _run(folder: str, seed: int) -> None:
-    command = [sys.executable, "-m", "mlscope_nb.explore.apart", folder, str(seed)]
+def _run(folder: str, seed: int, sample: int) -> None:
+    command = [sys.executable, "-m", "mlscope_nb.explore.apart", folder, str(seed), str(sample)]
     package = str(Path(__file__).resolve().parents[2])
     search = os.pathsep.join([package, *filter(None, [os.environ.get("PYTHONPATH")])])
     # The open standard input is the life line: when this process ends, however it ends, the other reads its end.
@@ -76,13 +78,13 @@ def _run(folder: str, seed: int) -> None:
         raise RuntimeError(words[-1] if words else f"the process ended with code {process.returncode}")
 
 
-def main(folder: str, seed: int) -> None:
+def main(folder: str, seed: int, sample: int) -> None:
     """Read the numbers, write the map."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if hasattr(os, "nice"):
         os.nice(10)
     numbers = np.load(Path(folder) / NUMBERS, allow_pickle=False)
-    result = umap(pd.DataFrame(numbers), seed=seed)
+    result = sampled_map(pd.DataFrame(numbers), seed=seed, sample=max(sample, 10), progress=False)
     np.save(Path(folder) / POINTS, result.to_numpy(), allow_pickle=False)
     (Path(folder) / HISTORY).write_text(json.dumps(result.attrs["history"]), encoding="utf-8")
 
@@ -95,4 +97,4 @@ def _end_with_parent() -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

@@ -16,6 +16,8 @@ import pandas as pd
 from mlscope_nb.cells import Cells
 
 COMPUTED = ("umap", "pca")
+MANY = 100_000
+"""Of more cells than these some are drawn at random for UMAP, and the others are placed on their map."""
 _RECENT: OrderedDict[str, pd.DataFrame] = OrderedDict()
 _KEPT = 4
 
@@ -48,10 +50,20 @@ def compute(cells: Cells, name: str, seed: int) -> pd.DataFrame:
 
     key = _key(cells, name, seed)
     if key not in _RECENT:
-        _RECENT[key] = explore.umap_apart(cells, seed=seed) if name == "umap" else explore.pca(cells, seed=seed)
+        drawn = sample_of(cells)
+        options = {} if drawn is None else {"sample": drawn}
+        apart = explore.umap_apart
+        _RECENT[key] = apart(cells, seed=seed, **options) if name == "umap" else explore.pca(cells, seed=seed)
         while len(_RECENT) > _KEPT:
             _RECENT.popitem(last=False)
     return _RECENT[key]
+
+
+def sample_of(cells: Cells) -> int | None:
+    """Return how many cells are drawn for UMAP, or None where all are mapped."""
+    from mlscope_nb.explore.sample_maps import SAMPLE
+
+    return SAMPLE if len(cells) > MANY else None
 
 
 def is_ready(cells: Cells, name: str, seed: int) -> bool:

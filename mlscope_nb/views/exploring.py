@@ -42,7 +42,8 @@ def explore(
         With features or maps; images are shown if there are any.
     embedding : str, DataFrame or pair of str
         A map by name, a table with columns x and y, or two columns. A UMAP that is not there yet is computed
-        while PCA is shown.
+        while PCA is shown; of more than 100,000 cells, that of 20,000 drawn at random, on which the others are placed
+        (``ms.explore.sampled_map``).
     autosave : path or False, optional
         File of the labels; by default ``mlscope_work`` beside the notebook. False keeps them in memory only.
     colour : str, optional

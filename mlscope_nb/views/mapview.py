@@ -180,8 +180,10 @@ class MapView(LinkedView):
 
     def _compute_umap(self) -> None:
         if self._waiting is None:
-            self._state = "Computing UMAP … the map shown is PCA. Your selection will stay."
             cells, seed = self.cells, self._seed
+            drawn = _maps.sample_of(cells)
+            of = "" if drawn is None else f" of {drawn:,} cells drawn at random, to place the others on"
+            self._state = f"Computing UMAP{of} … the map shown is PCA. Your selection will stay."
             self._waiting = _maps.in_background(lambda: _maps.compute(cells, "umap", seed), self._map_ready)
 
     def _map_ready(self, future: Future[pd.DataFrame]) -> None:
@@ -196,6 +198,9 @@ class MapView(LinkedView):
             else:
                 self._map = "umap"
                 self._draw_map()
+                drawn = _maps.sample_of(self.cells)
+                if drawn is not None:
+                    self._say(f"UMAP of {drawn:,} cells drawn at random; each of the others lies beside its nearest.")
             self._tell()
 
     def _maps_at_hand(self) -> list[str]:

@@ -333,6 +333,17 @@ def test_umap_replaces_pca_and_keeps_the_selection(monkeypatch):
     assert ms.views.explore(make_cells(seed=41, umap=False), seed=7)._map == "umap" and asked == [7]
 
 
+def test_of_very_many_cells_some_are_mapped_and_that_is_said(monkeypatch):
+    def drawn(cells, seed, sample):
+        assert sample == 20_000
+        return pd.DataFrame(np.arange(60.0).reshape(30, 2), cells.ids, columns=["x", "y"])
+
+    monkeypatch.setattr("mlscope_nb.views._maps.MANY", 29)
+    monkeypatch.setattr("mlscope_nb.explore.umap_apart", drawn)
+    w = ms.views.explore(make_cells(seed=61, umap=False)).wait(20)
+    assert w._map == "umap" and "20,000 cells drawn at random" in w._words["note"]
+
+
 def test_a_umap_that_fails_is_said(monkeypatch):
     def broken(cells, seed):
         raise ValueError("too few cells")
