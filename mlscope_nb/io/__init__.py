@@ -8,15 +8,19 @@ from mlscope_nb.io.field_files import read_fields
 from mlscope_nb.io.h5ad_export import write_h5ad
 from mlscope_nb.io.h5ad_import import read_h5ad
 from mlscope_nb.io.h5sc import read_h5sc
+from mlscope_nb.io.label_export import write_labels
 from mlscope_nb.io.medmnist import read_medmnist
+from mlscope_nb.io.napari_layers import napari_layers
 from mlscope_nb.io.omezarr_export import write_omezarr
 from mlscope_nb.io.omezarr_import import read_omezarr
+from mlscope_nb.io.profile_export import write_profiles
 from mlscope_nb.io.profiles import read_profiles
 from mlscope_nb.io.recognising import recognise
 from mlscope_nb.io.segmentation import segment, segment_cells
 
 __all__ = [
     "crop",
+    "napari_layers",
     "read_bioio",
     "read_cellprofiler",
     "read_crops",
@@ -30,5 +34,7 @@ __all__ = [
     "segment",
     "segment_cells",
     "write_h5ad",
+    "write_labels",
     "write_omezarr",
+    "write_profiles",
 ]
