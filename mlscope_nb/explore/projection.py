@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -14,7 +15,7 @@ from mlscope_nb.explore.fuzzy_graph import memberships, smoothed
 from mlscope_nb.explore.layout import Schedule, optimised
 from mlscope_nb.explore.map_trust import named_map
 from mlscope_nb.explore.nearest import nearest
-from mlscope_nb.explore.preparation import components, scaled
+from mlscope_nb.explore.preparation import Components, Scale, components, scaled
 from mlscope_nb.explore.umap_map import LAYOUT_OPTIONS, curve_of
 
 if TYPE_CHECKING:
@@ -80,25 +81,70 @@ def project(
     """
     if method not in ("auto", "linear", "umap", "neighbours"):
         raise ValueError(f"method is {method!r}, expected 'auto', 'linear', 'umap' or 'neighbours'.")
-    numbers = table(reference)
-    numbers = numbers.set_axis(text_index(numbers.index, "cell_id"), axis=0)
-    made = _made_with(onto, reference)
-    given = named_map(reference, onto) if isinstance(onto, str) else onto
-    places = numeric(aligned(given, numbers.index, "the map"), "the map")[["x", "y"]].to_numpy()
-    how = MAPS.get(str(made.get("step")), "neighbours") if method == "auto" else method
-    values, scale = scaled(numbers)
-    others = scale.apply(table(new))
-    k = min(int(made.get("n_neighbors", 15)), len(values))
-    scores, axes = components(values, int(made.get("n_components", 50)), int(made.get("seed") or 0))
-    mine = axes.apply(others)
-    indices, distances = nearest(mine, k, among=scores)
-    xy = _linear(mine, scores, places) if how == "linear" else _placed(indices, distances, places, made, how, seed)
-    result = pd.DataFrame(xy, index=table(new).index, columns=["x", "y"])
-    typical = float(np.median(nearest(scores, min(k + 1, len(scores)))[1][:, 1:].mean(axis=1)))
-    result["remoteness"] = distances.mean(axis=1) / max(typical, 1e-12)
-    onto_name = onto if isinstance(onto, str) else str(made.get("step", "a map"))
-    result.attrs["history"] = [{"step": "project", "onto": onto_name, "method": how, "n_neighbors": k, "seed": seed}]
+    known = Known.of(reference, onto, method)
+    result = known.place(table(new), seed)
+    onto_name = onto if isinstance(onto, str) else str(known.made.get("step", "a map"))
+    step = {"step": "project", "onto": onto_name, "method": known.how, "n_neighbors": known.k, "seed": seed}
+    result.attrs["history"] = [step]
     return result
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """A map and the cells that it was made of, ready for new ones.
+
+    Parameters
+    ----------
+    scale, axes : Scale, Components
+        How new cells become comparable.
+    scores : array (N, n)
+        The components of the cells that are on the map.
+    places : array (N, 2)
+        Where they are.
+    made : mapping
+        The step of the history that made the map.
+    how : "linear", "umap" or "neighbours"
+    k : int
+        How many neighbours are looked at.
+    typical : float
+        The mean distance of a median cell to its neighbours.
+    """
+
+    scale: Scale
+    axes: Components
+    scores: NDArray[np.float64]
+    places: NDArray[np.float64]
+    made: Mapping[str, Any]
+    how: str
+    k: int
+    typical: float
+
+    @classmethod
+    def of(cls, reference: Cells | pd.DataFrame, onto: str | pd.DataFrame, method: Method) -> Known:
+        """Prepare the map of these cells."""
+        numbers = table(reference)
+        numbers = numbers.set_axis(text_index(numbers.index, "cell_id"), axis=0)
+        made = _made_with(onto, reference)
+        given = named_map(reference, onto) if isinstance(onto, str) else onto
+        places = numeric(aligned(given, numbers.index, "the map"), "the map")[["x", "y"]].to_numpy()
+        how = MAPS.get(str(made.get("step")), "neighbours") if method == "auto" else method
+        values, scale = scaled(numbers)
+        k = min(int(made.get("n_neighbors", 15)), len(values))
+        scores, axes = components(values, int(made.get("n_components", 50)), int(made.get("seed") or 0))
+        typical = float(np.median(nearest(scores, min(k + 1, len(scores)))[1][:, 1:].mean(axis=1)))
+        return cls(scale, axes, scores, places, made, how, k, typical)
+
+    def place(self, numbers: pd.DataFrame, seed: int) -> pd.DataFrame:
+        """Return x, y and remoteness of new cells."""
+        mine = self.axes.apply(self.scale.apply(numbers))
+        indices, distances = nearest(mine, self.k, among=self.scores)
+        if self.how == "linear":
+            xy = _linear(mine, self.scores, self.places)
+        else:
+            xy = _placed(indices, distances, self.places, self.made, self.how, seed)
+        result = pd.DataFrame(xy, index=numbers.index, columns=["x", "y"])
+        result["remoteness"] = distances.mean(axis=1) / max(self.typical, 1e-12)
+        return result
 
 
 def _made_with(onto: str | pd.DataFrame, reference: Cells | pd.DataFrame) -> Mapping[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -11,12 +11,13 @@ from tqdm.auto import tqdm
 from mlscope_nb._align import text_index
 from mlscope_nb.cells import Cells, table
 from mlscope_nb.explore.maps import pca
-from mlscope_nb.explore.projection import Method, project
+from mlscope_nb.explore.projection import Known, Method
 from mlscope_nb.explore.tsne_map import tsne
 from mlscope_nb.explore.umap_map import umap
 
 SAMPLE = 20_000
-AT_ONCE = 50_000
+AT_ONCE = 20_000_000
+"""Numbers of the others that are placed in one go: 100,000 cells of 200 features."""
 MAPS = {"umap": umap, "tsne": tsne, "pca": pca}
 
 
@@ -62,7 +63,7 @@ def sampled_map(
     Raises
     ------
     ValueError
-        There is no such method, or the sample is too small.
+        There is no such method or way to place, or the sample is too small.
 
     Examples
     --------
@@ -73,6 +74,8 @@ def sampled_map(
     """
     if method not in MAPS:
         raise ValueError(f"method is {method!r}, expected 'umap', 'tsne' or 'pca'.")
+    if place not in get_args(Method):
+        raise ValueError(f"place is {place!r}, expected one of {', '.join(get_args(Method))}.")
     if sample < 10:
         raise ValueError(f"sample is {sample}, expected at least 10 cells.")
     numbers = table(cells_or_table)
@@ -85,10 +88,10 @@ def sampled_map(
     how = "linear" if method == "pca" else place
     result = np.empty((len(numbers), 2))
     result[drawn] = of_sample[["x", "y"]]
-    others = np.flatnonzero(~drawn)
-    pieces = np.array_split(others, -(-len(others) // AT_ONCE))
+    others, known = np.flatnonzero(~drawn), Known.of(reference, of_sample, how)
+    pieces = np.array_split(others, -(-others.size * numbers.shape[1] // AT_ONCE))
     for rows in tqdm(pieces, desc="Placing cells", delay=2, leave=False, disable=not progress):
-        result[rows] = project(numbers.iloc[rows], reference, of_sample, method=how, seed=seed)[["x", "y"]]
+        result[rows] = known.place(numbers.iloc[rows], seed)[["x", "y"]]
     placed = pd.DataFrame(result, index=numbers.index, columns=["x", "y"])
     steps = of_sample.attrs.get("history", [])
     placed.attrs["history"] = [*steps, {"step": "sampled_map", "n_sample": sample, "place": how, "seed": seed}]

@@ -34,7 +34,7 @@ def test_the_sample_has_its_own_map_and_the_others_lie_among_it(numbers):
 
 def test_a_pca_map_is_placed_along_its_axes_in_pieces_of_any_size(numbers, monkeypatch):
     whole = ms.explore.sampled_map(numbers, "pca", sample=100)
-    monkeypatch.setattr("mlscope_nb.explore.sample_maps.AT_ONCE", 70)
+    monkeypatch.setattr("mlscope_nb.explore.sample_maps.AT_ONCE", 420)
     np.testing.assert_allclose(ms.explore.sampled_map(numbers, "pca", sample=100), whole, atol=1e-9)
 
 
