@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import pandas as pd
 
 from mlscope_nb._words import count, some
 from mlscope_nb.io import listing
+from mlscope_nb.io.limits import DAMAGE, check_npz
 from mlscope_nb.io.listing import Problem
 from mlscope_nb.io.pixels import labelled
 from mlscope_nb.io.stacks import MAX_CHANNELS
@@ -106,10 +106,11 @@ def _in_order(obs: pd.DataFrame, metadata: Any) -> pd.DataFrame:
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise FileNotFoundError(f"There is no file '{path}'. Check folder and name.")
+    check_npz(path)
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+    except DAMAGE as error:
         raise ValueError(f"'{path}' cannot be read as npz: {error}. Objects (pickles) are never loaded.") from error
 
 

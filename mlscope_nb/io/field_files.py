@@ -14,10 +14,11 @@ from mlscope_nb._words import some
 from mlscope_nb.fields import Fields, Reader, Stack
 from mlscope_nb.io import listing
 from mlscope_nb.io.fieldfiles import FieldFiles, all_frames, by_name
+from mlscope_nb.io.label_files import read_labels
 from mlscope_nb.io.layouts import join_wells, well_columns
 from mlscope_nb.io.listing import Errors, Paths, Problem
 from mlscope_nb.io.naming import NamePattern, find_pattern
-from mlscope_nb.io.pixels import Picture, read_mask
+from mlscope_nb.io.pixels import Picture
 from mlscope_nb.io.stacks import Frame, Projection, check_choice
 
 
@@ -46,7 +47,8 @@ def read_fields(
     images : path, pattern or list of paths
         A folder, a pattern such as ``"plate1/*.tif"``, or files; TIFF, OME-TIFF, PNG, JPEG; any bit depth.
     masks : path, pattern or list of paths, optional
-        Label masks with the names of their images (``a.tif`` and ``a.png``, ``a_mask.tif``, ``a_cp_masks.png``).
+        Label masks with the names of their images (``a.tif`` and ``a.png``, ``a_mask.tif``, ``a_cp_masks.png``); also
+        the npy and zarr of label layers that napari saves.
     metadata : CSV file or DataFrame, optional
         One row per field, joined by file name.
     channels : list of str, or dict of str, optional
@@ -184,7 +186,7 @@ def _masks_by_name(groups: Mapping[str, FieldFiles], masks: Paths | None) -> dic
     if masks is None:
         return {}
     known = {f.resolve() for g in groups.values() for files in g.channels for f in files}
-    found = [p for p in listing.list_files(masks) if p.resolve() not in known]
+    found = [p for p in listing.list_files(masks, listing.LABEL_EXTENSIONS) if p.resolve() not in known]
     by_name = {name: g.first.with_name(name) for name, g in groups.items()}
     return {
         **listing.match_masks({n: g.first for n, g in groups.items()}, found),
@@ -239,7 +241,7 @@ def _read_all(
             picture = files.read()
             if want_masks and name not in masks:
                 raise ValueError("no mask that is certainly its own (same name, and same folder where names repeat)")
-            mask = read_mask(masks[name]) if want_masks else None
+            mask = read_labels(masks[name], files.frame) if want_masks else None
             if mask is not None and mask.shape != picture.pixels.shape[1:]:
                 raise ValueError(f"its mask is {mask.shape}, the image {picture.pixels.shape[1:]}")
         except (ValueError, OSError) as error:

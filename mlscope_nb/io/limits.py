@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import struct
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +19,11 @@ MAX_BYTES = 4 * 2**30
 # Deflate shrinks at most 1,032-fold, LZW 1,365-fold; zstd goes further only on what is empty.
 MOST_SHRUNK = 2000
 SMALL = 64 * 2**20
+# What zipfile and numpy raise for bytes that are not what was written.
+DAMAGE = (
+    zipfile.BadZipFile, OSError, ValueError, EOFError, KeyError, NotImplementedError, RuntimeError, SyntaxError,
+    TypeError, UnicodeError, struct.error, zlib.error, OverflowError,
+)  # fmt: skip
 _COUNTS = re.compile(r'\b(?:Size[XYZCT]|PlaneCount|NumPlanes|IFD|First[ZCT])\s*=\s*"(\d+)"')
 _FILES = re.compile(r'\bFileName\s*=\s*"([^"]*)"')
 
@@ -116,7 +123,7 @@ def inside(parts: str) -> tuple[str, ...]:
     return pieces
 
 
-def check_archive(path: Path, most: int = MAX_BYTES) -> list[str]:
+def check_archive(path: Path, most: int = MAX_BYTES, *, what: str = "an archive") -> list[str]:
     """Return the names in a zip archive, if unpacking it in memory is reasonable.
 
     Raises
@@ -127,14 +134,54 @@ def check_archive(path: Path, most: int = MAX_BYTES) -> list[str]:
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
-    except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError) as error:
-        raise ValueError(f"'{path}' cannot be read as an archive: {error}.") from error
+    except DAMAGE as error:
+        raise ValueError(f"'{path}' cannot be read as {what}: {error}.") from error
     total, packed = sum(e.file_size for e in entries), os.path.getsize(path)
     try:
         check_size(total if total <= most else max(total, MAX_BYTES + 1), packed)
     except ValueError as error:
         raise ValueError(f"'{path}' {error}.") from error
     return [e.filename for e in entries]
+
+
+def check_npz(path: Path) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
+    """Return shape and type of each array in an npz file, if each holds what its header says.
+
+    Raises
+    ------
+    ValueError
+        The file is damaged, holds objects, or would take unreasonable memory; the message names the file.
+    """
+    check_archive(path, what="npz")
+    found = {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for entry in archive.infolist():
+                if entry.filename.endswith(".npy"):
+                    with archive.open(entry) as stream:
+                        found[entry.filename.removesuffix(".npy")] = npy_header(stream, entry.file_size)
+    except DAMAGE as error:
+        raise ValueError(f"'{path}' cannot be read as npz: {error}. Objects (pickles) are never loaded.") from error
+    return found
+
+
+def npy_header(stream: IO[bytes], size: int) -> tuple[tuple[int, ...], np.dtype]:
+    """Return shape and type of an array in numpy's format whose file has `size` bytes.
+
+    Raises
+    ------
+    ValueError
+        It holds objects, or says that it holds more than there is.
+    """
+    version = np.lib.format.read_magic(stream)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(stream)
+    if dtype.hasobject:
+        raise ValueError("holds Python objects, which are never loaded")
+    if any(n < 0 for n in shape) or not all(isinstance(n, int) for n in shape):
+        raise ValueError(f"says it has shape {shape}")
+    check_size(int(np.prod(shape, dtype=object)) * dtype.itemsize, size, compressed=False)
+    return shape, dtype
 
 
 def check_header(shape: tuple[int, ...], dtype: np.dtype, on_disk: int) -> None:

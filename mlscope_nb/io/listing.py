@@ -20,12 +20,15 @@ from mlscope_nb.io.pixels import EXTENSIONS
 Paths = str | Path | Sequence[str | Path]
 Errors = Literal["warn", "raise"]
 Problem = dict[str, str]
+LABEL_EXTENSIONS = (*EXTENSIONS, ".npy", ".zarr")
 MASK_ENDINGS = r"[_\-. ]?(cp_masks?|masks?|labels?|seg|objects?)$"
 FILE_COLUMNS = ("file", "filename", "file_name", "image", "image_file", "path", "name", "FileName", "Image", "File")
 
 
-def list_files(paths: Paths) -> list[Path]:
+def list_files(paths: Paths, endings: tuple[str, ...] = EXTENSIONS) -> list[Path]:
     """Return image files of a folder, a pattern with ``*``, or a list, sorted by name with numbers in order.
+
+    `endings` are those that count in a folder; a zarr store counts as a file.
 
     Raises
     ------
@@ -34,24 +37,32 @@ def list_files(paths: Paths) -> list[Path]:
     """
     if isinstance(paths, str | Path):
         text = os.fspath(paths)
-        if Path(text).is_dir():
-            found = [p for p in Path(text).iterdir() if p.suffix.lower() in EXTENSIONS]
+        if Path(text).is_dir() and not _is_store(Path(text), endings):
+            found = [p for p in Path(text).iterdir() if p.suffix.lower() in endings]
         elif Path(text).exists():
             found = [Path(text)]
         else:
             # a folder may have [ ] in its name
             parent = os.path.dirname(text)
             pattern = os.path.join(glob.escape(parent), os.path.basename(text)) if os.path.isdir(parent) else text
-            found = [Path(p) for p in glob.glob(pattern, recursive=True) if Path(p).is_file()]
+            found = [Path(p) for p in glob.glob(pattern, recursive=True) if _counts(Path(p), endings)]
     else:
         found = [Path(p) for p in paths]
-        missing = [p for p in found if not p.is_file()]
+        missing = [p for p in found if not _counts(p, endings)]
         if missing:
             raise FileNotFoundError(f"{count(len(missing), 'file')} not found: {some(missing)}.")
-    kept = [p for p in found if not p.name.startswith(".") and p.is_file()]
+    kept = [p for p in found if not p.name.startswith(".") and _counts(p, endings)]
     if not kept:
         raise FileNotFoundError(f"No image matches '{paths}' (looked from '{Path.cwd()}'). Check folder and ending.")
     return kept if not isinstance(paths, str | Path) else sorted(kept, key=lambda p: natural(str(p)))
+
+
+def _counts(path: Path, endings: tuple[str, ...]) -> bool:
+    return path.is_file() or _is_store(path, endings)
+
+
+def _is_store(path: Path, endings: tuple[str, ...]) -> bool:
+    return ".zarr" in endings and path.suffix.lower() == ".zarr" and path.is_dir()
 
 
 def natural(text: str) -> list[tuple[int, int, str]]:
@@ -102,7 +113,7 @@ def without_masks(images: Sequence[Path], masks: Paths) -> tuple[list[Path], lis
     -------
     The images without the masks, and the masks without the images.
     """
-    candidates = list_files(masks)
+    candidates = list_files(masks, LABEL_EXTENSIONS)
     stems = {(p.resolve().parent, plain_stem(p)) for p in images}
     both = {p.resolve() for p in candidates} & {p.resolve() for p in images}
     own = {p for p in both if _mask_stem(p) != plain_stem(p) and (p.parent, _mask_stem(p)) in stems}
@@ -136,7 +147,7 @@ def match_masks(images: Mapping[str, Path], masks: Sequence[Path]) -> dict[str, 
 def plain_stem(path: str | Path) -> str:
     """File name without the ending of an image (``a.ome.tif`` → ``a``, ``drug_0.5`` stays)."""
     name = Path(path).name
-    stem = Path(name).stem if Path(name).suffix.lower() in EXTENSIONS else name
+    stem = Path(name).stem if Path(name).suffix.lower() in LABEL_EXTENSIONS else name
     return re.sub(r"\.ome$", "", stem, flags=re.IGNORECASE)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -72,21 +71,6 @@ def kind_of(file: Path) -> str:
         if name.endswith(endings):
             return kind
     return ""
-
-
-def npz_names(path: Path) -> list[str]:
-    """Return the names of the arrays in an npz file, without reading any of them.
-
-    Raises
-    ------
-    ValueError
-        The file is damaged.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return [n.removesuffix(".npy") for n in archive.namelist()]
-    except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError) as error:
-        raise ValueError(f"'{path}' cannot be read as npz: {error}.") from error
 
 
 def _walk(path: Path, found: Found) -> None:

@@ -9,7 +9,7 @@ from mlscope_nb._words import some
 from mlscope_nb.cells import Cells
 from mlscope_nb.io.crop_arrays import PARTS
 from mlscope_nb.io.crop_files import read_crops
-from mlscope_nb.io.looking import npz_names
+from mlscope_nb.io.limits import check_npz
 
 Part = Literal["all", "train", "val", "test"]
 
@@ -58,7 +58,7 @@ def read_medmnist(path: str | Path, *, part: Part = "all", **design: Any) -> Cel
     file = Path(path)
     if not file.is_file():
         raise FileNotFoundError(f"There is no file '{path}'. ms.datasets.download fetches MedMNIST sets.")
-    names = npz_names(file)
+    names = check_npz(file)
     missing = [f"{p}_{kind}" for p in PARTS for kind in ("images", "labels") if f"{p}_{kind}" not in names]
     if missing:
         raise ValueError(f"'{path}' is no MedMNIST file: it lacks {some(missing)}. Other npz files: ms.io.read_crops.")

@@ -204,7 +204,7 @@ def _frames(
     times = range(_times(image)) if frame == "all" else [frame if isinstance(frame, int) else None]
     found = {}
     for t in times:
-        mask = None if own is None else ZarrImage(own, "max", _own_frame(own, t), labels=True)
+        mask = None if own is None else ZarrImage(own, "max", _own_frame(own, t), labels=True, renumber=True)
         parts = {"movie": name, "frame": t} if frame == "all" else {}
         key = f"{name}_t{t:03d}" if frame == "all" else name
         found[key] = _Found(ZarrImage(image, projection, t), mask, parts)

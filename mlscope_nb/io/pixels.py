@@ -109,7 +109,7 @@ def read_header(path: str | Path) -> Header:
         raise ValueError(f"cannot be read ({_reason(error)})") from error
 
 
-def read_mask(path: str | Path) -> np.ndarray:
+def read_mask(path: str | Path, *, frame: int | None = None) -> np.ndarray:
     """Read a label mask (Y, X); a mask of 0 and one other value is taken as a picture of objects and labelled.
 
     Raises
@@ -117,7 +117,7 @@ def read_mask(path: str | Path) -> np.ndarray:
     ValueError
         The file is damaged, in colour, or holds numbers that are not labels.
     """
-    pixels = read_image(path, indexed=True).pixels
+    pixels = read_image(path, indexed=True, frame=frame).pixels
     if len(pixels) > 1 and not (pixels == pixels[:1]).all():
         raise ValueError(f"has {len(pixels)} channels, expected a mask with one number per pixel")
     mask = pixels[0]

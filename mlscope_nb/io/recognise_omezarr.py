@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -12,12 +12,16 @@ from mlscope_nb._words import count
 from mlscope_nb.io.listing import Problem
 from mlscope_nb.io.ngff import attributes, image_level, inner_folder
 from mlscope_nb.io.ngff_groups import images_of, label_names
+from mlscope_nb.io.omezarr_layout import NOTES
 from mlscope_nb.io.recognition import Recognition
 from mlscope_nb.io.stacks import PROJECTIONS
 
 
 def describe(place: Path, stores: Sequence[Path]) -> Recognition:
     """Say what OME-Zarr stores hold, for `recognise`: the first one is looked at closely."""
+    written = _written(place, stores)
+    if written is not None:
+        return written
     problems: list[Problem] = []
     facts: dict[str, Any] = {}
     needs: dict[str, str] = {}
@@ -52,6 +56,31 @@ def describe(place: Path, stores: Sequence[Path]) -> Recognition:
         place, "omezarr", what, reader, "Fields", source, options, choices, needs, files, facts, columns,
         problems=tuple(problems),
     )  # fmt: skip
+
+
+def _written(place: Path, stores: Sequence[Path]) -> Recognition | None:
+    """Recognise what `write_omezarr` wrote: it comes back as it was, so that there is nothing to choose."""
+    try:
+        notes = attributes(stores[0]).get(NOTES) if len(stores) == 1 else None
+    except (ValueError, OSError):
+        return None
+    if not isinstance(notes, dict) or notes.get("kind") not in ("fields", "cells"):
+        return None
+    kind = str(notes["kind"])
+    gives: Literal["Fields", "Cells"] = "Fields" if kind == "fields" else "Cells"
+    channels = notes.get("channels")
+    facts = {
+        "channels": list(map(str, channels)) if isinstance(channels, list) else [],
+        "pixel_size_um": notes.get("pixel_size_um"),
+        "labels": ["masks"] if notes.get("masks") else [],
+    }
+    if kind == "fields" and isinstance(notes.get("paths"), list):
+        facts["fields"] = len(notes["paths"])
+    choices: dict[str, tuple[Any, ...]] = {"labels": (True, False), "channels": (), "pixel_size_um": (), "level": ()}
+    what = f"OME-Zarr, {kind} that mlscope wrote"
+    return Recognition(
+        place, "omezarr", what, "read_omezarr", gives, stores[0].as_posix(), choices=choices, facts=facts
+    )
 
 
 def _first_facts(store: Path) -> tuple[dict[str, Any], dict[str, str]]:

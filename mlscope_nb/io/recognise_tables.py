@@ -79,6 +79,18 @@ def find_layout(files: list[Path], parts: pd.DataFrame, images: list[Path]) -> t
     return best[1], best[2], best[3]
 
 
+def table_of_length(files: list[Path], n: int) -> tuple[Path | None, list[str]]:
+    """Return the first CSV file with `n` rows, and its columns."""
+    for file in files:
+        if not file.name.lower().endswith((".csv", ".tsv")) or file.stat().st_size > MAX_LAYOUT:
+            continue
+        with open(file, "rb") as stream:
+            rows = sum(bool(line.strip()) for line in stream) - 1
+        if rows == n:
+            return file, header(file)
+    return None, []
+
+
 def _fits(file: Path, parts: pd.DataFrame, images: list[Path]) -> tuple[int, str, list[str]] | None:
     from mlscope_nb.io.layouts import join_wells, well_columns
     from mlscope_nb.io.listing import join_table, read_table

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mlscope_nb._words import count
-from mlscope_nb.io.looking import Found, look, npz_names
+from mlscope_nb.io.crop_arrays import IMAGE_KEYS, LABEL_KEYS
+from mlscope_nb.io.limits import check_npz
+from mlscope_nb.io.looking import Found, look
 from mlscope_nb.io.recognise_images import image_folder
-from mlscope_nb.io.recognise_tables import tables
+from mlscope_nb.io.recognise_tables import table_of_length, tables
 from mlscope_nb.io.recognition import Recognition
 
 Looker = Callable[[Path, Found], "Recognition | None"]
@@ -133,23 +135,48 @@ def _npz(place: Path, found: Found) -> Recognition | None:
     files = [f for f in found.arrays if f.suffix.lower() == ".npz"]
     if not files:
         return None
-    file, names = files[0], []
+    file = files[0]
     try:
-        names = npz_names(file)
+        arrays = check_npz(file)
     except ValueError as error:
         problem = {"file": str(file), "problem": str(error)}
-        return Recognition(place, "npz", "an npz file that cannot be read", None, problems=(problem,))
-    facts: dict[str, Any] = {"arrays": names}
-    if "train_images" in names:
-        return Recognition(place, "medmnist", "MedMNIST", "read_medmnist", "Cells", str(file), facts=facts)
-    if "features" in names and not any(n in names for n in ("images", "X", "x", "crops", "data")):
+        return Recognition(place, "npz", "an npz file that cannot be read", problems=(problem,))
+    facts: dict[str, Any] = {"arrays": {n: f"{shape} {dtype}" for n, (shape, dtype) in arrays.items()}}
+    if "train_images" in arrays:
+        choices: dict[str, tuple[Any, ...]] = {"part": ("all", "train", "val", "test")}
+        return Recognition(
+            place, "medmnist", "MedMNIST", "read_medmnist", "Cells", str(file), choices=choices, facts=facts,
+            columns=("label", "split"),
+        )  # fmt: skip
+    if "features" in arrays and not any(n in arrays for n in IMAGE_KEYS):
         what = f"{count(len(files), 'npz file')} of features (DeepProfiler)"
         return Recognition(place, "profiles", what, "read_profiles", "Cells", str(place), facts=facts)
-    options: tuple[Any, ...] = ()
-    choices = {"channels": options, "size": options, "pixel_size_um": options, "metadata": options}
+    return _crop_arrays(place, found, file, arrays, facts)
+
+
+def _crop_arrays(
+    place: Path, found: Found, file: Path, arrays: dict[str, tuple[tuple[int, ...], Any]], facts: dict[str, Any]
+) -> Recognition | None:
+    """Recognise crops in an npz file, and the table that has one row for each of them."""
+    stacks = {n: a for n, a in arrays.items() if len(a[0]) in (3, 4)}
+    name = next((n for n in (*IMAGE_KEYS, *stacks) if n in stacks), None)
+    if name is None:
+        return None
+    shape, dtype = stacks[name]
+    facts |= {"cells": shape[0], "dtypes": [dtype.name], "sizes": [" × ".join(map(str, shape[1:]))]}
+    layout, columns = table_of_length(found.tables, shape[0])
+    options = {} if layout is None else {"metadata": str(layout)}
+    if layout is not None:
+        facts["layout"] = f"{layout.name}: one row for each of {shape[0]:,} crops, in the same order"
+    columns = [*columns, *(["label"] if any(k in arrays for k in LABEL_KEYS) and "label" not in columns else [])]
+    choices: dict[str, tuple[Any, ...]] = {
+        "channels": (), "size": (), "pixel_size_um": (), "metadata": (),
+        **dict.fromkeys(("unit", "batch", "label", "treatment", "control"), tuple(columns)),
+    }  # fmt: skip
     return Recognition(
-        place, "npz", "crops in an npz file", "read_crops", "Cells", str(file), choices=choices, facts=facts
-    )
+        place, "npz", f"crops in an npz file: {shape[0]:,} of them", "read_crops", "Cells", str(file), options, choices,
+        facts=facts, columns=tuple(columns), layout=layout,
+    )  # fmt: skip
 
 
 def _saved(place: Path, found: Found) -> Recognition | None:

@@ -130,7 +130,7 @@ def one_image(array: Any, axes: str, projection: str | None, frame: object) -> n
     """
     sizes = zip(axes, array.shape, strict=True)
     key = tuple(_entry(a, n, frame) for a, n in sizes)
-    part = np.asarray(array[key])
+    part = _native(np.asarray(array[key]))
     left = "".join(a for a, k in zip(axes, key, strict=True) if isinstance(k, slice))
     if "Z" in left:
         part = project(part, left.index("Z"), projection)
@@ -160,6 +160,11 @@ def project(planes: np.ndarray, axis: int, projection: str | None) -> np.ndarray
         mean = planes.mean(axis, dtype=np.float64)
         return (np.round(mean) if planes.dtype.kind in "ui" else mean).astype(planes.dtype)
     raise ValueError("planes need projection='max', 'mean', 'sum' or 'middle'")
+
+
+def _native(array: np.ndarray) -> np.ndarray:
+    """Turn the bytes of numbers into the order of this machine: torch and others take no other."""
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
 def _entry(axis: str, size: int, frame: object) -> int | slice:

@@ -31,6 +31,8 @@ class ZarrImage:
         Only these, in this order.
     labels : bool
         Whether it is a label image: (Y, X) of int32 instead of (C, Y, X).
+    renumber : bool
+        Whether labels become 1 … n, for other tools leave gaps.
     """
 
     level: Level
@@ -38,6 +40,7 @@ class ZarrImage:
     frame: int | None = None
     channels: tuple[int, ...] | None = None
     labels: bool = False
+    renumber: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -63,18 +66,17 @@ class ZarrImage:
         except DAMAGE as error:
             raise ValueError(f"{where} cannot be read: {str(error)[:300] or type(error).__name__}") from error
         if self.labels:
-            return _labels(pixels[0], where)
+            return _labels(pixels[0], where, renumber=self.renumber)
         if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
             raise ValueError(f"{where} holds NaN or infinite pixels; replace them with numpy.nan_to_num before saving")
         return pixels if self.channels is None else pixels[list(self.channels)]
 
 
-def _labels(mask: np.ndarray, where: str) -> np.ndarray:
-    """Return labels as int32, numbered as they are where that is possible."""
+def _labels(mask: np.ndarray, where: str, *, renumber: bool) -> np.ndarray:
+    """Return labels as int32."""
     if mask.dtype.kind == "i" and mask.min(initial=0) < 0:
         raise ValueError(f"{where} holds negative labels, expected 0 background, 1 … n objects")
-    if mask.max(initial=0) > np.iinfo(np.int32).max:
-        values = np.unique(mask)
-        values = values[values > 0]
-        return np.asarray(np.where(mask > 0, np.searchsorted(values, mask) + 1, 0), np.int32)
-    return np.asarray(mask, np.int32)
+    if not renumber and mask.max(initial=0) <= np.iinfo(np.int32).max:
+        return np.asarray(mask, np.int32)
+    values = np.unique(mask)
+    return np.asarray(np.where(mask > 0, np.searchsorted(values[values > 0], mask) + 1, 0), np.int32)
