@@ -93,7 +93,7 @@ class FileSource:
         """Read the field, without what is known about it."""
         several = len(self.files) > 1
         names = None if several else self.channels
-        parts = [read_fields([f], errors="raise", channels=names, **self.options) for f in self.files]
+        parts = [_read_one(file, names, self.options) for file in self.files]
         first = parts[0]
         image = np.concatenate([part.images[0] for part in parts])
         return Fields(
@@ -167,6 +167,15 @@ def part_name(field_id: str) -> str:
     'plate_1_A01_f1-6d84fa35'
     """
     return f"{re.sub(r'[^A-Za-z0-9]+', '_', field_id)[:60]}-{hashlib.sha256(field_id.encode()).hexdigest()[:8]}"
+
+
+def _read_one(file: str, channels: tuple[str, ...] | None, options: dict[str, Any]) -> Fields:
+    try:
+        return read_fields([file], errors="raise", channels=channels, **options)
+    except ValueError as error:
+        # Said of one file among many: here it is the only one, and the others go on in any case.
+        said = re.sub(r"^1 problem among 1 file: | With errors='warn' .*$", "", str(error))
+        raise ValueError(said) from error
 
 
 def _array(item: Item) -> np.ndarray:
