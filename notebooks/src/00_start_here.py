@@ -51,6 +51,13 @@ print("Hello", my_name)
 import mlscope_nb as ms
 
 # %% [markdown]
+# How much memory is there? A notebook that you closed goes on running, and keeps its memory, until it is shut down.
+# Others that are running are listed here, each with a button.
+
+# %%
+ms.views.running()
+
+# %% [markdown]
 # ## Look at real images
 #
 # These are cells of the fruit fly *Drosophila* (Kc167 cells), photographed at three **positions**. Each position was
@@ -260,3 +267,9 @@ map_view.select(no_body.ids)
 
 # %%
 ms.lessons.progress("00_start_here")
+
+# %% [markdown]
+# Finished? Shut this notebook down, so that the next one has its memory. Your labels and answers are kept.
+
+# %%
+ms.views.shut_down()

@@ -18,6 +18,13 @@ import pandas as pd
 import mlscope_nb as ms
 
 # %% [markdown]
+# How much memory is there? A notebook that you closed goes on running, and keeps its memory, until it is shut down.
+# Others that are running are listed here, each with a button.
+
+# %%
+ms.views.running()
+
+# %% [markdown]
 # ## A pixel is a number
 #
 # Here are the fly cells of notebook 00 again. This time we take one channel of one position, the nuclei. (Computers
@@ -516,3 +523,9 @@ ms.study.describe(wrong).findings[-1]
 
 # %%
 ms.lessons.progress("01_from_pixels_to_numbers")
+
+# %% [markdown]
+# Finished? Shut this notebook down, so that the next one has its memory. Your labels and answers are kept.
+
+# %%
+ms.views.shut_down()

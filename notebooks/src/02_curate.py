@@ -18,6 +18,13 @@ import pandas as pd
 import mlscope_nb as ms
 
 # %% [markdown]
+# How much memory is there? A notebook that you closed goes on running, and keeps its memory, until it is shut down.
+# Others that are running are listed here, each with a button.
+
+# %%
+ms.views.running()
+
+# %% [markdown]
 # ## A study with an answer key
 #
 # We let the computer draw a study: 4 plates, 16 wells on each, 20 cells in each well. Into it we planted what goes
@@ -509,3 +516,9 @@ ms.views.gallery(fly, fly_flags["flagged"], rows=3)
 
 # %%
 ms.lessons.progress("02_curate")
+
+# %% [markdown]
+# Finished? Shut this notebook down, so that the next one has its memory. Your labels and answers are kept.
+
+# %%
+ms.views.shut_down()

@@ -21,6 +21,13 @@ import pandas as pd
 import mlscope_nb as ms
 
 # %% [markdown]
+# How much memory is there? A notebook that you closed goes on running, and keeps its memory, until it is shut down.
+# Others that are running are listed here, each with a button.
+
+# %%
+ms.views.running()
+
+# %% [markdown]
 # ## A study with an answer key
 #
 # The computer draws a study, as in notebook 02: 4 plates, 16 wells on each, 15 cells in each well, and nothing spoilt.
@@ -480,3 +487,9 @@ ms.views.explore(fly, "umap", colour="position", autosave=False)
 
 # %%
 ms.lessons.progress("03_explore")
+
+# %% [markdown]
+# Finished? Shut this notebook down, so that the next one has its memory. Your labels and answers are kept.
+
+# %%
+ms.views.shut_down()

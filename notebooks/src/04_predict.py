@@ -19,6 +19,13 @@ import pandas as pd
 import mlscope_nb as ms
 
 # %% [markdown]
+# How much memory is there? A notebook that you closed goes on running, and keeps its memory, until it is shut down.
+# Others that are running are listed here, each with a button.
+
+# %%
+ms.views.running()
+
+# %% [markdown]
 # ## A study with an answer key
 #
 # Six plates, 16 wells on each, 15 cells in each well, nothing spoilt. A quarter of the wells are controls ("DMSO"), the
@@ -385,3 +392,9 @@ ms.lessons.hint("04_predict/worth_it")
 
 # %%
 ms.lessons.progress("04_predict")
+
+# %% [markdown]
+# Finished? Shut this notebook down, so that the next one has its memory. Your labels and answers are kept.
+
+# %%
+ms.views.shut_down()
