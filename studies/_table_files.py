@@ -141,8 +141,8 @@ def _all_objects(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
 def in_carta_table() -> pd.DataFrame:
     """Return three objects as In-Carta exports them; the number of an object begins anew in every field."""
     rows = [
-        [1, "C", 3, fov, "C - 3", 1, 1, None, None, None, 10, 20, 5, 7, 68.5, 25592.8, 4.0, 446.0, 900.0, "CurrentSlice",
-         "Yes", 12.5, "2023-05-06 DAY3"]
+        [1, "C", 3, fov, "C - 3", 1, 1, None, None, None, 10, 20, 5, 7, 68.5, 25592.8, 4.0, 446.0, 900.0,
+         "CurrentSlice", "Yes", 12.5, "2023-05-06 DAY3"]
         for fov in (1, 2, 3)
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=IN_CARTA)

@@ -121,10 +121,31 @@ def number_where_plain(column: pd.Series) -> pd.Series:
     text = column.dropna()
     if not len(text) or text.astype(str).str.match(r"\s*[+-]?0\d").any():
         return column
-    numbers = pd.to_numeric(text, errors="coerce")
+    numbers = exact_numbers(text)
     if numbers.isna().any() or not np.isfinite(numbers.to_numpy(dtype=float)).all():
         return column
-    return pd.to_numeric(column)
+    return numbers if len(numbers) == len(column) else numbers.reindex(column.index)
+
+
+def exact_numbers(text: pd.Series) -> pd.Series:
+    """Turn text into the nearest numbers, and what is none into NaN; pandas alone is off by the last bit.
+
+    Examples
+    --------
+    >>> exact_numbers(pd.Series(["31.183145201048546", "x"])).tolist()
+    [31.183145201048546, nan]
+    """
+    numbers = pd.to_numeric(text, errors="coerce")
+    if not pd.api.types.is_float_dtype(numbers.dtype):
+        return numbers
+    return pd.Series([_exact(v, n) for v, n in zip(text, numbers, strict=True)], index=text.index, dtype=np.float64)
+
+
+def _exact(value: object, number: float) -> float:
+    try:
+        return float(value) if isinstance(value, str) and number == number else number
+    except ValueError:
+        return number
 
 
 def _unpacked(file: Path, content: bytes, limit: int | None) -> bytes:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mlscope_nb._words import count, some
+from mlscope_nb.io.csv_tables import exact_numbers
 
 # Where an object lies in its image and which number it has: no property of it, and it tells wells apart.
 PLACES = re.compile(
@@ -102,7 +103,7 @@ def _mostly_numbers(column: pd.Series) -> pd.Series | None:
         return None
     filled = column.dropna()
     plain = filled[filled.map(lambda v: isinstance(v, str | int | float | np.number))]
-    numbers = pd.to_numeric(plain, errors="coerce")
+    numbers = exact_numbers(plain)
     if not len(filled) or 2 * int(numbers.notna().sum()) <= len(filled):
         return None
     return numbers.reindex(column.index).astype(np.float64)

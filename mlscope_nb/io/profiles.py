@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from mlscope_nb._align import pixel_size
 from mlscope_nb._words import count, some
 from mlscope_nb.cells import Cells
 from mlscope_nb.io import csv_tables
@@ -16,6 +17,7 @@ from mlscope_nb.io.deepprofiler import read_sites
 from mlscope_nb.io.listing import Errors, Problem, natural, report
 from mlscope_nb.io.parquet_tables import read_parquet
 from mlscope_nb.io.profile_columns import Profiles, is_described, take_apart
+from mlscope_nb.io.profile_notes import as_written
 
 PARQUET = (".parquet", ".pq")
 MOST_FILES = 100_000
@@ -54,7 +56,8 @@ def read_profiles(
     Cells
         Without images. ``obs`` holds the columns with ``Metadata_`` or ``Image_`` in front (In-Carta: wells as ``A01``,
         Plate, FOV, …), without it, and ``y_px``, ``x_px`` and ``field_id`` where they are known. Ids are the column
-        ``cell_id``, else plate, well, image and number of the object, else row numbers.
+        ``cell_id``, else plate, well, image and number of the object, else row numbers. What `write_profiles` wrote as
+        Parquet comes back as it was, with its design.
 
     Raises
     ------
@@ -73,24 +76,47 @@ def read_profiles(
     >>> file = Path(tempfile.mkdtemp()) / "profiles.csv"
     >>> _ = file.write_text("Metadata_Plate,Metadata_Well,Cells_AreaShape_Area\\np1,A01,95.5\\n")
     >>> cells = read_profiles(file, unit="Well", batch="Plate")
-    >>> list(cells.ids), cells.features.iloc[0, 0]
-    (['p1/A01'], 95.5)
+    >>> list(cells.ids), cells.features.iloc[0].tolist()
+    (['p1/A01'], [95.5])
     """
     source = Path(path)
-    problems: list[Problem]
-    if _is_deepprofiler(source):
-        found, problems = _from_npz(source, index, errors)
+    own = _of_mlscope(source)
+    if own is not None:
+        made, remarks, problems = own, [], list[Problem]()
     else:
-        found, problems = _from_tables(source, positions, errors)
-    if found.remarks:
-        warnings.warn(f"'{path}': {'; '.join(found.remarks)}.", UserWarning, stacklevel=2)
-    step: dict[str, Any] = {"step": "read_profiles", "source": str(path), "n": len(found.obs), "positions": positions}
-    step |= {"note": "; ".join(found.remarks)} if found.remarks else {}
+        deep = _is_deepprofiler(source)
+        found, problems = _from_npz(source, index, errors) if deep else _from_tables(source, positions, errors)
+        made, remarks = _cells(source, found, pixel_size_um, design), found.remarks
+    if remarks:
+        warnings.warn(f"'{path}': {'; '.join(remarks)}.", UserWarning, stacklevel=2)
+    step: dict[str, Any] = {"step": "read_profiles", "source": str(path), "n": len(made), "positions": positions}
+    step |= {"note": "; ".join(remarks)} if remarks else {}
     step |= {"left_out": problems} if problems else {}
+    made = made._copy(_history=(*made.history, step))
+    if own is None:
+        return made
+    made = made if pixel_size_um is None else made._copy(pixel_size_um=pixel_size(pixel_size_um))
+    return made.with_design(**design) if design else made
+
+
+def _cells(source: Path, found: Profiles, pixel_size_um: float | None, design: Mapping[str, Any]) -> Cells:
     try:
-        return Cells(found.obs, features=found.features, pixel_size_um=pixel_size_um, history=[step], **design)
+        return Cells(found.obs, features=found.features, pixel_size_um=pixel_size_um, **design)
     except ValueError as error:
-        raise ValueError(f"'{path}': {error}") from error
+        raise ValueError(f"'{source}': {error}") from error
+
+
+def _of_mlscope(source: Path) -> Cells | None:
+    """Return what `write_profiles` wrote as it was, or None where the file is another's."""
+    if source.suffix.lower() not in PARQUET or not source.is_file():
+        return None
+    table, notes, _ = read_parquet(source)
+    if not notes:
+        return None
+    try:
+        return as_written(table, notes)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"'{source}': {error}") from error
 
 
 def _is_deepprofiler(source: Path) -> bool:
