@@ -8,7 +8,7 @@ VENV_PYTHON := .venv/bin/python
 STAMP := .venv/.mlscope-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab test check format notebooks study bench doctor
+.PHONY: help install lab test judges check format notebooks docs study bench doctor
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,10 @@ lab: $(STAMP) ## open JupyterLab on the first notebook; PORT=8888, ARGS=--no-bro
 test: $(STAMP) ## run all tests; those that need Chromium run where it is found
 	@$(VENV_PYTHON) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
+judges: ## make .venv-judges: scanpy, squidpy, pycytominer, napari and others, which judge what mlscope writes
+	@command -v $(PYTHON) >/dev/null || { echo "No '$(PYTHON)' found. Name it: make judges PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) tools/judges.py
+
 check: $(STAMP) ## style, types, and notebooks in step with their sources
 	@$(VENV_PYTHON) -m ruff check .
 	@$(VENV_PYTHON) -m ruff format --check .
@@ -45,6 +49,9 @@ format: $(STAMP) ## let ruff put the code in order
 notebooks: $(STAMP) ## write the notebooks from their sources and run all solutions
 	@$(VENV_PYTHON) tools/build_notebooks.py
 	@$(VENV_PYTHON) tools/build_notebooks.py --execute
+
+docs: $(STAMP) ## build the site in build/docs/site; ARGS=--execute runs the solutions for its tutorial first
+	@$(VENV_PYTHON) tools/build_docs.py $(ARGS)
 
 study: $(STAMP) ## run every script in studies/ and renew studies/RESULTS.md (hours allowed)
 	@$(VENV_PYTHON) tools/run_scripts.py studies $(ARGS)

@@ -110,8 +110,9 @@ def test_ci_prints_pytest_s_line_last_and_forbids_skips(tmp_path):
         '[ "$1" != test ] || { echo "12 passed in 3.45s"; exit 2; }',
         "exit 0",
         '[ "$1" != install ]',
+        f'[ "$1" = judges ] && exit 2; [ "$1" != test ] || {{ {GOOD_TEST}; }}',
     ],
-    ids=["check fails", "a test fails", "make fails after the tests", "no test ran", "install fails"],
+    ids=["check fails", "a test fails", "make fails after the tests", "no test ran", "install fails", "judges fail"],
 )
 def test_ci_fails_when_anything_fails(tmp_path, body):
     assert run_ci(tmp_path, body).returncode != 0
@@ -122,6 +123,12 @@ def test_ci_installs_chromium_where_it_is_missing(tmp_path):
     assert done.returncode == 0, done.stderr
     update, install = (tmp_path / "apt").read_text().splitlines()
     assert update.startswith("update") and install.startswith("install") and "chromium" in install.split()
+
+
+def test_ci_installs_the_judges_before_the_tests(tmp_path):
+    done = run_ci(tmp_path, f'echo "make $1"; [ "$1" != test ] || {{ {GOOD_TEST}; }}')
+    steps = [line.removeprefix("make ") for line in done.stdout.splitlines() if line.startswith("make ")]
+    assert steps == ["install", "judges", "check", "test"]
 
 
 def test_ci_installs_nothing_that_is_there(tmp_path):
