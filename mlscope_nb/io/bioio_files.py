@@ -19,7 +19,7 @@ from mlscope_nb.io import listing
 from mlscope_nb.io.limits import check_size
 from mlscope_nb.io.listing import Errors, Paths, Problem
 from mlscope_nb.io.looking import VENDORS
-from mlscope_nb.io.stacks import Frame, Projection, check_choice, named_axes, one_image
+from mlscope_nb.io.stacks import Frame, Projection, Undecided, check_choice, named_axes, one_image
 
 # The plugin of bioio for each ending; what has none goes through Bio-Formats, which needs Java.
 PLUGINS = {
@@ -105,6 +105,8 @@ def read_bioio(
     for name, file in tqdm(list(zip(listing.unique_names(files), files, strict=True)), delay=2, leave=False):
         try:
             found |= _scenes(name, file, projection, frame)
+        except Undecided as error:
+            problems.append({"file": str(file), "problem": str(error)})
         except DAMAGE as error:
             problems.append({"file": str(file), "problem": f"cannot be read ({str(error)[:300]})"})
     listing.report(problems, errors, len(files), ".problems")
@@ -141,6 +143,29 @@ def missing_for(file: str | Path) -> str:
         return ""
     java = " (needs Java)" if plugin == "bioio-bioformats" else ""
     return f"Files of kind '{ending}' are read through bioio. Install it: pip install bioio {plugin}{java}"
+
+
+def first_facts(file: Path) -> dict[str, Any]:
+    """Say what the first scene of a file holds, for `recognise`.
+
+    Raises
+    ------
+    ValueError
+        The file is damaged.
+    """
+    try:
+        image = _open(file)
+        sizes = {a: int(getattr(image.dims, a)) for a in AXES}
+        return {
+            "scenes": len(image.scenes),
+            "sizes": [f"{sizes['Y']} × {sizes['X']}"],
+            "dtypes": [np.dtype(image.dtype).name],
+            "axes": {a: n for a, n in sizes.items() if a not in "YX" and n > 1},
+            "channels": list(map(str, image.channel_names or ())),
+            "pixel_size_um": _positive(image.physical_pixel_sizes.X),
+        }
+    except DAMAGE as error:
+        raise ValueError(f"'{file}' cannot be read: {str(error)[:300]}") from error
 
 
 def _files(paths: Paths) -> list[Path]:

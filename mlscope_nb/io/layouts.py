@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pandas as pd
 
@@ -42,8 +42,8 @@ def join_wells(
     ValueError
         The layout names a well twice, or no well of the layout is among the fields.
     """
-    own = parts[list(keys)].apply(lambda column: column.map(_plain_key))
-    rows = table[list(keys.values())].apply(lambda column: column.map(_plain_key)).set_axis(list(keys), axis=1)
+    own = pd.DataFrame({part: parts[part].map(_plain(part)) for part in keys})
+    rows = pd.DataFrame({part: table[column].map(_plain(part)) for part, column in keys.items()})
     twice = rows[rows.duplicated()]
     if len(twice):
         named = some(" ".join(row) for row in twice.drop_duplicates().to_numpy())
@@ -66,10 +66,17 @@ def join_wells(
     return joined.set_axis(pd.Index([name for name, _ in kept], dtype=object), axis=0), problems
 
 
-def _plain_key(value: object) -> str:
-    """Write a well, plate or site so that a1 is A01 and 1.0 is 1."""
+def _plain(part: str) -> Callable[[object], str]:
+    """Write wells so that a1 is A01, plates and sites so that 01 and 1.0 are 1."""
+    return _plain_well if part == "well" else _plain_number
+
+
+def _plain_well(value: object) -> str:
     text = str(value).strip()
     well = re.fullmatch(r"([A-Za-z]{1,2})[ -]?0*(\d{1,2})", text)
-    if well:
-        return f"{well.group(1).upper()}{int(well.group(2)):02d}"
+    return f"{well.group(1).upper()}{int(well.group(2)):02d}" if well else text
+
+
+def _plain_number(value: object) -> str:
+    text = str(value).strip()
     return str(int(float(text))) if re.fullmatch(r"\d{1,15}(\.0+)?", text) else text

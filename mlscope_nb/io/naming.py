@@ -207,7 +207,8 @@ def _by_suffix(paths: Sequence[Path]) -> NamePattern | None:
             ends.setdefault(start, set()).add(end)
         every = set().union(*ends.values()) if ends else set()
         whole = sum(found == every for found in ends.values())
-        if 2 <= len(every) <= 8 and len(split) >= 0.8 * len(paths) and whole >= 0.8 * len(ends):
+        worded = not any(end.isdigit() for end in every)  # numbers may be sites or times as well
+        if worded and 2 <= len(every) <= 8 and len(split) >= 0.8 * len(paths) and whole >= 0.8 * len(ends):
             return find_pattern(f"{{field}}{separator}{{channel}}{paths[0].suffix}")
     return None
 

@@ -13,7 +13,7 @@ from mlscope_nb.io.listing import Problem
 from mlscope_nb.io.ngff import attributes, image_level, inner_folder
 from mlscope_nb.io.ngff_groups import images_of, label_names
 from mlscope_nb.io.omezarr_layout import NOTES
-from mlscope_nb.io.recognition import Recognition
+from mlscope_nb.io.recognition import Recognition, needs_of
 from mlscope_nb.io.stacks import PROJECTIONS
 
 
@@ -99,9 +99,4 @@ def _first_facts(store: Path) -> tuple[dict[str, Any], dict[str, str]]:
         "levels": len(about["multiscales"][0]["datasets"]),
         "version": str(about.get("version", about["multiscales"][0].get("version", "0.4"))),
     }
-    needs = {}
-    if sizes.get("Z", 1) > 1:
-        needs["projection"] = f"{sizes['Z']} planes in each image: 'max', 'mean', 'sum' or 'middle'"
-    if sizes.get("T", 1) > 1:
-        needs["frame"] = f"{sizes['T']} frames in each image: 0 … {sizes['T'] - 1}, or 'all'"
-    return facts, needs
+    return facts, needs_of(sizes)

@@ -12,7 +12,8 @@ from mlscope_nb.io.limits import check_npz
 from mlscope_nb.io.looking import Found, look
 from mlscope_nb.io.recognise_images import image_folder
 from mlscope_nb.io.recognise_tables import table_of_length, tables
-from mlscope_nb.io.recognition import Recognition
+from mlscope_nb.io.recognition import Recognition, needs_of
+from mlscope_nb.io.stacks import PROJECTIONS
 
 Looker = Callable[[Path, Found], "Recognition | None"]
 
@@ -97,20 +98,27 @@ def _omezarr(place: Path, found: Found) -> Recognition | None:
 def _microscope(place: Path, found: Found) -> Recognition | None:
     if not found.vendors:
         return None
-    from mlscope_nb.io.bioio_files import missing_for
+    from mlscope_nb.io.bioio_files import first_facts, missing_for
 
-    kinds = sorted({f.suffix.lower() for f in found.vendors})
-    missing = missing_for(found.vendors[0])
-    source: str | list[str] = str(found.vendors[0]) if len(found.vendors) == 1 else [str(f) for f in found.vendors]
+    first = found.vendors[0]
+    missing, facts = missing_for(first), {}
+    try:
+        facts = {} if missing else first_facts(first)
+    except ValueError as error:
+        missing = str(error)
+    kinds = ", ".join(sorted({f.suffix.lower() for f in found.vendors}))
     return Recognition(
         place,
         "microscope",
-        f"{count(len(found.vendors), 'file')} of a microscope's own format ({', '.join(kinds)})",
+        f"{count(len(found.vendors), 'file')} of a microscope's own format ({kinds})",
         "read_bioio",
         "Fields",
-        source,
-        choices={"projection": ("max", "mean", "sum", "middle"), "frame": (), "channels": (), "pixel_size_um": ()},
-        problems=({"file": str(found.vendors[0]), "problem": missing},) if missing else (),
+        str(first) if len(found.vendors) == 1 else [str(f) for f in found.vendors],
+        choices={"projection": PROJECTIONS, "frame": (), "channels": (), "pixel_size_um": ()},
+        needs=needs_of(facts.get("axes", {})),
+        facts=facts,
+        columns=("file", "scene"),
+        problems=({"file": str(first), "problem": missing},) if missing else (),
     )
 
 

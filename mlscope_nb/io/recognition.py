@@ -211,6 +211,22 @@ class Recognition:
         return f'<div style="{STYLE}"><b>{escape(str(self.path))}</b><table>{rows}</table>{code}</div>'
 
 
+def needs_of(sizes: Mapping[str, int]) -> dict[str, str]:
+    """Say what has to be chosen where each image has these axes: a projection of planes, a frame of a movie.
+
+    Examples
+    --------
+    >>> needs_of({"Z": 12, "Y": 64, "X": 64})
+    {'projection': "12 planes in each image: 'max', 'mean', 'sum' or 'middle'"}
+    """
+    needs = {}
+    if sizes.get("Z", 1) > 1:
+        needs["projection"] = f"{sizes['Z']} planes in each image: 'max', 'mean', 'sum' or 'middle'"
+    if sizes.get("T", 1) > 1:
+        needs["frame"] = f"{sizes['T']} frames in each image: 0 … {sizes['T'] - 1}, or 'all'"
+    return needs
+
+
 def _said(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{k}: {v}" for k, v in value.items())
