@@ -31,6 +31,9 @@ DEPENDENT = "L3.2 training and test not independent"
 SPLIT, DUPLICATES, FITTED, FEATURES = "split", "duplicates", "preprocessing", "features"
 FEW_COPIES = 3
 """Fewer pairs than this change no result that could be noticed."""
+CLEAR = 4
+"""How many times more alike than the least alike copy pairs have to be to count for red: among thousands of plain cells
+a few come near that by chance."""
 FITTED_ON_ALL = {
     "combat": "batch correction", "harmony": "batch correction", "ruv": "batch correction", "tvn": "whitening",
     "sphering": "whitening", "pca": "principal components",
@@ -192,9 +195,20 @@ def _copies(cells: Cells, pairs: pd.DataFrame, parted: pd.Series) -> list[Findin
     turned = f", {flipped:,} of them flipped or turned" if flipped else ""
     reason = f"{count(len(across), 'pair')} of copies {where}{turned}.{rest}"
     step = "Keep one of each (ms.curate.group_duplicates says which), and find out how it got there."
-    level: Level = "red" if len(across) >= FEW_COPIES else "amber"
+    level: Level = "red" if _clear(across, pairs) >= FEW_COPIES else "amber"
+    if level == "amber" and len(across) >= FEW_COPIES:
+        reason += " Most are only just more alike than different cells of these data are."
+        step = f"Look at them side by side: they may be look-alikes. {step}"
     share = len(_ids(across)) / len(cells)
     return [Finding(DUPLICATES, _owners(cells, across), level, reason, step, share, kind=COPIES)]
+
+
+def _clear(across: pd.DataFrame, pairs: pd.DataFrame) -> int:
+    """Return how many pairs are far more alike than copies have to be; all, where that limit is not known."""
+    limit = pairs.attrs.get("limit")
+    if limit is None or "unexplained" not in across:
+        return len(across)
+    return int((across["unexplained"] <= limit / CLEAR).sum())
 
 
 def _word(cells: Cells) -> str:

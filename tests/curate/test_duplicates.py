@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 import mlscope_nb as ms
 from mlscope_nb.curate import find_duplicates, group_duplicates
+from mlscope_nb.curate.differences import Differences
+from mlscope_nb.curate.lookalikes import REIMAGED, limits
 from mlscope_nb.curate.spectra import TURNS, noise_variance, turned
 
 SIZE = 32
@@ -224,3 +226,16 @@ def test_history_says_what_was_done(planted):
     found = find_duplicates(planted, max_shift=1)
     assert found.attrs["history"][0]["step"] == "find_duplicates"
     assert found.attrs["history"][0]["max_shift"] == 1
+
+
+def test_different_cells_that_look_like_copies_are_allowed_for_in_the_limit():
+    rng = np.random.default_rng(0)
+    n, sure = 600, np.zeros((600, 1))
+    left = np.exp(rng.normal(np.log(0.02), 0.5, n))
+    plain = limits(Differences(left, np.zeros(n), sure, np.zeros((n, 2)), np.ones(n)), 1000, 2.0).largest
+    apart = left[left > REIMAGED]
+    spread = (np.median(np.log(apart)) - np.quantile(np.log(apart), 0.05)) / 1.645
+    naive = np.exp(np.median(np.log(apart)) - 3.89 * spread)
+    wanted = 0.02 * np.exp(-3.89 * 0.5)  # what 1,000 cells reach 0.05 times
+    assert (left < REIMAGED).mean() > 0.05
+    assert 0.5 * wanted < plain < 1.5 * wanted < naive

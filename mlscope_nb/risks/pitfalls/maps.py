@@ -41,8 +41,8 @@ def umap_over_reading(dose: float, seed: int) -> Found:
         "islands apart from the largest one. A map of cells that certainly have no groups, made in the same way, does "
         f"so with {mean['a map of groupless cells']:.0%}."
     )
-    figures = [over_repeats(v) for v in
-               (table["the map"], table["the map"] - table["a map of groupless cells"], table["a linear map"])]  # fmt: skip
+    beyond = table["the map"] - table["a map of groupless cells"]
+    figures = [over_repeats(v) for v in (table["the map"], beyond, table["a linear map"])]
     return Found(figures[0], figures[1], figures[2], sentence, {"maps": picture, "studies": table})
 
 
