@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -261,7 +262,12 @@ def _read_all(
 
 
 def _reader(files: FieldFiles) -> Reader:
-    return lambda: files.read().pixels
+    # No lambda: it has to be sent to the workers of a pipeline.
+    return partial(_pixels, files)
+
+
+def _pixels(files: FieldFiles) -> np.ndarray:
+    return files.read().pixels
 
 
 def _channel_names(channels: Sequence[str] | Mapping[str, str] | None, found: Sequence[_Field]) -> list[str] | None:

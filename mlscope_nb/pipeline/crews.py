@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -43,8 +44,11 @@ def in_processes(work: Work, sources: Iterable[Source], workers: int) -> Outcome
     ------
     RuntimeError
         No worker can be started.
+    ValueError
+        What reads the fields cannot be sent to another process.
     """
     left, alone, deaths = deque(sources), deque[Source](), Counter[str]()
+    _refuse_stuck(left[0])
     while left or alone:
         with _pool(work, workers) as pool:
             while alone:
@@ -141,6 +145,16 @@ def _end_with_parent() -> None:
     if parent is not None:
         wait_for([parent.sentinel])
         os._exit(1)
+
+
+def _refuse_stuck(source: Source) -> None:
+    try:
+        pickle.dumps(source)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise ValueError(
+            f"What reads these fields cannot be sent to another process: {error}. Use scheduler='threads' or 'dask', "
+            "or fields that ms.io reads."
+        ) from error
 
 
 def _given_up(work: Work, source: Source) -> Outcome:

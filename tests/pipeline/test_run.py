@@ -2,6 +2,7 @@
 
 import functools
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +53,21 @@ def test_threads_dask_and_files_give_the_same(fields, files, direct, tmp_path, s
     with Client(processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None) as client:
         assert same(run(fields, tmp_path / "dask", client=client), direct)
     assert same(serial(files, tmp_path / "files", read=read), direct)
+
+
+@pytest.mark.filterwarnings("ignore:.*well.*")
+def test_fields_that_are_read_when_they_are_needed(fields, files, direct, read, same, tmp_path):
+    plate = ms.io.write_omezarr(fields, tmp_path / "plate.zarr")
+    sources_of = {"folder": ms.io.read_fields(files, keep_mb=0, **read), "zarr": ms.io.read_omezarr(plate)}
+    for name, lazy in sources_of.items():
+        assert callable(lazy.images._items[0])
+        pickle.dumps(lazy.images._items)
+        cells = serial(lazy, tmp_path / name)
+        assert same(cells, direct), name
+    lost = fields.with_images(Stack([lambda: fields.images[0]] * 12, fields.images.shapes))
+    with pytest.raises(ValueError, match="cannot be sent to another process"):
+        run(lost, tmp_path / "lost", workers=2)
+    assert len(serial(lost, tmp_path / "lost"))
 
 
 def test_one_file_for_each_channel(fields, direct, tmp_path, same):
