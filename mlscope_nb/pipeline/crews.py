@@ -12,6 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExe
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait as wait_for
 from typing import Any
+from uuid import uuid4
 
 from mlscope_nb.pipeline.parts import Part
 from mlscope_nb.pipeline.sources import Source
@@ -68,28 +69,24 @@ def in_processes(work: Work, sources: Iterable[Source], workers: int) -> Outcome
 def on_client(work: Work, sources: Iterable[Source], client: Any) -> Outcomes:
     """Do the fields on the workers of a Dask cluster, a few per worker sent ahead.
 
-    A field whose worker is lost is sent to another one by Dask itself; a field that ends several is given up.
+    A field whose worker is lost is sent to another one by Dask itself; a field that ends several is given up. There
+    need not be a worker yet: those of a queue come when it is their turn.
     """
     from distributed import KilledWorker
     from distributed import wait as wait_for_any
 
     left, waiting = deque(sources), dict[Any, Source]()
-    function = client.scatter(work, broadcast=True, hash=False)
     try:
         while left or waiting:
             while left and len(waiting) < max(FEWEST_SENT, SENT_AHEAD * sum(client.nthreads().values())):
                 source = left.popleft()
-                waiting[client.submit(_call, function, source, pure=False)] = source
+                waiting[client.submit(work, source, key=f"field-{uuid4().hex}", pure=False)] = source
             for future in wait_for_any(list(waiting), return_when="FIRST_COMPLETED").done:
                 source = waiting.pop(future)
                 error = future.exception()
                 yield _given_up(work, source) if isinstance(error, KilledWorker) else future.result()
     finally:
         client.cancel(list(waiting))
-
-
-def _call(work: Work, source: Source) -> Outcome:
-    return work(source)
 
 
 def _until_broken(

@@ -71,7 +71,7 @@ def run(
         interpreter and so gain less; or a Dask cluster on this computer, with its dashboard
         (``pip install "mlscope_nb[cluster]"``). One worker always works in this process.
     client : distributed.Client, optional
-        Any Dask cluster (Slurm, Kubernetes, …: ``docs/cluster.md``).
+        Any Dask cluster (Slurm, Kubernetes, …: ``docs/howto/run_on_a_cluster.md``).
     retry : bool
         Try fields again that failed before.
     features : "all", "measured" or "embedded", optional

@@ -5,6 +5,7 @@ import os
 import pickle
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +69,17 @@ def test_fields_that_are_read_when_they_are_needed(fields, files, direct, read, 
     with pytest.raises(ValueError, match="cannot be sent to another process"):
         run(lost, tmp_path / "lost", workers=2)
     assert len(serial(lost, tmp_path / "lost"))
+
+
+def test_workers_that_come_later_as_from_a_queue(fields, direct, same, tmp_path):
+    from distributed import Client, LocalCluster
+
+    with (
+        LocalCluster(n_workers=0, threads_per_worker=1, processes=False, dashboard_address=None) as cluster,
+        Client(cluster) as client,
+    ):
+        threading.Timer(0.5, cluster.scale, [1]).start()
+        assert same(run(fields, tmp_path / "store", client=client), direct)
 
 
 def test_one_file_for_each_channel(fields, direct, tmp_path, same):
