@@ -1,6 +1,6 @@
 """What the audit finds when one thing is planted at a time, and what it says of clean studies.
 
-    python studies/risks_audit.py [simulator|other] [seeds]
+    python studies/risks_audit.py [simulator|other] [seeds] [seeds of clean studies]
 
 Two simulators: that of the project (6 plates × 16 wells × 40 cells) and `_other_simulator` (4 plates × 24 wells × 20
 cells). Seeds from 2000. "found": a finding at the level named, with the planted subject; every red of a clean study
@@ -109,21 +109,23 @@ def summary(seeds: dict[str, dict[str, Any]]) -> dict[str, Any]:
         "studies with a red": f"{sum(bool(r['red']) for r in rows)} of {len(rows)}",
         "amber by check": ", ".join(f"{c} {n} of {len(rows)}" for c, n in ambers.items()) or "none",
         "seconds of CPU, median": float(pd.Series([r["cpu_s"] for r in rows]).median()),
-        "seeds": ", ".join(seeds),
+        "seeds": f"{min(seeds)} to {max(seeds)}",
     }
 
 
 def main() -> None:
     which = sys.argv[1] if len(sys.argv) > 1 else "simulator"
     n = int(sys.argv[2]) if len(sys.argv) > 2 else 10
+    n_clean = int(sys.argv[3]) if len(sys.argv) > 3 else n
     name = f"risks_audit_{which}"
     designs, make = (PROJECT, of_project) if which == "simulator" else (OTHER, of_other)
     raw = RESULTS / f"{name}_seeds.txt"
     known: dict[str, dict[str, Any]] = json.loads(raw.read_text(encoding="utf-8")) if raw.exists() else {}
-    for seed in range(FIRST, FIRST + n):
+    for seed in range(FIRST, FIRST + max(n, n_clean)):
         for design, (plan, found) in designs.items():
             seeds = known.setdefault(design, {})
-            if str(seed) not in seeds:
+            wanted = seed < FIRST + (n_clean if found is clean else n)
+            if wanted and str(seed) not in seeds:
                 seeds[str(seed)] = judged(make(seed, plan), found)  # type: ignore[operator]
                 print(design, seed, seeds[str(seed)], flush=True)
         record(name, {design: summary(seeds) for design, seeds in known.items() if seeds})

@@ -24,8 +24,9 @@ PIXELS = ("border pixels", "background")
 RED = {True: 0.65, False: 0.55}
 """Lower limit of the AUROC from which a label read from pixels (True), or from exact numbers, is red. Light of a cell
 reaches its surroundings, so that a real phenotype leaves a little there; nothing of it is in a place or a date."""
-AMBER = 0.6
-"""From which lower limit one number of the cell is worth a word."""
+AMBER, ACCEPTABLE = 0.6, 0.7
+"""Lower limit, and the AUROC itself, from which one number of the cell is worth a word: below 0.7 no discrimination is
+called acceptable (Hosmer, Lemeshow & Sturdivant 2013, Applied Logistic Regression, 5.2.4)."""
 ALONE, SPREADS, FEWEST = 0.95, 3.0, 4
 """Without replicates: the lower limit has to be this high, and the class this many spreads beyond the others, of which
 there are so many at least."""
@@ -176,12 +177,13 @@ def _judged(answer: _Answer, p_value: float, answers: list[_Answer], made: Trial
     a = answer
     figure = f"AUROC {interval_words(a.auroc, a.low, a.high)}"
     alone = f"{a.of} alone"
+    tells = "hardly tells" if p_value <= ALPHA else "does not tell"
     words = {
         "red": f"{alone} tells '{a.name}' from the others: {figure}.",
         "amber": f"{alone} tells '{a.name}' from the others: {figure}; a simple feature may suffice, it may be biology."
         if a.simple.weight == "amber"
         else f"{alone} says something of '{a.name}': {figure}.",
-        "green": f"{alone} does not tell '{a.name}' from the others: {figure}.",
+        "green": f"{alone} {tells} '{a.name}' from the others: {figure}.",
         "untestable": "",
     }[level]
     reason = f"{words} {why}".strip()
@@ -208,7 +210,8 @@ def _level(a: _Answer, p_value: float, answers: list[_Answer], made: Trial) -> t
     if p_value > ALPHA:
         return "green", p if a.auroc > 0.5 else ""
     if a.simple.weight == "amber":
-        return ("amber", p) if a.low >= AMBER else ("green", f"{p} Too little to matter.")
+        enough = a.low >= AMBER and a.auroc >= ACCEPTABLE
+        return ("amber", p) if enough else ("green", f"{p} Too little to suffice.")
     if not made.replicated:
         same = {b.name: b.auroc for b in answers if b.simple.check == a.simple.check}
         far = stands_out(same, a.name) if len(same) >= FEWEST else True

@@ -18,6 +18,8 @@ IMAGE = "mlscope_image"
 N_FOLDS = 5
 MOST_DRAWS = 3e6
 """Exchanged labels kept at a time and altogether, as items × exchanges × classes: what memory and a minute allow."""
+FEWEST_DRAWS = 199
+"""Even then so many, so that a p-value corrected for half a dozen checks can still be small."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +139,7 @@ def _each_image(cells: Cells) -> Cells:
 def _drawn(cells: Cells, found: Blocks, replicated: bool, n: int, seed: int) -> Trial:
     rng = np.random.default_rng(seed)
     exact = found.n_possible <= n + 1
-    most = max(int(MOST_DRAWS / (len(found.code) * len(found.classes))), 99)
+    most = max(int(MOST_DRAWS / (len(found.code) * len(found.classes))), FEWEST_DRAWS)
     drawn = found.all_codes() if exact else found.codes(min(n, most), rng)
     return Trial(cells, found, _folds(found, rng), np.vstack([found.code[None], drawn]), replicated, exact, seed)
 
