@@ -5,6 +5,7 @@ from mlscope_nb.io.cellprofiler import read_cellprofiler
 from mlscope_nb.io.crop_files import read_crops
 from mlscope_nb.io.crops import crop
 from mlscope_nb.io.field_files import read_fields
+from mlscope_nb.io.folder_export import write_fields
 from mlscope_nb.io.h5ad_export import write_h5ad
 from mlscope_nb.io.h5ad_import import read_h5ad
 from mlscope_nb.io.h5sc import read_h5sc
@@ -33,6 +34,7 @@ __all__ = [
     "recognise",
     "segment",
     "segment_cells",
+    "write_fields",
     "write_h5ad",
     "write_labels",
     "write_omezarr",

@@ -83,6 +83,12 @@ def held_apart(values: Mapping[str, Any]) -> str:
     return "units" if tested["n_units"] is not None else "unknown"
 
 
+def refused(content: Content, step: str) -> str:
+    """Return the reason for which a step was refused that had been asked for, or nothing."""
+    found = [record["values"] for record in of_kind(content, "NotDone")]
+    return next((str(values["reason"]) for values in found if values.get("step") == step), "")
+
+
 STRICTNESS = ("batches", "units", "elsewhere", "unknown", "cells")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mlscope_nb.risks.sheet.answers import Answer, Content, evaluations, headline, held_apart, of_kind
+from mlscope_nb.risks.sheet.answers import Answer, Content, evaluations, headline, held_apart, of_kind, refused
 from mlscope_nb.risks.sheet.given import EXPLANATIONS
 from mlscope_nb.risks.sheet.levels import AMBER, GREEN, NOT_DONE, RED, UNTESTABLE, worst
 from mlscope_nb.risks.sheet.numbers import interval, real, rounded, said
@@ -19,6 +19,9 @@ TECHNICAL = ("background pixels", "metadata", "permuted labels")
 def figure(content: Content) -> Answer:
     """Return the figure of the strictest evaluation, with its interval."""
     asked, found = "How good is it, over how many independent units?", headline(content)
+    if found is None and refused(content, "cross_validate"):
+        text = "There is no figure: the design does not allow a test (see the line above)."
+        return Answer("figure", asked, UNTESTABLE, text, "no figure is possible")
     if found is None:
         return Answer("figure", asked, NOT_DONE, "No evaluation was handed over.", "no figure", BY_BATCH)
     values, (_, unit) = found["values"], words_of(content)

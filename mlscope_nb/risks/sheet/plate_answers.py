@@ -6,7 +6,7 @@ from typing import Any
 
 from mlscope_nb.features.batch_figures import PROBE
 from mlscope_nb.risks.group_identity import BATCH as FROM_CONTROLS
-from mlscope_nb.risks.sheet.answers import Answer, Content, headline, held_apart, of_kind
+from mlscope_nb.risks.sheet.answers import Answer, Content, headline, held_apart, of_kind, refused
 from mlscope_nb.risks.sheet.levels import AMBER, GREEN, NOT_DONE, RED, UNTESTABLE, worst
 from mlscope_nb.risks.sheet.numbers import interval, real, rounded, said
 from mlscope_nb.risks.sheet.study import counted
@@ -63,6 +63,10 @@ def held_out(content: Content) -> Answer:
         text = f"No: a proposed split has {counted(n, unit)} in training and in test."
         return Answer("held_out", asked, RED, text, f"a split shares {plural(unit)}", "ms.predict.split(cells)")
     found = headline(content)
+    if found is None and (reason := refused(content, "cross_validate")):
+        return Answer(
+            "held_out", asked, UNTESTABLE, f"It was asked for and cannot be done. {reason}", "no test is possible"
+        )
     if found is None:
         text = "No evaluation was handed over."
         return Answer("held_out", asked, NOT_DONE, text, "no test", BY_BATCH)
