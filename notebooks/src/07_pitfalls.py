@@ -255,15 +255,18 @@ ms.lessons.check("07_pitfalls/marked", marked, truth=case.planted["marked"])
 ms.lessons.hint("07_pitfalls/marked")
 
 # %% [markdown]
-# ## Exercise 5: alone
+# ## Exercise 5: alone, and twice
 #
-# **Which treatment stands on one plate alone**, so that nothing can tell it from that plate?
+# **Which treatment stands on one plate alone**, so that nothing can tell it from that plate? And **are there cells that
+# stand in two wells**?
 
 # %% tags=["exercise"]
 alone = ...  # change me: the name of a treatment
+copied = ...  # change me: True or False
 
 # %% tags=["solution"]
 alone = "granular"
+copied = True
 
 # %%
 ms.lessons.check("07_pitfalls/alone", alone, truth=case.planted["nested"])
@@ -271,8 +274,11 @@ ms.lessons.check("07_pitfalls/alone", alone, truth=case.planted["nested"])
 # %%
 ms.lessons.hint("07_pitfalls/alone")
 
+# %% [markdown]
+# How many of the three did you find?
+
 # %%
-print(case.score(marked, alone, copied=True))
+print(case.score(marked, alone, copied))
 
 # %% [markdown]
 # ## Mend it
