@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_float_dtype, is_integer_dtype, is_object_dtype, pandas_dtype
 
+from mlscope_nb._categories import as_text, from_text, kind_of, parsed, words
 from mlscope_nb._words import some
 
 RESERVED = "_index"
@@ -75,8 +76,7 @@ def from_h5ad(obs: pd.DataFrame, notes: Mapping[str, Any]) -> pd.DataFrame:
 def _storable(column: pd.Series, *, group: bool) -> pd.Series:
     kind = column.dtype
     if isinstance(kind, pd.CategoricalDtype):
-        names = kind.categories
-        return column if is_object_dtype(names) else column.cat.rename_categories(_texts(names))
+        return as_text(column)
     if str(kind) in _NULLABLE:
         return column.astype(pandas_dtype(_NULLABLE[str(kind)]))
     if is_object_dtype(kind):
@@ -87,7 +87,7 @@ def _storable(column: pd.Series, *, group: bool) -> pd.Series:
         return _text(column.astype(object).where(column.notna()).map(str, na_action="ignore")) if group else column
     if is_float_dtype(kind):
         return column
-    return _text(column.astype(object).where(column.notna()).map(_words, na_action="ignore"))
+    return _text(column.astype(object).where(column.notna()).map(words, na_action="ignore"))
 
 
 def _text(column: pd.Series) -> pd.Series:
@@ -98,39 +98,9 @@ def _text(column: pd.Series) -> pd.Series:
 
 
 def _name(column: pd.Series) -> str:
-    kind = column.dtype
-    if isinstance(kind, pd.CategoricalDtype):
-        return f"category of {kind.categories.dtype}"
-    return str(kind)
+    return f"category of {kind_of(column)}" if isinstance(column.dtype, pd.CategoricalDtype) else str(column.dtype)
 
 
 def _restored(column: pd.Series, kind: str) -> pd.Series:
     inner = kind.removeprefix("category of ")
-    if inner != kind:
-        names = column.cat.categories
-        return column.cat.rename_categories(_parsed(pd.Series(names, dtype=object), inner).tolist())
-    return _parsed(column.astype(object), kind)
-
-
-def _parsed(column: pd.Series, kind: str) -> pd.Series:
-    if kind in ("bool", "boolean"):
-        column = column.map(_truth, na_action="ignore")
-    if kind.startswith("datetime64"):
-        return pd.to_datetime(column, format="ISO8601", utc="," in kind).astype(pandas_dtype(kind))
-    if kind.startswith("timedelta64"):
-        return pd.to_timedelta(column).astype(pandas_dtype(kind))
-    if kind.startswith(("int", "uint", "Int", "UInt")):
-        column = column.map(int, na_action="ignore")
-    return column.where(column.notna(), None) if kind == "object" else column.astype(pandas_dtype(kind))
-
-
-def _truth(value: object) -> bool:
-    return value in (True, "True")
-
-
-def _words(value: Any) -> str:
-    return str(value.isoformat()) if hasattr(value, "isoformat") else str(value)
-
-
-def _texts(names: pd.Index) -> list[str]:
-    return [_words(name) for name in names]
+    return parsed(column.astype(object), kind) if inner == kind else from_text(column, inner)

@@ -7,6 +7,9 @@ import io
 import numpy as np
 import pandas as pd
 
+from mlscope_nb._categories import as_text, from_text, is_plain, kind_of
+
+CATEGORIES = "mlscope categories"
 # bool before int: True is an int to Python.
 _KINDS: dict[str, tuple[type, ...]] = {
     "text": (str,),
@@ -38,7 +41,11 @@ def to_parquet(table: pd.DataFrame, name: str) -> bytes:
     """
     refuse_unstorable(table, name)
     plain = table.copy(deep=False)
-    plain.attrs = {}
+    # Parquet keeps categories of text alone; what the others were is noted beside the table.
+    kinds = {c: kind_of(table[c]) for c in table.columns if not is_plain(table[c])}
+    for column in kinds:
+        plain[column] = as_text(table[column])
+    plain.attrs = {CATEGORIES: kinds} if kinds else {}
     return _written(plain, name)
 
 
@@ -57,8 +64,19 @@ def refuse_unstorable(table: pd.DataFrame, name: str) -> None:
 
 
 def from_parquet(content: bytes) -> pd.DataFrame:
-    """Read a table written by `to_parquet`."""
-    return pd.read_parquet(io.BytesIO(content), engine="pyarrow")
+    """Read a table written by `to_parquet`.
+
+    Examples
+    --------
+    >>> doses = pd.DataFrame({"dose": pd.Categorical([5, 0, None], [5, 0, 9], ordered=True)})
+    >>> from_parquet(to_parquet(doses, "obs"))["dose"].dtype == doses["dose"].dtype
+    True
+    """
+    table = pd.read_parquet(io.BytesIO(content), engine="pyarrow")
+    kinds = table.attrs.pop(CATEGORIES, None)
+    for column, kind in (kinds if isinstance(kinds, dict) else {}).items():
+        table[column] = from_text(pd.Series(table[column]), str(kind))
+    return table
 
 
 def _written(table: pd.DataFrame, name: str) -> bytes:

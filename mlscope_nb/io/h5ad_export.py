@@ -11,6 +11,7 @@ import numpy as np
 
 from mlscope_nb._files import new_target, replacing
 from mlscope_nb._h5ad_columns import to_h5ad
+from mlscope_nb._hdf5 import new_hdf5
 from mlscope_nb._lazy import read_rows
 from mlscope_nb._store import _plain
 from mlscope_nb._tables import refuse_unstorable
@@ -67,13 +68,16 @@ def write_h5ad(
     Examples
     --------
     >>> import tempfile
-    >>> from mlscope_nb.datasets import load
-    >>> path = write_h5ad(load("fly"), Path(tempfile.mkdtemp()) / "fly.h5ad")
-    >>> path.name
-    'fly.h5ad'
+    >>> import pandas as pd
+    >>> obs = pd.DataFrame({"well": ["A01", "A02"]}, index=["a", "b"])
+    >>> areas = pd.DataFrame({"Cells_AreaShape_Area": [50.0, 60.0]}, index=["a", "b"])
+    >>> write_h5ad(Cells(obs, features=areas), Path(tempfile.mkdtemp()) / "cells.h5ad").name
+    'cells.h5ad'
 
     Source: the on-disk format of anndata 0.12 (https://anndata.readthedocs.io); checked with scanpy and squidpy.
     """
+    from anndata.io import write_elem
+
     if missing not in ("keep", "median"):
         raise ValueError(f"missing is {missing!r}, expected 'keep' or 'median'.")
     target = new_target(path, overwrite=overwrite)
@@ -83,9 +87,9 @@ def write_h5ad(
         raise IsADirectoryError(f"'{target}' is a folder, so it is not replaced. Choose another name.")
     arrays = _arrays(cells) if images else {}
     adata = _annotated(cells, missing, list(arrays))
-    with replacing(target) as part:
-        adata.write_h5ad(part)
-        _append_arrays(part, arrays)
+    with replacing(target) as part, new_hdf5(part) as store:
+        write_elem(store, "/", adata)
+        _append_arrays(store["obsm"], arrays)
     return target
 
 
@@ -135,20 +139,15 @@ def _arrays(cells: Cells) -> dict[str, Any]:
     return {name: array for name, array in found.items() if array is not None}
 
 
-def _append_arrays(file: Path, arrays: dict[str, Any]) -> None:
+def _append_arrays(obsm: Any, arrays: dict[str, Any]) -> None:
     """Add arrays to obsm a few cells at a time, described as anndata describes them."""
-    import h5py
-
-    if not arrays:
-        return
-    with h5py.File(file, "r+") as store:
-        for name, array in arrays.items():
-            rows = max(1, CHUNK_BYTES // max(1, int(np.prod(array.shape[1:])) * np.dtype(array.dtype).itemsize))
-            chunks = (max(1, min(rows, array.shape[0])), *(max(1, s) for s in array.shape[1:]))
-            out = store["obsm"].create_dataset(
-                name, shape=tuple(array.shape), dtype=array.dtype, chunks=chunks, compression="gzip", compression_opts=1
-            )
-            out.attrs["encoding-type"], out.attrs["encoding-version"] = "array", "0.2.0"
-            for start in range(0, array.shape[0], rows):
-                piece = slice(start, start + rows)
-                out[piece] = read_rows(array, piece)
+    for name, array in arrays.items():
+        rows = max(1, CHUNK_BYTES // max(1, int(np.prod(array.shape[1:])) * np.dtype(array.dtype).itemsize))
+        chunks = (max(1, min(rows, array.shape[0])), *(max(1, s) for s in array.shape[1:]))
+        out = obsm.create_dataset(
+            name, shape=tuple(array.shape), dtype=array.dtype, chunks=chunks, compression="gzip", compression_opts=1
+        )
+        out.attrs["encoding-type"], out.attrs["encoding-version"] = "array", "0.2.0"
+        for start in range(0, array.shape[0], rows):
+            piece = slice(start, start + rows)
+            out[piece] = read_rows(array, piece)

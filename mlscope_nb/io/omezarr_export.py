@@ -70,7 +70,7 @@ def write_omezarr(
     FileExistsError
         Something of this name is there, and may not or should not be replaced.
     ValueError
-        There are no images, a version or layout is unknown, or a column of obs cannot be stored.
+        There are no images or no rows, a version or layout is unknown, or a column of obs cannot be stored.
     OSError
         The folder cannot be written or the disk is full; an older store is left as it was.
 
@@ -91,6 +91,8 @@ def write_omezarr(
         raise ValueError(f"version is {version!r}, expected '0.5' or '0.4'.")
     if cells_or_fields.images is None:
         raise ValueError("These cells have no images, only tables. Write them with write_profiles or write_h5ad.")
+    if not len(cells_or_fields):
+        raise ValueError("There is nothing to write: no field and no cell is left.")
     target = new_target(path, overwrite=overwrite)
     _refuse_other(target)
     images = len(cells_or_fields) if isinstance(cells_or_fields, Fields) else 1
@@ -133,7 +135,7 @@ def _describe_series(root: zarr.Group, folder: Path, fields: Fields, version: Ve
     root.attrs.update(ngff.attributes(version, {"bioformats2raw.layout": 3}))
     listed = root.create_group("OME")
     listed.attrs.update(ngff.attributes(version, {"series": [str(i) for i in range(len(fields))]}))
-    dtype = fields.images[0].dtype if len(fields) else np.dtype("uint8")
+    dtype = fields.images[0].dtype
     text = ome_xml(list(fields.ids), fields.images.shapes, dtype, fields.channels, fields.pixel_size_um)
     (folder / "OME" / FILE).write_bytes(text)
 
@@ -165,8 +167,7 @@ class ImageWriter:
     @classmethod
     def of(cls, root: zarr.Group, source: Cells | Fields, version: Version) -> ImageWriter:
         """Make the writer for these cells or fields, with limits from a sample of them."""
-        limits = contrast_limits(source) if len(source) else np.zeros((len(source.channels), 2))
-        return cls(root, version, source.channels, source.pixel_size_um, limits)
+        return cls(root, version, source.channels, source.pixel_size_um, contrast_limits(source))
 
     def write_field(self, fields: Fields, row: int, path: str) -> None:
         """Write one field with its masks and compartments."""

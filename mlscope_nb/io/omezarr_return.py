@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from mlscope_nb._design import check
 from mlscope_nb._store import as_declared
 from mlscope_nb.cells import Cells
 from mlscope_nb.fields import Fields, Stack
@@ -60,7 +62,11 @@ def as_written(
         shared: dict[str, Any] = {"channels": named, "pixel_size_um": size, "history": history, **roles}
         if notes.kind == "cells":
             return as_declared(_cells(store, notes, level, labels, shared), control)
-        return Fields(notes.obs, **_fields(store, notes, level, labels), **shared, control=control)
+        fields = Fields(notes.obs, **_fields(store, notes, level, labels), **shared)
+        # Not declared anew: a part of a study need not hold any of its controls.
+        declared = replace(fields.design, control=control)
+        check(fields.obs, declared)
+        return fields._copy(design=declared)
     except DAMAGE as error:
         raise ValueError(f"'{store}' cannot be read as mlscope wrote it: {error}") from error
 

@@ -13,7 +13,7 @@ from mlscope_nb._store import _plain
 from mlscope_nb._tables import refuse_unstorable
 from mlscope_nb._words import count, some
 from mlscope_nb.cells import Cells
-from mlscope_nb.io.profile_notes import ID, found, names_of, notes_of
+from mlscope_nb.io.profile_notes import ID, found, names_of, notes_of, values_of
 
 KEY = b"mlscope"
 ENDINGS = (".parquet", ".csv", ".csv.gz")
@@ -79,7 +79,7 @@ def write_profiles(cells: Cells, path: str | Path, *, prefix: str | None = None,
     obs, features = names_of(cells, prefix)
     _say_what_is_not_found(list(features.values()))
     refuse_unstorable(cells.obs, "obs")
-    table = pd.concat([cells.obs.rename(columns=obs), cells.features.rename(columns=features)], axis=1)
+    table = pd.concat([values_of(cells.obs).rename(columns=obs), cells.features.rename(columns=features)], axis=1)
     table.insert(0, ID, list(cells.ids))
     with replacing(target) as part:
         if target.suffix.lower() == ".parquet":

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 from pandas.api.types import pandas_dtype
 
+from mlscope_nb._categories import is_plain, kind_of, parsed, words
 from mlscope_nb._store import as_declared
 from mlscope_nb._words import some
 from mlscope_nb.cells import Cells
@@ -20,7 +21,15 @@ START = "Metadata_"
 ID = "Metadata_cell_id"
 COMPARTMENTS = ("Cells", "Nuclei", "Cytoplasm")
 """What the names of features begin with where pycytominer finds them by itself (``features="infer"``)."""
-_PARTS = {"obs": dict, "features": dict, "dtypes": dict, "channels": list, "design": dict, "history": list}
+_PARTS = {
+    "obs": dict,
+    "features": dict,
+    "dtypes": dict,
+    "categories": dict,
+    "channels": list,
+    "design": dict,
+    "history": list,
+}
 
 
 def names_of(cells: Cells, prefix: str | None) -> tuple[dict[str, str], dict[str, str]]:
@@ -73,11 +82,23 @@ def notes_of(cells: Cells, obs: Mapping[str, str], features: Mapping[str, str]) 
         "obs": {written: name for name, written in obs.items()},
         "features": {written: name for name, written in features.items()},
         "dtypes": {name: str(table[name].dtype) for name in table.columns},
+        "categories": {name: _category(table[name]) for name in table.columns if not is_plain(table[name])},
         "channels": list(cells.channels),
         "pixel_size_um": cells.pixel_size_um,
         "design": cells.design.to_dict(),
         "history": list(cells.history),
     }
+
+
+def values_of(obs: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with the values of categories that are no text: numbers are numbers to other tools."""
+    odd = {name: obs[name].astype(object) for name in obs.columns if not is_plain(obs[name])}
+    return obs.assign(**odd)
+
+
+def _category(column: pd.Series) -> dict[str, Any]:
+    names = [words(name) for name in column.cat.categories]
+    return {"names": names, "of": kind_of(column), "ordered": bool(column.cat.ordered)}
 
 
 def as_written(table: pd.DataFrame, notes: Mapping[str, Any]) -> Cells:
@@ -105,7 +126,8 @@ def as_written(table: pd.DataFrame, notes: Mapping[str, Any]) -> Cells:
     if wrong or missing:
         raise ValueError(f"The notes of mlscope do not fit the table: {some(wrong or missing)}. Was the file changed?")
     obs = table[list(notes["obs"])].rename(columns=notes["obs"]).set_axis(pd.Index(table[ID].astype(str)), axis=0)
-    obs = pd.DataFrame({name: _restored(obs[name], notes["dtypes"].get(name)) for name in obs}, index=obs.index)
+    kinds = {**notes["dtypes"], **notes["categories"]}
+    obs = pd.DataFrame({name: _restored(obs[name], kinds.get(name)) for name in obs}, index=obs.index)
     features = table[list(notes["features"])].rename(columns=notes["features"]).set_axis(obs.index, axis=0)
     roles = dict(notes["design"])
     control = roles.pop("control", None)
@@ -120,12 +142,16 @@ def as_written(table: pd.DataFrame, notes: Mapping[str, Any]) -> Cells:
     return as_declared(made, control)
 
 
-def _restored(column: pd.Series, kind: str | None) -> pd.Series:
+def _restored(column: pd.Series, kind: Any) -> pd.Series:
+    """Return a column as what it was: `kind` is the name of a type, or describes a category."""
     if kind is None or str(column.dtype) == kind:
         return column
     try:
+        if isinstance(kind, dict):
+            names = parsed(pd.Series(kind["names"], dtype=object), str(kind["of"]))
+            return column.astype(pd.CategoricalDtype(pd.Index(names), ordered=bool(kind["ordered"])))
         return column.astype("category") if kind == "category" else column.astype(pandas_dtype(kind))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, KeyError) as error:
         raise ValueError(f"Column '{column.name}' cannot be read as {kind}, which it was: {error}.") from error
 
 

@@ -68,6 +68,15 @@ def test_round_trip_is_lossless(cells, tmp_path):
     assert back.fingerprint == cells.fingerprint
 
 
+@pytest.mark.parametrize(
+    "values", [[5, 0, 9], [0.5, 1.5, 2.0], pd.to_datetime(["2026-01-02", "2026-01-01", "2026-01-03"])]
+)
+def test_categories_of_numbers_and_days_stay_categories_in_their_order(tmp_path, values):
+    dose = pd.Categorical([values[0], values[1], None], categories=values, ordered=True)
+    cells = ms.Cells(pd.DataFrame({"dose": dose, "again": dose}, index=["a", "b", "c"]))
+    pd.testing.assert_frame_equal(ms.load(cells.save(tmp_path / "a.mlscope")).obs, cells.obs)
+
+
 def test_images_are_read_when_needed_and_in_chunks(tmp_path, monkeypatch):
     monkeypatch.setattr(_store, "CHUNK_BYTES", 10 * 2 * 8 * 8)
     images = np.arange(95 * 64, dtype=np.uint16).reshape(95, 1, 8, 8)
