@@ -259,3 +259,37 @@ def hostile_npz() -> Iterator[tuple[str, bytes]]:
     yield "bomb", archive("features.npy", header("(40000000, 8)", "<f8") + bytes(8 * 40_000_000))
     yield "not numbers", archive("features.npy", header("(2, 2)", "<U4") + bytes(64))
     yield "no archive", b"PK\x03\x04" + bytes(100)
+
+
+def hostile_databases(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Write SQLite files whose views never end, or whose columns compute too much."""
+    rows = "WITH RECURSIVE n(ImageNumber) AS (SELECT 1 UNION ALL SELECT ImageNumber + 1 FROM n)"
+    made = {
+        "endless view": f"CREATE VIEW Per_Object AS {rows} SELECT ImageNumber, 1 AS ObjectNumber FROM n",
+        "computed column": "CREATE TABLE Per_Object (ImageNumber INT, ObjectNumber INT, Cells_AreaShape_Area FLOAT, "
+        "Cells_Big AS (zeroblob(900000000)))",
+        "name": 'CREATE TABLE Per_Cells ("ImageNumber" INT, "ObjectNumber" INT, "a""; DROP TABLE Per_Cells; --" FLOAT)',
+        "only another table": "CREATE TABLE notes (text TEXT)",
+    }
+    for name, statement in made.items():
+        file = folder / f"{name.replace(' ', '_')}.sqlite"
+        with closing(sqlite3.connect(file)) as connection:
+            connection.execute(statement)
+            if statement.startswith("CREATE TABLE Per_"):
+                table = "Per_Object" if "Per_Object" in statement else "Per_Cells"
+                connection.execute(f"INSERT INTO {table} VALUES (1, 1, 5.0)")
+            connection.commit()
+        yield name, file
+
+
+def hostile_parquet(folder: Path, n_millions: int = 400) -> Iterator[tuple[str, Path]]:
+    """Write Parquet files that hold one number, again and again, in next to no bytes."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    file = folder / "again.parquet"
+    one = pa.DictionaryArray.from_arrays(pa.array(np.zeros(2_000_000, np.int8)), pa.array([1.5]))
+    with parquet.ParquetWriter(file, pa.schema([("Cells_A", one.type)]), compression="zstd") as writer:
+        for _ in range(n_millions // 2):
+            writer.write_table(pa.table({"Cells_A": one}))
+    yield f"{n_millions} million rows of one number", file

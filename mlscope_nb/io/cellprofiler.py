@@ -12,6 +12,7 @@ import pandas as pd
 
 from mlscope_nb._words import count, some
 from mlscope_nb.cells import Cells
+from mlscope_nb.io.blame import naming
 from mlscope_nb.io.cellprofiler_export import IMAGE, KEYS, OBJECT, SET, Export, read_export
 from mlscope_nb.io.cellprofiler_links import Joined, join_objects
 from mlscope_nb.io.image_sets import Channels, ImageSets, find_images
@@ -112,16 +113,17 @@ def read_cellprofiler(
     >>> list(cells.features.columns), cells.obs["x_px"].item()
     (['Cells_AreaShape_Area'], 12.5)
     """
-    export = read_export(path, errors)
-    joined = join_objects(export.objects, cell_object)
-    centre = _centre(joined, centre_object)
-    obs = _obs(export, joined, centre, image_columns)
-    features, text, remarks = as_numbers(_measured(joined.table, positions))
-    text = text.drop(columns=[c for c in text if c in obs]).set_axis(obs.index, axis=0)
-    obs = pd.concat([obs, text], axis=1)
-    given = masks if isinstance(masks, Mapping) or masks is None else {joined.main: masks}
-    crops = _crops(export, joined, obs, centre, images, given, channels, size, keep_mb)
-    report(crops.problems, errors, len(export.images), "its history (left_out)")
+    with naming(path):
+        export = read_export(path, errors)
+        joined = join_objects(export.objects, cell_object)
+        centre = _centre(joined, centre_object)
+        obs = _obs(export, joined, centre, image_columns)
+        features, text, remarks = as_numbers(_measured(joined.table, positions))
+        text = text.drop(columns=[c for c in text if c in obs]).set_axis(obs.index, axis=0)
+        obs = pd.concat([obs, text], axis=1)
+        given = masks if isinstance(masks, Mapping) or masks is None else {joined.main: masks}
+        crops = _crops(export, joined, obs, centre, images, given, channels, size, keep_mb)
+        report(crops.problems, errors, len(export.images), "its history (left_out)")
     said = [*joined.remarks, *([crops.remark] if crops.remark else []), *remarks]
     if said:
         warnings.warn(f"'{path}': {'; '.join(said)}.", UserWarning, stacklevel=2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import zlib
 from collections.abc import Callable, Sequence
 from io import BytesIO
@@ -19,6 +20,7 @@ MAX_HEADER_BYTES = 2**25
 SURELY_SMALL_BYTES = 2**28
 LARGEST_RATIO = 100
 LARGEST_BLOCK = 2**30
+PIECE_BYTES = 2**20
 UNNAMED = ("", "Unnamed: 0")
 ENDINGS = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
 
@@ -149,22 +151,22 @@ def _exact(value: object, number: float) -> float:
 
 
 def _unpacked(file: Path, content: bytes, limit: int | None) -> bytes:
-    most = max(SURELY_SMALL_BYTES, LARGEST_RATIO * len(content)) if limit is None else limit
+    most = max(SURELY_SMALL_BYTES, LARGEST_RATIO * len(content))
+    wanted = most + 1 if limit is None else limit
     parts: list[bytes] = []
-    size, rest = 0, content
+    size = 0
     try:
-        while rest and size < most:
-            unpack = zlib.decompressobj(wbits=31)
-            parts.append(unpack.decompress(rest, most - size + 1))
-            size += len(parts[-1])
-            if not unpack.eof and limit is None and size <= most:
-                raise EOFError("it ends in the middle")
-            rest = unpack.unused_data
-            if rest[:2] != b"\x1f\x8b":
-                break
-    except (zlib.error, EOFError) as error:
-        raise ValueError(f"'{file}' cannot be unpacked: {error}. It is damaged or cut short: copy it again.") from error
-    if limit is None and size > most:
+        with gzip.open(BytesIO(content)) as stream:
+            while size < wanted and (part := stream.read(min(PIECE_BYTES, wanted - size))):
+                parts.append(part)
+                size += len(part)
+    except (OSError, zlib.error, EOFError) as error:
+        # the beginning of a file that was read in part ends in the middle
+        if limit is None or not size:
+            raise ValueError(
+                f"'{file}' cannot be unpacked: {error}. It is damaged or cut short: copy it again."
+            ) from error
+    if size > most:
         raise ValueError(
             f"'{file}' has {count(len(content), 'byte')} and unpacks to more than {most:,}, which no table of "
             "measurements does. Unpack it by hand if you know where it is from."

@@ -36,7 +36,8 @@ def described(table: pd.DataFrame) -> pd.DataFrame:
     --------
     >>> columns = ["OBJECT ID", "WELL LABEL", "FOV", *(f"Nuclei Max {n} wv1" for n in ("left border", "width"))]
     >>> columns += [f"Nuclei Max {n} wv1" for n in ("top border", "height")]
-    >>> described(pd.DataFrame([[1, "C - 3", 2, 10, 4, 20, 6]], columns=columns))[["Well", "y_px", "x_px"]].values.tolist()
+    >>> found = described(pd.DataFrame([[1, "C - 3", 2, 10, 4, 20, 6]], columns=columns))
+    >>> found[["Well", "y_px", "x_px"]].values.tolist()
     [['C03', 22.5, 11.5]]
     """
     found = table[[c for c in DESCRIBING if c in table.columns]].rename(columns=RENAMED)

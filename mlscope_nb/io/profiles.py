@@ -13,6 +13,7 @@ from mlscope_nb._align import pixel_size
 from mlscope_nb._words import count, some
 from mlscope_nb.cells import Cells
 from mlscope_nb.io import csv_tables
+from mlscope_nb.io.blame import naming
 from mlscope_nb.io.deepprofiler import read_sites
 from mlscope_nb.io.listing import Errors, Problem, natural, report
 from mlscope_nb.io.parquet_tables import read_parquet
@@ -84,8 +85,9 @@ def read_profiles(
     if own is not None:
         made, remarks, problems = own, [], list[Problem]()
     else:
-        deep = _is_deepprofiler(source)
-        found, problems = _from_npz(source, index, errors) if deep else _from_tables(source, positions, errors)
+        with naming(path):
+            deep = _is_deepprofiler(source)
+            found, problems = _from_npz(source, index, errors) if deep else _from_tables(source, positions, errors)
         made, remarks = _cells(source, found, pixel_size_um, design), found.remarks
     if remarks:
         warnings.warn(f"'{path}': {'; '.join(remarks)}.", UserWarning, stacklevel=2)

@@ -8,6 +8,7 @@ from anndata import AnnData
 from scipy import sparse
 
 import mlscope_nb as ms
+from mlscope_nb.io import hdf5_check
 
 
 @pytest.fixture
@@ -108,3 +109,16 @@ def test_ids_that_stand_twice_are_refused(tmp_path):
     AnnData(np.ones((2, 1), np.float32), obs=pd.DataFrame(index=["a", "a"])).write_h5ad(tmp_path / "t.h5ad")
     with pytest.raises(ValueError, match=r"t.h5ad.*more than once"):
         ms.io.read_h5ad(tmp_path / "t.h5ad")
+
+
+@pytest.mark.parametrize(
+    ("program", "match"),
+    [("import time; time.sleep(60)", "run in circles"), ("import os; os.abort()", "crash")],
+)
+def test_a_file_that_hangs_or_crashes_the_library(foreign, tmp_path, monkeypatch, program, match):
+    (tmp_path / "walk.py").write_text(program)
+    monkeypatch.setattr(hdf5_check, "WALK", tmp_path / "walk.py")
+    monkeypatch.setattr(hdf5_check, "LONGEST_STEP_S", 2.0)
+    with pytest.raises(ValueError, match=rf"f\.h5ad.*{match}"):
+        ms.io.read_h5ad(foreign[0])
+    assert len(ms.io.read_h5ad(foreign[0], trusted=True)) == 5
