@@ -242,7 +242,7 @@ def _read_all(
             picture = files.read()
             if want_masks and name not in masks:
                 raise ValueError("no mask that is certainly its own (same name, and same folder where names repeat)")
-            mask = read_labels(masks[name], files.frame) if want_masks else None
+            mask = _mask(masks[name], files.frame) if want_masks else None
             if mask is not None and mask.shape != picture.pixels.shape[1:]:
                 raise ValueError(f"its mask is {mask.shape}, the image {picture.pixels.shape[1:]}")
         except (ValueError, OSError) as error:
@@ -259,6 +259,13 @@ def _read_all(
             if found.pop(name, None) is not None:
                 problems.append({"file": str(groups[name].first), "problem": problem})
     return found, problems
+
+
+def _mask(file: Path, frame: int | None) -> np.ndarray:
+    try:
+        return read_labels(file, frame)
+    except (ValueError, OSError) as error:
+        raise ValueError(f"its mask {file.name} {error}") from error
 
 
 def _reader(files: FieldFiles) -> Reader:

@@ -98,7 +98,7 @@ def read_h5sc(
         raise FileNotFoundError(f"There is no file '{path}'. Check folder and name.")
     try:
         with h5py.File(file, "r") as store:
-            name = next((n for n in (IMAGES, OLD_IMAGES) if isinstance(store.get(n), h5py.Dataset)), None)
+            name = next((n for n in (IMAGES, OLD_IMAGES) if _is_here(store, n)), None)
             if name is None:
                 raise ValueError(f"it holds no '{IMAGES}', but {some(store.keys())}")
             shape, dtype = _checked(store[name], os.path.getsize(file))
@@ -129,9 +129,21 @@ def looks_like_single_cells(path: Path) -> bool:
 
     try:
         with h5py.File(path, "r") as store:
-            return any(isinstance(store.get(n), h5py.Dataset) for n in (IMAGES, OLD_IMAGES))
+            return any(_is_here(store, n) for n in (IMAGES, OLD_IMAGES))
     except DAMAGE:
         return False
+
+
+def _is_here(store: Any, name: str) -> bool:
+    """Whether there is a dataset of that name that lies in this file, not in one that a link leads to."""
+    import h5py
+
+    parts = name.split("/")
+    for i in range(len(parts)):
+        link = store.get("/".join(parts[: i + 1]), getlink=True)
+        if not isinstance(link, h5py.HardLink):
+            return False
+    return isinstance(store.get(name), h5py.Dataset)
 
 
 class _Mask:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     import tifffile
 
 MAX_BYTES = 4 * 2**30
-# Deflate shrinks at most 1,032-fold, LZW 1,365-fold; zstd goes further only on what is empty.
-MOST_SHRUNK = 2000
-SMALL = 64 * 2**20
+# Deflate shrinks what is empty 1,032-fold, LZW 1,365-fold; images and masks of cells stay far below this.
+MOST_SHRUNK = 300
+SMALL = 256 * 2**20
 # What zipfile and numpy raise for bytes that are not what was written.
 DAMAGE = (
     zipfile.BadZipFile, OSError, ValueError, EOFError, KeyError, NotImplementedError, RuntimeError, SyntaxError,

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 
 MAX_JSON = 20_000_000
 VERSIONS = ("0.1", "0.2", "0.3", "0.4", "0.5")
+# What zarr raises for descriptions that are not what was written.
+DAMAGE = (
+    OSError, ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError, RecursionError, RuntimeError,
+    MemoryError, ImportError,
+)  # fmt: skip
 _LETTERS = {"time": "T", "channel": "C"}
 # Codecs that turn bytes into numbers and nothing else; numcodecs also has one that unpickles.
 SAFE_CODECS = {
@@ -169,28 +174,25 @@ def open_array(store: Path, path: str) -> zarr.Array[Any]:
     """
     import zarr
 
+    from mlscope_nb.io.zarr_pieces import CheckedPieces
+
     where = f"'{store}/{path}'"
+    pieces = CheckedPieces(store, read_only=True)
     try:
-        array = zarr.open_array(str(store), path=path, mode="r")
-    except (
-        OSError,
-        ValueError,
-        TypeError,
-        KeyError,
-        AttributeError,
-        IndexError,
-        OverflowError,
-        RecursionError,
-    ) as error:
+        array = zarr.open_array(pieces, path=path, mode="r")
+        codecs = frozenset(_codecs(array.metadata.to_dict()))
+    except DAMAGE as error:
         raise ValueError(f"{where} cannot be opened as zarr: {str(error)[:300]}") from error
     if array.dtype.kind not in "uifb":
         raise ValueError(f"{where} holds {array.dtype}, expected integers or floats")
-    odd = sorted(_codecs(array.metadata.to_dict()) - SAFE_CODECS)
+    odd = sorted(codecs - SAFE_CODECS)
     if odd:
         raise ValueError(f"{where} is packed with {some(odd)}, which is not read")
-    pieces = int(np.prod([max(c, 1) for c in (getattr(array, "shards", None) or array.chunks)], dtype=object))
-    if not array.size or min(array.shape) < 1 or pieces * array.dtype.itemsize > MAX_BYTES:
-        raise ValueError(f"{where} says it has shape {array.shape} in pieces of {array.chunks}, which cannot be real")
+    shape = getattr(array, "shards", None) or array.chunks
+    size = int(np.prod([max(int(c), 1) for c in shape], dtype=object)) * array.dtype.itemsize
+    if not array.size or min(array.shape) < 1 or size > MAX_BYTES:
+        raise ValueError(f"{where} says it has shape {array.shape} in pieces of {shape}, which cannot be real")
+    pieces.raw_bytes, pieces.codecs = size, codecs
     return array
 
 

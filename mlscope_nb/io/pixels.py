@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import struct
 import zlib
 from collections.abc import Iterator
@@ -13,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlscope_nb.io.limits import first_series
+from mlscope_nb.io.limits import check_size, first_series
 from mlscope_nb.io.stacks import Undecided, named_axes, one_image
+from mlscope_nb.io.unpacking import check_segments
 
 if TYPE_CHECKING:
     import tifffile
+    from PIL import Image
 
 TIFF = (".tif", ".tiff", ".btf", ".tf8")
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
@@ -25,7 +28,11 @@ EXTENSIONS = (*TIFF, *PICTURES)
 _MEANING = {"C": "channels", "Z": "planes", "T": "frames"}
 UNITS = {"µm": 1.0, "um": 1.0, "micron": 1.0, "microns": 1.0, "micrometer": 1.0, "micrometre": 1.0, "nm": 1e-3}
 UNITS |= {"nanometer": 1e-3, "nanometre": 1e-3, "mm": 1e3, "millimeter": 1e3, "millimetre": 1e3, "cm": 1e4, "m": 1e6}
-DAMAGE = (OSError, ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError, struct.error, zlib.error)
+# What tifffile and pillow raise for bytes that are not what was written.
+DAMAGE = (
+    OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, EOFError, OverflowError, RuntimeError,
+    RecursionError, MemoryError, ZeroDivisionError, struct.error, zlib.error,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -171,18 +178,20 @@ def _frame_of(tiff: tifffile.TiffFile, series: tifffile.TiffPageSeries, axes: st
     lead = series.shape[: series.ndim - series.keyframe.ndim]
     apart = "T" in axes[: len(lead)] and len(series.pages) * per_page == series.size and len(series.pages) > 1
     if not isinstance(frame, int | np.integer) or not apart:
+        check_segments(tiff, series.pages)
         return np.asarray(series.asarray())
     at = axes.index("T")
     pages = np.arange(len(series.pages)).reshape(lead).take(np.array([int(frame)]), at)
+    check_segments(tiff, [series.pages[int(i)] for i in pages.ravel()])
     found = np.asarray(tiff.asarray(key=pages.ravel().tolist(), series=0))
     return found.reshape([1 if i == at else n for i, n in enumerate(series.shape)])
 
 
 def _decode_elsewhere(file: Path, series: tifffile.TiffPageSeries, why: str) -> np.ndarray:
     """Let pillow read compressions that tifffile leaves to an extra package (LZW, JPEG)."""
-    from PIL import Image, ImageSequence
+    from PIL import ImageSequence
 
-    with Image.open(file) as image:
+    with _picture(file) as image:
         frames = [np.array(frame) for frame in ImageSequence.Iterator(image)]
     array = frames[0] if len(frames) == 1 else np.stack(frames)
     if array.size != np.prod(series.shape) or array.dtype != series.dtype:
@@ -233,15 +242,13 @@ def _first(value: Any) -> dict[str, Any]:
 
 
 def _read_picture(file: Path, indexed: bool) -> np.ndarray:
-    from PIL import Image
-
     with open(file, "rb") as stream:
         head = stream.read(26)
     if head[:8] == b"\x89PNG\r\n\x1a\n" and len(head) == 26 and head[24] == 16 and head[25] != 0:
         raise ValueError(
             "is a 16-bit PNG in colour or with transparency, of which only 8 bits can be read; save it as TIFF"
         )
-    with Image.open(file) as image:
+    with _picture(file) as image:
         if indexed and image.mode in ("P", "PA"):
             return np.array(image.getchannel(0) if image.mode == "PA" else image)[None]
         frames = getattr(image, "n_frames", 1)
@@ -251,6 +258,19 @@ def _read_picture(file: Path, indexed: bool) -> np.ndarray:
     if array.ndim == 2:
         return array[None].astype(np.uint8) if array.dtype == bool else array[None]
     return np.ascontiguousarray(np.moveaxis(array[..., : (3 if array.shape[-1] > 2 else 1)], -1, 0))
+
+
+@contextmanager
+def _picture(file: Path) -> Iterator[Image.Image]:
+    """Open a picture with pillow, whose own kinds of errors become ValueErrors."""
+    from PIL import Image
+
+    try:
+        with Image.open(file) as image:
+            check_size(image.width * image.height * len(image.getbands()), os.path.getsize(file))
+            yield image
+    except (Image.DecompressionBombError, SyntaxError) as error:
+        raise ValueError(str(error)) from error
 
 
 def _reason(error: Exception) -> str:
