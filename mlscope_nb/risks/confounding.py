@@ -7,7 +7,7 @@ import pandas as pd
 from mlscope_nb._words import count, some
 from mlscope_nb.cells import Cells
 from mlscope_nb.risks.findings import ALL, Finding, cells_and_units
-from mlscope_nb.risks.simple_features import technical_columns
+from mlscope_nb.risks.simple_features import batch_columns
 from mlscope_nb.risks.trial import is_replicated
 from mlscope_nb.study.effective import effective_n
 from mlscope_nb.study.intervals import MIN_UNITS
@@ -73,18 +73,21 @@ def class_and_batch(cells: Cells) -> list[Finding]:
         return [Finding(BATCH, ALL, "untestable", "Only one class: there is nothing to tell apart.", "")]
     if cells.design.batch:
         return _crossing(cells, cells.batches_of, noun(cells.design.batch), declared=True)
-    suspects = [c for c in technical_columns(cells) if _holds_groups(cells, c)]
-    found = [f for c in suspects for f in _crossing(cells, cells.obs[c].astype(str), str(c), declared=False)]
-    red = [f for f in found if f.level == "red"]
+    red = [f for name, key in _suspects(cells) for f in _crossing(cells, key, name, declared=False) if f.level == "red"]
     if red:
-        return red
+        # Of several columns the one that parts a class from all others most (the share of its batches that are mixed).
+        return list({f.subject: f for f in sorted(red, key=lambda f: -f.figure)}.values())
     reason = "No batch is declared (plate, day, scanner): whether a class is one batch cannot be said."
     return [Finding(BATCH, ALL, "untestable", reason, "Declare it: cells.with_design(batch='plate').")]
 
 
-def _holds_groups(cells: Cells, column: str) -> bool:
-    values = cells.obs[column]
-    return bool(values.notna().all() and 1 < values.nunique() <= len(cells) / 4)
+def _suspects(cells: Cells) -> list[tuple[str, pd.Series]]:
+    """Return columns that may be a batch, and all of them together: montage 1 of two experiments is not one montage."""
+    names = batch_columns(cells)
+    keys = {name: cells.obs[name].astype(str) for name in names}
+    if len(names) > 1:
+        keys[" + ".join(map(str, names))] = cells.obs[names].astype(str).agg(" ".join, axis=1)
+    return [(str(name), key) for name, key in keys.items() if 1 < key.nunique() <= len(cells) / 4]
 
 
 def _crossing(cells: Cells, batch: pd.Series, word: str, *, declared: bool) -> list[Finding]:

@@ -22,6 +22,9 @@ TECHNICAL = re.compile(
     r"site|cent(er|re)|hospital|lab|staining|lot|exposure|folder|section|position|field|tile|passage)(_|$)"
 )
 
+INSIDE = re.compile(r"(^|_)(field|tile|position|site|section|frame|seq(uence)?|order)(_|$)")
+"""What lies inside of a well or slide, so that one class is all that it could hold: no batch."""
+
 Weight = Literal["red", "amber"]
 
 
@@ -115,10 +118,30 @@ def technical_columns(cells: Cells) -> list[str]:
         declared |= set(design.control)
     found = []
     for name in cells.obs.columns:
-        plain = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(name).removeprefix("Metadata_")).lower()
+        plain = _plain(name)
         if name not in declared and (TECHNICAL.search(plain) or ORDER.search(plain)):
             found.append(name)
     return found
+
+
+def batch_columns(cells: Cells) -> list[str]:
+    """Return the columns that may be a batch nobody declared, by their names: technical ones that hold several units.
+
+    Examples
+    --------
+    >>> obs = pd.DataFrame({"slide": list("ppqq"), "field": list("rstu")}, index=list("abcd"))
+    >>> batch_columns(Cells(obs))
+    ['slide']
+    """
+    names = [c for c in technical_columns(cells) if not INSIDE.search(_plain(c)) and cells.obs[c].notna().all()]
+    if not cells.design.unit or cells.units.nunique() == len(cells):
+        return names
+    units = cells.units
+    return [c for c in names if units.groupby(cells.obs[c].astype(str)).nunique().median() > 1]
+
+
+def _plain(name: object) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(name).removeprefix("Metadata_")).lower()
 
 
 def _simple(check: str, weight: Weight, table: pd.DataFrame | None, has: str, lacks: str) -> Simple:

@@ -127,6 +127,19 @@ def test_a_class_on_one_plate_is_not_identifiable():
     assert set(row["level"]) == {"red"} and row["reason"].str.startswith("Not identifiable").all()
 
 
+def test_a_batch_that_nobody_declared_is_found_and_a_field_is_none():
+    obs, _ = wells(n_plates=1, n_cells=8)
+    field = obs["well"] + "-" + (np.arange(len(obs)) % 2).astype(str)
+    cells = study(obs.assign(field_id=field, site=np.arange(len(obs)) % 2), batch=None, unit="well")
+    assert levels(audit(cells, progress=False), "class and batch") == {"all": "untestable"}
+    days = obs.assign(
+        day=obs["drug"].map({"a": "1", "b": "1", "c": "2"}), run=obs["drug"].map({"a": 1, "b": 2, "c": 1})
+    )
+    row = audit(study(days, batch=None, unit="well"), progress=False).findings.query("check == 'class and batch'")
+    assert set(row["subject"]) == {"a", "b", "c"} and set(row["level"]) == {"red"}
+    assert row["reason"].str.startswith("Not identifiable").all()
+
+
 def test_splits_that_share_units_are_named():
     obs, _ = wells()
     cells = study(obs)
