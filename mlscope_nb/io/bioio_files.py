@@ -102,7 +102,7 @@ def read_bioio(
             raise ImportError(missing)
     found: dict[str, tuple[Scene, tuple[int, ...], dict[str, Any]]] = {}
     problems: list[Problem] = []
-    for name, file in tqdm(list(zip(listing.unique_names(files), files, strict=True)), delay=2, leave=False):
+    for name, file in tqdm(list(zip(_names(files), files, strict=True)), delay=2, leave=False):
         try:
             found |= _scenes(name, file, projection, frame)
         except Undecided as error:
@@ -175,6 +175,11 @@ def _files(paths: Paths) -> list[Path]:
             raise FileNotFoundError(f"No file of a microscope in '{paths}': looked for {some(VENDORS, 12)}.")
         return sorted(found, key=lambda p: listing.natural(p.name))
     return listing.list_files(paths)
+
+
+def _names(files: Sequence[Path]) -> list[str]:
+    stems = [f.stem for f in files]
+    return stems if len(set(stems)) == len(stems) else listing.unique_names(files)
 
 
 def _open(file: Path) -> Any:
