@@ -111,6 +111,8 @@ def _fields(images: Sequence[Path], files: pd.DataFrame, named: NamePattern | No
         names: list[str] = listing.unique_names(images) if _distinct(images) else [str(f) for f in images]
         return pd.DataFrame({"_file": [str(f) for f in images]}, index=pd.Index(list(names), dtype=object))
     known = files[files["recognised"]]
+    if not len(known):
+        raise ValueError(f"No name fits the pattern '{named.shown}', for example not '{images[0].name}'.")
     rows: dict[str, dict[str, str]] = {}
     for row in known.drop(columns="recognised").to_dict("records"):
         own = {str(k): v for k, v in row.items() if k != "file" and isinstance(v, str)}
