@@ -164,16 +164,12 @@ def train_autoencoder(pictures: Pixels, answers: Floats, n_latent: int, epochs: 
     answers : array (N,)
         What the numbers have to say, with mean 0 and deviation 1.
     """
-    pictures, answers = _mirrored(pictures), np.tile(answers, 4)
-    middle = pictures.mean(axis=0, dtype=np.float64)
-    away = pictures - middle
-    scale = np.sqrt(np.square(away).mean(axis=(0, 2, 3), dtype=np.float64))[:, None, None]
-    scale = np.where(scale > 0, scale, 1.0)
-    flat = (away / scale).reshape(len(pictures), -1)
-    variances, axes = leading(flat, min(COMPONENTS, len(pictures) // 4 - 1))
+    flat, middle, scale = _spread_out(_mirrored(pictures))
+    answers = np.tile(answers, 4)
+    variances, axes = leading(flat, min(COMPONENTS, len(pictures) - 1))
     n_latent = min(n_latent, len(variances))
     spread = np.full(len(variances), np.sqrt(variances[0]))
-    x = torch.from_numpy((flat @ axes / spread).astype(np.float32))
+    x = torch.from_numpy((flat @ axes.astype(np.float32) / spread).astype(np.float32))
     y = torch.from_numpy(answers.astype(np.float32))
     layers = _trained(_Layers(len(variances), n_latent, seed), x, y, epochs, seed)
     with torch.inference_mode():
@@ -182,6 +178,20 @@ def train_autoencoder(pictures: Pixels, answers: Floats, n_latent: int, epochs: 
     values, turn = np.linalg.eigh(np.cov(z.T).reshape(n_latent, n_latent))
     whitening = turn / np.sqrt(np.maximum(values, 1e-9 * values.max()))
     return Autoencoder(layers, middle, scale, axes, spread, centre, whitening, pictures.shape[1:])
+
+
+def _spread_out(pictures: Pixels) -> tuple[Pixels, Floats, Floats]:
+    """Return flat pictures (N, pixels) as centred planes that vary alike, in place; what was taken off, the scale.
+
+    One plane at a time in 64 bits, and kept in 32: a second copy of all pictures would be most of what a walk needs.
+    """
+    middle = pictures.mean(axis=0, dtype=np.float64)
+    scale = np.ones((pictures.shape[1], 1, 1))
+    for k, plane in enumerate(pictures.swapaxes(0, 1)):
+        away = plane - middle[k]
+        scale[k] = np.sqrt(np.square(away).mean()) or 1.0
+        plane[:] = away / scale[k]
+    return pictures.reshape(len(pictures), -1), middle, scale
 
 
 def _mirrored(pictures: Pixels) -> Pixels:

@@ -16,6 +16,8 @@ from mlscope_nb.predict.network_input import Inputs
 
 INSIDE = 0.5
 """Where a drawn mask counts as mask."""
+AT_ONCE = 100
+"""Cells that are laid flat together: whole crops take much more room than what is made of them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,11 +60,14 @@ def planes_of(cells: Cells, pixels: Inputs, size: int) -> Planes:
             "The cells have no masks, so what changes could not be measured. Let them be guessed: "
             "cells.with_masks(ms.features.foreground(cells))."
         )
-    crops = torch.from_numpy(np.concatenate([part for _, part in pixels.batches(cells)]).astype(np.float32))
-    masks = [np.asarray(cells.masks[:]) == 1, *(np.asarray(m[:]) == 1 for m in cells.compartments.values())]
-    stacked = torch.cat([crops, torch.from_numpy(np.stack(masks, axis=1).astype(np.float32))], dim=1)
-    found = _laid_flat(stacked, masks[0], pixels.window, size)
-    return Planes(found.numpy(), tuple(cells.channels), tuple(cells.compartments))
+    made, start = [], 0
+    for _, part in pixels.batches(cells, AT_ONCE):
+        rows = slice(start, start + len(part))
+        masks = [np.asarray(m[rows]) == 1 for m in (cells.masks, *cells.compartments.values())]
+        stacked = np.concatenate([part, np.stack(masks, axis=1)], axis=1, dtype=np.float32)
+        made.append(_laid_flat(torch.from_numpy(stacked), masks[0], pixels.window, size).numpy())
+        start = rows.stop
+    return Planes(np.concatenate(made), tuple(cells.channels), tuple(cells.compartments))
 
 
 def _laid_flat(stacked: torch.Tensor, own: NDArray[np.bool_], window: int, size: int) -> torch.Tensor:

@@ -110,7 +110,7 @@ def leading(z: Floats, n: int) -> tuple[Floats, Floats]:
 
 
 def _randomised(z: Floats, n: int) -> tuple[Floats, Floats]:
-    small = z.astype(np.float32)
+    small = np.asarray(z, dtype=np.float32)
     rng = np.random.default_rng(0)
     # The start lies in the space of the features, so that copies of rows begin at the same place.
     basis: NDArray[Any] = rng.standard_normal((z.shape[1], min(n + 30, z.shape[1]))).astype(np.float32)

@@ -259,8 +259,8 @@ ms.views.estimates(scores)
 ms.lessons.predict("06_explain/lobed")
 
 # %%
-four, _ = ms.datasets.simulate(4, 16, 20, seed=21)
-pair = four.subset(four.labels.isin(["DMSO", "lobed"]).to_numpy())
+pair, _ = ms.datasets.simulate(4, 16, 20, seed=21)
+pair = pair.subset(pair.labels.isin(["DMSO", "lobed"]).to_numpy())
 pair = pair.with_features(ms.features.measure(pair))
 needs = explain.importance(pair)
 
