@@ -90,7 +90,7 @@ class Components(TransformerMixin, BaseEstimator):
         return np.asarray(np.arcsinh(SHARP * ((x - self.centre_[use]) / self.spread_[use])))
 
 
-def leading(z: Floats, n: int) -> tuple[Floats, Floats]:
+def leading(z: NDArray[Any], n: int) -> tuple[Floats, Floats]:
     """Return the largest variances (K,) and directions (P, K) of centred rows, at most `n`.
 
     Exact for small tables; for large ones by the randomised method of Halko et al. 2011 (SIAM Review 53:217) with a
@@ -109,7 +109,7 @@ def leading(z: Floats, n: int) -> tuple[Floats, Floats]:
     return _randomised(z, n)
 
 
-def _randomised(z: Floats, n: int) -> tuple[Floats, Floats]:
+def _randomised(z: NDArray[Any], n: int) -> tuple[Floats, Floats]:
     small = np.asarray(z, dtype=np.float32)
     rng = np.random.default_rng(0)
     # The start lies in the space of the features, so that copies of rows begin at the same place.
