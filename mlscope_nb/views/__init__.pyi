@@ -7,6 +7,7 @@ from .distributions import histogram
 from .estimates import estimates
 from .exploring import explore
 from .fieldview import FieldView
+from .folderreader import FolderReader, read_folder
 from .galleryview import Gallery, gallery
 from .grades import grades
 from .map import scatter
@@ -28,6 +29,7 @@ __all__ = [
     "Comparison",
     "ConfusionView",
     "FieldView",
+    "FolderReader",
     "Gallery",
     "LabelTrainCorrect",
     "MapsView",
@@ -54,6 +56,7 @@ __all__ = [
     "matrix",
     "pitfall",
     "plate_map",
+    "read_folder",
     "restore_work",
     "running",
     "save_work",
