@@ -233,10 +233,13 @@ def _sample(source: Cells | Fields) -> list[np.ndarray]:
     if hasattr(source.images, "shape"):
         stacks = [read_rows(source.images, rows)] if n else [np.zeros((0, *source.images.shape[1:]))]
         images = [stack.swapaxes(0, 1).reshape(stack.shape[1], -1) for stack in stacks]
+        every = max(1, sum(i.shape[1] for i in images) // _SAMPLE_PIXELS)
+        thinned = [image[:, ::every] for image in images]
     else:
-        images = [np.asarray(source.images[int(r)]) for r in rows]
-        images = [image.reshape(len(image), -1) for image in images]
-    every = max(1, sum(i.shape[1] for i in images) // _SAMPLE_PIXELS)
-    if not images:
+        # One field in memory at a time: a few hundred whole ones are gigabytes.
+        every = max(1, sum(int(np.prod(source.images.shapes[r][1:])) for r in rows[:n]) // _SAMPLE_PIXELS)
+        read = (np.asarray(source.images[int(r)]) for r in rows[:n])
+        thinned = [image.reshape(len(image), -1)[:, ::every].copy() for image in read]
+    if not thinned:
         return [np.zeros(0) for _ in source.channels]
-    return [np.concatenate([image[c, ::every] for image in images]) for c in range(len(images[0]))]
+    return [np.concatenate([image[c] for image in thinned]) for c in range(len(thinned[0]))]

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 TILE = 1024
 CROP_BYTES = 4_000_000
+SAMPLED_FIELDS = 24
+"""Fields that are read twice, once to see how bright they are."""
 
 
 def write_omezarr(
@@ -167,7 +169,9 @@ class ImageWriter:
     @classmethod
     def of(cls, root: zarr.Group, source: Cells | Fields, version: Version) -> ImageWriter:
         """Make the writer for these cells or fields, with limits from a sample of them."""
-        return cls(root, version, source.channels, source.pixel_size_um, contrast_limits(source))
+        rows = np.unique(np.linspace(0, len(source) - 1, SAMPLED_FIELDS).astype(int))
+        sample = source.subset(source.ids[rows]) if isinstance(source, Fields) else source
+        return cls(root, version, source.channels, source.pixel_size_um, contrast_limits(sample))
 
     def write_field(self, fields: Fields, row: int, path: str) -> None:
         """Write one field with its masks and compartments."""
