@@ -164,7 +164,8 @@ def spoil(path, seed):
         files = sorted(p for p in path.rglob("*") if p.is_file())
         # descriptions are fewer than pieces, and more can go wrong with them
         told = [p for p in files if p.name in ("zarr.json", ".zattrs", ".zarray", ".zgroup")]
-        file = (told if rng.random() < 0.7 else files)[rng.integers(len(told if rng.random() < 0 else told or files))]
+        pool = told if rng.random() < 0.7 else files
+        file = pool[rng.integers(len(pool))]
     data = bytearray(file.read_bytes())
     kind = rng.choice(["cut", "flip", "flip many", "zeros", "noise", "swap", "number", "grow", "empty"])
     n = max(len(data), 1)

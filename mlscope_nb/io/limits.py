@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import struct
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
@@ -22,7 +23,7 @@ SMALL = 256 * 2**20
 # What zipfile and numpy raise for bytes that are not what was written.
 DAMAGE = (
     zipfile.BadZipFile, OSError, ValueError, EOFError, KeyError, NotImplementedError, RuntimeError, SyntaxError,
-    TypeError, UnicodeError, struct.error, zlib.error, OverflowError,
+    TypeError, UnicodeError, struct.error, zlib.error, OverflowError, tokenize.TokenError,
 )  # fmt: skip
 _COUNTS = re.compile(r'\b(?:Size[XYZCT]|PlaneCount|NumPlanes|IFD|First[ZCT])\s*=\s*"(\d+)"')
 _FILES = re.compile(r'\bFileName\s*=\s*"([^"]*)"')

@@ -30,8 +30,8 @@ UNITS = {"µm": 1.0, "um": 1.0, "micron": 1.0, "microns": 1.0, "micrometer": 1.0
 UNITS |= {"nanometer": 1e-3, "nanometre": 1e-3, "mm": 1e3, "millimeter": 1e3, "millimetre": 1e3, "cm": 1e4, "m": 1e6}
 # What tifffile and pillow raise for bytes that are not what was written.
 DAMAGE = (
-    OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, EOFError, OverflowError, RuntimeError,
-    RecursionError, MemoryError, ZeroDivisionError, struct.error, zlib.error,
+    OSError, ValueError, TypeError, LookupError, AttributeError, EOFError, ArithmeticError, RuntimeError, MemoryError,
+    AssertionError, SyntaxError, struct.error, zlib.error,
 )  # fmt: skip
 
 
