@@ -30,6 +30,8 @@ called acceptable (Hosmer, Lemeshow & Sturdivant 2013, Applied Logistic Regressi
 ALONE, SPREADS, FEWEST = 0.95, 3.0, 4
 """Without replicates: the lower limit has to be this high, and the class this many spreads beyond the others, of which
 there are so many at least."""
+AGREES = 0.85
+"""Lower limit from which what most of the rim shows, two numbers a channel, bears out what all of its pixels say."""
 
 STEPS = {
     "border pixels": "Look at the rim of this class beside the others, find out when and how it was photographed, take "
@@ -152,12 +154,14 @@ def _stepwise(simple: Simple, made: Trial) -> pd.DataFrame:
 
 
 def _said(simple: Simple, made: Trial) -> pd.DataFrame:
-    tables = [simple.table, simple.allowed, None if made.replicated else simple.commonest]
+    tables = [simple.table, simple.allowed]
     each = [recognise(t.loc[made.cells.ids], made).table for t in tables if t is not None]
-    found = each[0]
-    for other in each[1:]:
-        found = _by_both(found, other)
-    return found
+    found = each[0] if len(each) == 1 else _by_both(*each)
+    if made.replicated or simple.commonest is None:
+        return found
+    plain = recognise(simple.commonest.loc[made.cells.ids], made).table
+    borne_out = (plain["low"] >= AGREES) & (plain["p_value"] <= ALPHA)
+    return found.where(borne_out, _by_both(found, plain))
 
 
 def _by_both(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
