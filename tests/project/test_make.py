@@ -128,7 +128,7 @@ def test_ci_installs_chromium_where_it_is_missing(tmp_path):
 def test_ci_installs_the_judges_before_the_tests(tmp_path):
     done = run_ci(tmp_path, f'echo "make $1"; [ "$1" != test ] || {{ {GOOD_TEST}; }}')
     steps = [line.removeprefix("make ") for line in done.stdout.splitlines() if line.startswith("make ")]
-    assert steps == ["install", "judges", "check", "test"]
+    assert steps.index("install") < steps.index("judges") < steps.index("test")
 
 
 def test_ci_installs_nothing_that_is_there(tmp_path):
