@@ -22,10 +22,10 @@ ENDINGS = (".parquet", ".csv", ".csv.gz")
 def write_profiles(cells: Cells, path: str | Path, *, prefix: str | None = None, overwrite: bool = False) -> Path:
     """Write features as a table that pycytominer normalises, selects and aggregates.
 
-    One row for each cell (or well, after `aggregate`), features under their own names, everything else with "Metadata_"
-    in front, the id as "Metadata_cell_id". Parquet keeps all types, and beside the table what `read_profiles` needs to
-    give back what was written: names, channels, pixel size, design, history. CSV keeps the values. Maps and images are
-    not written.
+    One row for each cell (or well, after `aggregate`), features under their own names, everything else with
+    ``Metadata_`` in front, the id as ``Metadata_cell_id``. Parquet keeps all types, and beside the table what
+    `read_profiles` needs to give back what was written: names, channels, pixel size, design, history. CSV keeps the
+    values. Maps and images are not written.
 
     Parameters
     ----------
