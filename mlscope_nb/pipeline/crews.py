@@ -26,7 +26,12 @@ GUARD = (
     "`if __name__ == '__main__':`, because each worker reads the script again; or use scheduler='threads'."
 )
 
-Outcomes = Iterator[Outcome]
+Outcomes = Generator[Outcome, None, None]
+
+
+def nobody() -> Outcomes:
+    """Do nothing: all fields are done."""
+    yield from ()
 
 
 def in_threads(work: Work, sources: Iterable[Source], workers: int) -> Outcomes:

@@ -72,9 +72,11 @@ class Recipe:
         Raises
         ------
         ValueError
-            A step has no such option, or it cannot be recorded.
+            A step has no such option, it cannot be recorded, or crops are left out.
         """
         asked = {name: steps[name] for name in STEPS if steps.get(name, False) is not False}
+        if "crop" not in asked:
+            raise ValueError("crop is False, but it is what makes cells of fields. Give True or its options.")
         taken = {name: {} if options is True else options for name, options in asked.items()}
         return cls({name: _recorded(name, options) for name, options in taken.items()})
 

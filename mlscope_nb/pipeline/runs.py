@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -120,7 +120,8 @@ def run(
     todo = [s for s in found.sources if states[s.field_id] in wanted]
     work = Work(opened.folder, recipe, opened.kind, here())
     some_done = bool((states == "done").any())
-    with _crew(work, todo, _number(workers), scheduler, client) as (outcomes, link):
+    # Closed before its cluster is, and at once when this is interrupted: what was not begun is not begun any more.
+    with _crew(work, todo, _number(workers), scheduler, client) as (outcomes, link), closing(outcomes):
         _follow(outcomes, len(states), len(states) - len(todo), link, progress, some_done)
     return load(store, features=features)
 
@@ -142,14 +143,14 @@ def require_dask() -> None:
 @contextmanager
 def _crew(
     work: Work, todo: Sequence[Source], workers: int, scheduler: Scheduler, client: Client | None
-) -> Iterator[tuple[Iterator[Outcome], str]]:
+) -> Iterator[tuple[crews.Outcomes, str]]:
     """Give the outcomes as they come, and the address of a dashboard or ""."""
     if scheduler not in ("processes", "threads", "dask"):
         raise ValueError(f"scheduler is {scheduler!r}, expected 'processes', 'threads' or 'dask'.")
-    if client is not None:
+    if not todo:
+        yield crews.nobody(), ""
+    elif client is not None:
         yield crews.on_client(work, todo, client), str(client.dashboard_link)
-    elif not todo:
-        yield iter(()), ""
     elif scheduler == "dask":
         from distributed import Client, LocalCluster
 

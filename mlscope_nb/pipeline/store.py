@@ -53,6 +53,7 @@ class Store:
             _refuse_other_settings(store, recipe, fields)
         else:
             store = cls._made(folder, recipe, fields)
+        make_folders(folder)
         _sweep(folder)
         _write_study(folder, fields)
         return store
@@ -81,14 +82,14 @@ class Store:
 
     @classmethod
     def _made(cls, folder: Path, recipe: Recipe, fields: Listed) -> Store:
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        if folder.exists() and (not folder.is_dir() or any(f for f in folder.iterdir() if f.suffix != ".part")):
             raise ValueError(f"'{folder}' is not a store of mlscope and not empty. Name another folder.")
         kind = fields.kind()
         if kind is None:
             raise ValueError(f"None of {count(len(fields.sources), 'field')} can be read. Look at one of the files.")
         from mlscope_nb import __version__
 
-        make_folders(folder)
+        folder.mkdir(parents=True, exist_ok=True)
         about = {"format": FORMAT, "version": VERSION, "mlscope": __version__}
         write_text(folder / ABOUT, _json({**about, "settings": recipe.options, "kind": asdict(kind)}))
         return cls(folder.resolve(), recipe, kind)
@@ -205,7 +206,7 @@ def _write_study(folder: Path, fields: Listed) -> None:
 
 def _sweep(folder: Path) -> None:
     """Remove what runs that were killed long ago left half written."""
-    for file in folder.glob("*/.*.part"):
+    for file in [*folder.glob(".*.part"), *folder.glob("*/.*.part")]:
         if time.time() - file.stat().st_mtime > LEFT_OVER_S:
             file.unlink(missing_ok=True)
 

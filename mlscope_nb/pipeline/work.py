@@ -9,8 +9,11 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partialmethod
 from pathlib import Path
 from typing import Literal
+
+from tqdm import tqdm
 
 from mlscope_nb.pipeline.parts import Part, check_kind
 from mlscope_nb.pipeline.recipe import Recipe
@@ -87,7 +90,7 @@ def here() -> tuple[str, int]:
 
 
 def limit_threads(recipe: Recipe) -> None:
-    """Let this worker's libraries use one thread each, for as long as it lives."""
+    """Let this worker's libraries use one thread each, and show no bars of their own, for as long as it lives."""
     global _limited
     if _limited:
         return
@@ -98,6 +101,7 @@ def limit_threads(recipe: Recipe) -> None:
 
         torch.set_num_threads(1)
     threadpool_limits(1)
+    tqdm.__init__ = partialmethod(tqdm.__init__, disable=True)  # type: ignore[method-assign, assignment]
     _limited = True
 
 

@@ -3,6 +3,7 @@
 import functools
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import threading
@@ -219,6 +220,18 @@ def test_old_leftovers_are_swept_and_new_ones_are_not(fields, tmp_path):
     assert not old.exists() and new.exists()
 
 
+def test_a_store_that_was_hardly_begun_is_begun_again(fields, direct, same, tmp_path):
+    """Killed while the first file was being written, or right after it."""
+    few, store = fields.subset(fields.ids[:2]), tmp_path / "store"
+    store.mkdir()
+    (store / ".pipeline.json.x.part").touch()
+    cells = serial(few, store)
+    shutil.rmtree(store / "tables")
+    (store / "fields.parquet").unlink()
+    (store / "study.json").unlink()
+    assert same(serial(few, store), cells)
+
+
 def test_settings_that_fit_no_field_stop_soon(fields, tmp_path, monkeypatch):
     monkeypatch.setattr("mlscope_nb.pipeline.runs.HOPELESS", 3)
     with pytest.raises(ValueError, match="The first 3 fields all failed"):
@@ -231,6 +244,7 @@ def test_settings_that_fit_no_field_stop_soon(fields, tmp_path, monkeypatch):
     [
         ({"measure": {"familys": ["shape"]}}, "measure has no option 'familys' here. It has: 'families'"),
         ({"measure": {"workers": 4}}, "measure has no option 'workers' here"),
+        ({"crop": False}, "crop is False"),
         ({"crop": 48}, "crop is 48, expected True, False, or its options"),
         ({"workers": 0}, "workers is 0"),
         ({"scheduler": "slurm"}, "expected 'processes', 'threads' or 'dask'"),
