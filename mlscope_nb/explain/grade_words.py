@@ -24,7 +24,7 @@ def verdict(table: pd.DataFrame, name: str, brightest: Mapping[str, float]) -> s
     if not np.isfinite(row["above_trivial_low"]):
         return f"too few units to say whether it points better than '{best}'"
     if row["above_trivial_low"] > 0:
-        return f"points better than '{best}'{_but(brightest)}"
+        return f"points better than '{best}'{_but(brightest)}{_unlearned(row)}"
     if row["above_trivial_high"] < 0:
         return f"points worse than '{best}'"
     return f"not shown to point better than '{best}'"
@@ -66,6 +66,16 @@ def note(table: pd.DataFrame, brightest: Mapping[str, float], least: float | Non
 def _but(brightest: Mapping[str, float]) -> str:
     channel, easy = _easiest(brightest)
     return f", but so does the brightest place of '{channel}' ({easy:.0%})" if easy > CANNOT_TELL else ""
+
+
+def _unlearned(row: pd.Series) -> str:
+    """Return how much of the pointing needs nothing learned, where that is more than guessing."""
+    without = row.get("forgotten", np.nan)
+    if not without - row["chance"] > NEAR_CHANCE:
+        return ""
+    if row["learned_low"] > 0:
+        return f"; {without:.0%} are right without anything learned"
+    return f"; not shown to owe that to learning: without it {without:.0%} are right"
 
 
 def _easiest(brightest: Mapping[str, float]) -> tuple[str, float]:

@@ -35,7 +35,9 @@ def mix_weights(network: Network, *, seed: int = 0) -> Network:
     """Return the network without anything that it has learned: the weights of each layer have changed places.
 
     What its maps show cannot come from learning. Make maps of it and `grade` them as those of the network itself: they
-    should point into the evidence as often as guessing does (`chance`), in the mean over a few seeds.
+    point to the place of a cue as often as guessing does (`chance`, in the mean over a few seeds) as long as the cue is
+    not drawn there. A cue that is brighter or finer than all around it draws any network, most of all in methods that
+    multiply with the picture (integrated gradients) or with an inner layer (Grad-CAM): that much is no learning.
 
     Parameters
     ----------

@@ -80,6 +80,10 @@ def test_what_a_map_points_at_without_learning_is_reported():
     assert table.loc["a", "learned"] == pytest.approx(rate - table.loc["a", "forgotten"])
     assert table.loc["a", "learned_low"] < table.loc["a", "learned"] < table.loc["a", "learned_high"]
     assert np.isnan(table.loc["b", "learned"]) and "do not point as guessing does: a (" in table.attrs["note"]
+    said = table["verdict"]
+    assert "right without anything learned" in said["a"] and "learn" not in said["b"]
+    same = grade({"a": maps}, evidence, images, units=wells, forgotten={"a": maps})
+    assert "not shown to owe that to learning" in same.loc["a", "verdict"]
     with pytest.raises(ValueError, match="forgotten holds maps named 'c'"):
         grade({"a": maps}, evidence, images, forgotten={"c": blank})
     with pytest.raises(ValueError, match="forgotten maps 'a' have the shape"):
