@@ -2,13 +2,15 @@
 PYTHON ?= python3
 PORT ?= 8888
 ARGS ?=
+DATA ?=
+OUT ?=
 TORCH ?=
 
 VENV_PYTHON := .venv/bin/python
 STAMP := .venv/.mlscope-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab test judges check format notebooks docs study bench doctor
+.PHONY: help install lab report test judges check format notebooks docs study bench doctor
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +29,13 @@ endif
 
 lab: $(STAMP) ## open JupyterLab on the first notebook; PORT=8888, ARGS=--no-browser
 	@$(VENV_PYTHON) -m mlscope_nb lab --port=$(PORT) $(ARGS)
+
+# What is not given is left to the reader; each is an option of `python -m mlscope_nb report`.
+REPORT_OPTIONS := LABEL UNIT BATCH CONTROL TREATMENT PATTERN CHANNELS LAYOUT MASKS PROJECTION FRAME NUCLEI TITLE
+report: $(STAMP) ## from a folder to an evidence sheet: DATA=path, OUT, LABEL, UNIT, BATCH, CONTROL=column=value
+	@test -n "$(DATA)" || { echo "Name the folder: make report DATA=path [OUT=folder LABEL=column UNIT=columns BATCH=columns CONTROL=column=value]"; exit 2; }
+	@$(VENV_PYTHON) -m mlscope_nb report "$(DATA)" $(if $(OUT),--out "$(OUT)") \
+		$(foreach name,$(REPORT_OPTIONS),$(if $($(name)),--$(shell echo $(name) | tr A-Z a-z) "$($(name))")) $(ARGS)
 
 # Two processes, a file at a time, in the order of the files: browser tests have to come last in a process.
 test: $(STAMP) ## run all tests; those that need Chromium run where it is found

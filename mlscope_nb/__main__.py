@@ -1,4 +1,4 @@
-"""The command line: `python -m mlscope_nb doctor`, `lab`, `copy-notebooks` and `licences`."""
+"""The command line: `python -m mlscope_nb doctor`, `lab`, `report`, `copy-notebooks` and `licences`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 from urllib.parse import quote
+
+from mlscope_nb import _reporting
 
 FIRST_NOTEBOOK = Path("notebooks/00_start_here.ipynb")
 
@@ -80,6 +82,13 @@ def licences() -> int:
     return int(bool(bad))
 
 
+def report(options: argparse.Namespace) -> int:
+    """Go from a folder to an evidence sheet; say what was written and what could not be done."""
+    status, text = _reporting.run(options)
+    print(text, file=sys.stderr if status else sys.stdout)
+    return status
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Read the command line and run one command."""
     parser = argparse.ArgumentParser(prog="python -m mlscope_nb", description=__doc__)
@@ -90,11 +99,15 @@ def main(arguments: list[str] | None = None) -> int:
     copier = commands.add_parser("copy-notebooks", help="copy the notebooks to a folder of your own")
     copier.add_argument("folder", type=Path)
     commands.add_parser("licences", help="list the licences of all packages of the base installation")
+    reporter = commands.add_parser("report", help="from a folder to an evidence sheet; 1 where that could not be done")
+    _reporting.add_arguments(reporter)
     options, extra = parser.parse_known_args(arguments)
     if options.command == "lab":
         return lab(options.notebook, extra)
     if extra:
         parser.error(f"unrecognized arguments: {' '.join(extra)}")
+    if options.command == "report":
+        return report(options)
     if options.command == "copy-notebooks":
         return copy_notebooks(options.folder)
     return licences() if options.command == "licences" else doctor()

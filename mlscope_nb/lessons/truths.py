@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mlscope_nb.cells import Cells
+from mlscope_nb.fields import Fields
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,6 +31,22 @@ def cells_at_edge(cells: Cells) -> int:
     2
     """
     return int(cells.obs["at_edge"].sum())
+
+
+def fewest_units(data: Cells | Fields) -> int:
+    """How many units has the class with the fewest: what repeats it.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> obs = pd.DataFrame({"drug": list("aab"), "well": ["w1", "w2", "w3"]})
+    >>> fewest_units(Cells(obs, label="drug", unit="well"))
+    1
+    """
+    label, unit = data.design.label, list(data.design.unit)
+    if label is None or not unit:
+        return 0
+    return int(data.obs.drop_duplicates([label, *unit])[label].value_counts().min())
 
 
 def largest_share(values: Sequence[object]) -> float:
