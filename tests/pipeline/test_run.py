@@ -124,6 +124,20 @@ def test_crops_are_read_when_they_are_needed(fields, direct, tmp_path, same):
     assert same(again, direct.subset(some.ids))
 
 
+def test_map_workbench_groups_and_prediction_work_over_a_store(fields, tmp_path):
+    kinds = pd.Series(np.where(np.arange(12) % 2, "odd", "even"), fields.ids, name="kind")
+    obs, roles = fields.obs.assign(kind=kinds), {"unit": ["plate", "well"], "label": "kind"}
+    cells = serial(ms.Fields(obs, list(fields.images), channels=fields.channels, **roles), tmp_path / "store")
+    placed = ms.explore.sampled_map(cells, "pca", sample=20)
+    assert 0 < ms.explore.trust(cells, placed, k=5).knn_recall <= 1
+    w = ms.views.explore(cells.with_embedding("pca", placed), "pca", autosave=False)
+    ids = list(cells.ids[[0, 9]])
+    assert list(w.select(ids).selected) == ids
+    assert len(ms.explore.cluster(cells, method="kmeans", n_clusters=2, n_bootstrap=0).labels) == len(cells)
+    assert ms.predict.cross_validate(cells, n_splits=2).n_units == 12
+    assert len(ms.curate.score_quality(cells)) == len(cells)
+
+
 def test_a_bad_file_is_listed_and_the_rest_is_done(fields, files, direct, tmp_path, same, read):
     folder = tmp_path / "with bad ones"
     folder.mkdir()
