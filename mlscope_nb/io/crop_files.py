@@ -113,8 +113,8 @@ def _from_files(source: Paths, metadata: Any, masks: Any, size: int | None, on: 
         obs["label"] = [classes[named[n]] for n in images]
     if metadata is not None and images:
         table, more = listing.join_table(list(images), [Path(f) for f in obs["file"]], listing.read_table(metadata), on)
-        bad = {Path(p["file"]).name for p in problems}
-        problems += [p for p in more if Path(p["file"]).name not in bad]
+        bad = {listing.plain_stem(p["file"]) for p in problems}
+        problems += [p for p in more if listing.plain_stem(p["file"]) not in bad]
         obs = obs.loc[table.index].join(table, rsuffix="_table")
     listing.report(problems, errors, len(files), "its history (left_out)")
     if not len(obs):

@@ -107,8 +107,8 @@ def read_fields(
     problems += more
     if metadata is not None and found:
         table, unmatched = _joined(groups, list(found), metadata, on)
-        bad = {Path(p["file"]).name for p in problems}
-        problems += [p for p in unmatched if Path(p["file"]).name not in bad]
+        bad = {listing.plain_stem(p["file"]) for p in problems}
+        problems += [p for p in unmatched if listing.plain_stem(p["file"]) not in bad]
         obs = obs.loc[table.index].join(table, rsuffix="_table")
     listing.report(problems, errors, total, ".problems")
     if not len(obs):

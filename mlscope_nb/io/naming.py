@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -190,6 +191,8 @@ def guess_pattern(paths: Sequence[str | Path], share: float = 0.8) -> NamePatter
     """
     if not paths:
         return None
+    ending = Counter(Path(p).suffix.lower() for p in paths).most_common(1)[0][0]
+    paths = [p for p in paths if Path(p).suffix.lower() == ending]  # previews lie beside images, as another kind
     hits = [sum(p.match(path) is not None for path in paths) for p in PRESETS]
     best = max(range(len(hits)), key=lambda i: (hits[i], -i))
     if hits[best] >= share * len(paths):

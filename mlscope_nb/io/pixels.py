@@ -110,8 +110,10 @@ def read_header(path: str | Path) -> Header:
                 shape, axes = tuple(map(int, series.shape)), str(series.axes)
                 n_channels = dict(zip(axes, shape, strict=True)).get("C", 1)
                 return Header(axes, shape, np.dtype(series.dtype).name, *_metadata(tiff, n_channels))
-        pixels = _read_picture(file, indexed=False)
-        return Header("CYX", pixels.shape, pixels.dtype.name)
+        with _picture(file) as image:
+            colours = len(image.getbands()) if image.mode not in ("P", "PA") else 3
+            kind = {"I": "int32", "F": "float32"}.get(image.mode, "uint16" if "16" in image.mode else "uint8")
+            return Header("CYX", (3 if colours > 2 else 1, image.height, image.width), kind)
     except DAMAGE as error:
         raise ValueError(f"cannot be read ({_reason(error)})") from error
 

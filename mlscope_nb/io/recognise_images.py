@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import re
+import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +24,7 @@ from mlscope_nb.io.recognise_tables import find_layout
 from mlscope_nb.io.recognition import Recognition
 from mlscope_nb.io.stacks import MAX_CHANNELS, PROJECTIONS
 
-OPENED = 12
+OPENED, SECONDS = 60, 3.0
 CROP = 128
 MASK_FOLDERS = r"(masks?|labels?|segmentations?|seg|groundtruth|annotations?)"
 
@@ -85,8 +86,12 @@ def _unmasked(file: Path) -> str:
 
 def _headers(images: Sequence[Path]) -> tuple[list[Header], list[Problem]]:
     """Open a few files, from the first to the last."""
-    headers, problems = [], []
+    headers: list[Header] = []
+    problems: list[Problem] = []
+    start = time.monotonic()
     for i in np.unique(np.linspace(0, len(images) - 1, min(OPENED, len(images))).astype(int)):
+        if time.monotonic() - start > SECONDS and headers:
+            break
         try:
             headers.append(read_header(images[i]))
         except (ValueError, OSError) as error:
@@ -134,7 +139,9 @@ def _facts(headers: Sequence[Header]) -> dict[str, Any]:
     axes = {a: max(h.size_of(a) for h in headers) for a in "TZCSQI" if any(h.size_of(a) > 1 for h in headers)}
     pixel_sizes = {h.pixel_size_um for h in headers if h.pixel_size_um}
     channels = {h.channels or () for h in headers}
+    kinds = Counter(f"{count(h.size_of('C') * h.size_of('S'), 'channel')}, {h.dtype}" for h in headers)
     return {
+        "kinds": dict(kinds) if len(kinds) > 1 else {},
         "sizes": [f"{y} × {x}" for (y, x), _ in sizes.most_common(6)],
         "dtypes": sorted({h.dtype for h in headers}),
         "axes": axes,

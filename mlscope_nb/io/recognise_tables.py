@@ -73,6 +73,8 @@ def find_layout(files: list[Path], parts: pd.DataFrame, images: list[Path]) -> t
     for file in files:
         if not file.name.lower().endswith((".csv", ".tsv", ".txt")) or file.stat().st_size > MAX_LAYOUT:
             continue
+        if "ImageNumber" in header(file):  # a result of CellProfiler, not a layout
+            continue
         hit = _fits(file, parts, images)
         if hit is not None and hit[0] > best[0]:
             best = (hit[0], file, hit[1], hit[2])

@@ -21,6 +21,10 @@ Kind = Literal[
     "images", "crops", "omezarr", "microscope", "cellprofiler", "profiles", "h5ad", "npz", "medmnist", "single cells",
     "mlscope", "nothing",
 ]  # fmt: skip
+SHOWN = (
+    "fields", "cells", "scenes", "kinds", "sizes", "dtypes", "axes", "channels", "pixel_size_um", "labels", "version",
+    "layout",
+)  # fmt: skip
 DESIGN = ("label", "unit", "batch", "control", "treatment")
 STYLE = "font-family:var(--jp-ui-font-family,sans-serif);font-size:14px;border-left:4px solid #0072b2;padding:4px 12px"
 CELL = "text-align:left;vertical-align:top;padding:1px 12px 1px 0"
@@ -172,21 +176,7 @@ class Recognition:
             values = self.values(part)
             if values:
                 lines[f"{part}s" if part not in ("z",) else "planes (z)"] = f"{len(values):,}: {some(values, 6)}"
-        shown = (
-            "fields",
-            "cells",
-            "sizes",
-            "dtypes",
-            "axes",
-            "channels",
-            "pixel_size_um",
-            "labels",
-            "version",
-            "layout",
-        )
-        lines |= {
-            k.replace("_", " "): _said(self.facts[k]) for k in shown if self.facts.get(k) not in (None, (), [], "")
-        }
+        lines |= {k.replace("_", " "): _said(self.facts[k]) for k in SHOWN if self.facts.get(k)}
         lines |= {f"choose {k}": v for k, v in self.undecided.items()}
         if self.problems:
             first = "; ".join(f"{Path(p['file']).name}: {p['problem']}" for p in self.problems[:5])

@@ -169,4 +169,7 @@ def test_real_folders(shared_data):
     found = ms.io.recognise(shared_data("dsb2018_subset"))
     assert found.facts["fields"] == 84 and "84 of 84" in found.facts["layout"] and "masks" in found.options
     images = ms.io.recognise(shared_data("cellprofiler_ExampleHuman")).also[0]
-    assert images.reader == "read_fields"
+    assert images.options["pattern"] == "ArrayScan" and images.facts["fields"] == 1
+    assert len(images.values("channel")) == 3
+    kinds = found.facts["kinds"]
+    assert set(kinds) == {"1 channel, uint8", "3 channels, uint8"} and "kinds: 1 channel, uint8" in str(found)
