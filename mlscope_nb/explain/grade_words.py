@@ -15,7 +15,7 @@ NEAR_CHANCE = 0.05
 
 def verdict(table: pd.DataFrame, name: str, brightest: Mapping[str, float]) -> str:
     """Return what the row of a map says of it, beside trivial maps and the brightest place of each channel."""
-    row = table.loc[name]
+    row: pd.Series = table.loc[name]  # type: ignore[assignment]
     if row["kind"] == "trivial":
         return "knows no network"
     best = row["best_trivial"]
