@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from mlscope_nb.io import listing
 from mlscope_nb.io.centre_crops import CentreCrops, check_fields, label_image, object_codes, odd_types, windows
@@ -62,7 +61,7 @@ def cut_crops(
     """
     if size < 8 or size % 2:
         raise ValueError(f"size is {size}, expected an even number of at least 8 pixels.")
-    groups = {k: np.flatnonzero(cells.field == k) for k in pd.unique(cells.field)}
+    groups = _rows_of(cells.field)
     wanted = {key: files[key] for key in groups if key in files}
     labels = _label_files(wanted, masks or {})
     work = _Cutting(cells, size, keep_mb, len(masks or {}))
@@ -72,6 +71,13 @@ def cut_crops(
         else:
             work.take(key, groups[key], image, {name: found.get(key) for name, found in labels.items()}, wanted[key])
     return work.finish(wanted)
+
+
+def _rows_of(field: np.ndarray) -> dict[Hashable, np.ndarray]:
+    """Return the rows of each field, in their order."""
+    order = np.argsort(field, kind="stable")
+    names, starts = np.unique(field[order], return_index=True)
+    return dict(zip(names.tolist(), np.split(order, starts[1:]), strict=True))
 
 
 def _label_files(files: Files, masks: Mapping[str, Paths]) -> dict[str, dict[Hashable, Path]]:

@@ -44,8 +44,8 @@ def short_names(names: Sequence[str], taken: Iterable[str] = ()) -> list[str]:
     for name in names:
         prefix = next((p for p in PREFIXES if name.startswith(p) and len(name) > len(p)), "")
         short = name.removeprefix(prefix)
-        short = name if short in used or short in found else short
-        found.append(short)
+        found.append(name if short in used else short)
+        used.add(found[-1])
     return found
 
 
@@ -66,7 +66,9 @@ def as_numbers(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, list[st
     >>> numbers["area"].tolist(), len(remarks)
     ([1.0, 2.0, 3.0, nan], 2)
     """
-    numeric = [i for i, kind in enumerate(table.dtypes) if _is_number(kind)]
+    types = list(table.dtypes)
+    is_number = {kind: _is_number(kind) for kind in set(types)}
+    numeric = [i for i, kind in enumerate(types) if is_number[kind]]
     remarks: list[str] = []
     repaired: dict[str, pd.Series] = {}
     text: list[str] = []
@@ -82,7 +84,7 @@ def as_numbers(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, list[st
                 remarks.append(
                     f"'{name}' holds {count(len(odd), 'text')} among numbers ({some(odd, 2)}), taken as missing"
                 )
-    kinds = {table.dtypes.iloc[i] for i in numeric}
+    kinds = {types[i] for i in numeric}
     numbers = table.iloc[:, numeric].astype(np.float32 if kinds == {np.dtype(np.float32)} else np.float64)
     if repaired:
         numbers = pd.concat([numbers, pd.DataFrame(repaired, index=table.index)], axis=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +13,7 @@ from mlscope_nb.io import in_carta
 from mlscope_nb.io.measured_columns import as_numbers, is_place, short_names
 
 METADATA = "Metadata_"
+INDEX = "__index_level_"
 OF_THE_IMAGE = ("Image_", "FileName_", "PathName_")
 # Names that describe a row in tables without Metadata_, in lower case.
 DESCRIBING = frozenset((
@@ -76,8 +77,9 @@ def take_apart(table: pd.DataFrame, positions: bool) -> Profiles:
     """
     table = _plain_names(table)
     carta = in_carta.is_in_carta(table.columns)
-    described = [c for c in table.columns if _describes(c, table.columns, carta)]
-    places = [c for c in table.columns if not positions and c not in set(described) and is_place(c)]
+    describes = _describing(table.columns, carta)
+    described = [c for c in table.columns if describes(c)]
+    places = [c for c in table.columns if not positions and not describes(c) and is_place(c)]
     rest = table.drop(columns=[*described, *places])
     features, text, remarks = as_numbers(rest)
     if not features.shape[1]:
@@ -102,17 +104,13 @@ def _plain_names(table: pd.DataFrame) -> pd.DataFrame:
     return table.set_axis(names, axis=1).reset_index(drop=True)
 
 
-def _describes(name: str, columns: pd.Index, carta: bool) -> bool:
+def _describing(columns: pd.Index, carta: bool) -> Callable[[str], bool]:
+    """Return what tells by its name whether a column of this table describes."""
     if carta:
-        return name in in_carta.DESCRIBING
+        return lambda name: name in in_carta.DESCRIBING
     if any(c.startswith(METADATA) for c in columns):
-        return name.startswith((METADATA, *OF_THE_IMAGE)) or name in (
-            *IDS,
-            "ImageNumber",
-            "ObjectNumber",
-            "TableNumber",
-        )
-    return is_described(name) or name.startswith("__index_level_")
+        return lambda name: name.startswith((METADATA, *OF_THE_IMAGE)) or name in NUMBERS
+    return lambda name: is_described(name) or name.startswith(INDEX)
 
 
 def _with_centres(obs: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
@@ -133,7 +131,7 @@ def _with_centres(obs: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
 
 def _ids(obs: pd.DataFrame) -> pd.Index:
     """Return the column of ids, else the first group of columns that names every row once, else numbers."""
-    for name in (*IDS, *(c for c in obs.columns if str(c).startswith("__index_level_"))):
+    for name in (*IDS, *(c for c in obs.columns if str(c).startswith(INDEX))):
         if name in obs.columns and _is_name(obs[name]):
             return pd.Index(obs[name].astype(str), dtype=object)
     for names in NAMING:
