@@ -16,6 +16,7 @@ import pandas as pd
 from mlscope_nb._words import count
 from mlscope_nb.io import listing
 from mlscope_nb.io.fieldfiles import field_name, with_folders
+from mlscope_nb.io.harmony_index import read_index
 from mlscope_nb.io.listing import Problem
 from mlscope_nb.io.looking import Found
 from mlscope_nb.io.naming import PRESETS, NamePattern, find_pattern, guess_pattern
@@ -188,7 +189,17 @@ def _options(named: NamePattern | None, files: pd.DataFrame, masks: str | None, 
         several = "plate" in files and files["plate"].nunique() > 1
         options["unit"] = ["plate", "well"] if several else "well"
         options["batch"] = "plate" if several else None
-    return options
+    return options | _by_index(named, files)
+
+
+def _by_index(named: NamePattern | None, files: pd.DataFrame) -> dict[str, Any]:
+    """Take channel names and pixel size from Harmony's index, where it names all channels of the files."""
+    if named is None or named.name != "Harmony" or "channel" not in files:
+        return {}
+    channels, size = read_index(Path(str(files.loc[files["recognised"], "file"].iloc[0])).parent)
+    have = set(files["channel"].dropna())
+    chosen = {name: number for name, number in channels.items() if number in have}
+    return {"channels": chosen if len(chosen) == len(have) else None, "pixel_size_um": size}
 
 
 def _choices(columns: Sequence[str]) -> dict[str, tuple[Any, ...]]:

@@ -148,6 +148,27 @@ def test_tables_and_other_files(tmp_path):
     assert [a.kind for a in ms.io.recognise(tmp_path).also] == ["microscope", "h5ad", "profiles", "mlscope"]
 
 
+# As Harmony 4 and 5 write it (in each image), and Harmony 6 (in a map).
+IMAGE = """<Image Version="1"><id>{0}</id><URL>r01c01f01p01-ch{0}sk1fk1fl1.tiff</URL><ChannelID>{0}</ChannelID>
+<ImageResolutionX Unit="m">5.98E-07</ImageResolutionX><ChannelName>{1}</ChannelName></Image>"""
+ENTRY = """<Entry ChannelID="{0}">\n<ChannelName>{1}</ChannelName>
+<ImageResolutionX Unit="m">5.98E-07</ImageResolutionX></Entry>"""
+
+
+@pytest.mark.parametrize("template", [IMAGE, ENTRY])
+def test_the_index_of_harmony_names_channels_and_pixel_size(tmp_path, template):
+    for channel in (1, 2):
+        write(tmp_path / "Images" / f"r01c01f01p01-ch{channel}sk1fk1fl1.tiff", 9, 9, seed=channel)
+    entries = [template.format(n, name) for n, name in ((1, "Alexa 647"), (2, "HOECHST &amp; co"), (3, "unused"))]
+    (tmp_path / "Images" / "Index.idx.xml").write_text("<EvaluationInputData>" + "".join(entries * 2))
+    found = ms.io.recognise(tmp_path)
+    assert found.options["channels"] == {"Alexa 647": "1", "HOECHST & co": "2"}
+    fields = run(found.code)
+    assert fields.channels == ("Alexa 647", "HOECHST & co") and fields.pixel_size_um == pytest.approx(0.598)
+    (tmp_path / "Images" / "Index.idx.xml").write_text("<ChannelID>1</ChannelID>" * 100_000)
+    assert "channels" not in ms.io.recognise(tmp_path).options
+
+
 def test_links_and_depths_end(tmp_path):
     (tmp_path / "loop").symlink_to(tmp_path)
     deep = tmp_path.joinpath(*(["d"] * (MAX_DEPTH + 3)))
