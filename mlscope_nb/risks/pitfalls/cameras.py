@@ -184,8 +184,10 @@ def _false_effect(
 def _shown(known: Crops, after: np.ndarray) -> pd.DataFrame:
     """The pixels of a bright and a dim cell before and after."""
     order = np.argsort(_mean(known.images, known.nucleus))
+    # Of the dim cells one without a bright neighbour in the picture.
+    dim = min(order[: len(order) // 4], key=lambda row: known.images[row].max())
     rows = []
-    for name, row in (("dim", order[len(order) // 10]), ("bright", order[-1 - len(order) // 10])):
+    for name, row in (("dim", dim), ("bright", order[-1 - len(order) // 10])):
         y, x = np.indices(known.images[row].shape)
         rows.append(pd.DataFrame({"cell": name, "y": y.ravel(), "x": x.ravel(),
                                   "before": known.images[row].ravel(), "after": after[row].ravel()}))  # fmt: skip

@@ -69,8 +69,8 @@ def _maps(neighbours: int, seed: int, study: int) -> dict[str, np.ndarray]:
     own = int(rng.integers(2**31))
     return {
         "the map": _umap(cells, neighbours, own),
-        "a map of groupless cells": _umap(null_cells(cells, seed=own), neighbours, own),
         "a linear map": pca(cells, seed=own)[["x", "y"]].to_numpy(),
+        "a map of groupless cells": _umap(null_cells(cells, seed=own), neighbours, own),
     }
 
 

@@ -85,11 +85,12 @@ const PLOTS = {
     }
     keys(host, [...parts, { says: "dashed: as sure as right", role: null }]);
   },
-  maps(host, picture, data) {
+  // The first map and the one without the danger; the one that the remedy needs comes last.
+  maps(host, picture, data, remedy) {
     host.replaceChildren();
     const line = make("div", "ms-pitfall-pair", host);
-    for (const map of picture.maps) {
-      const figure = make("figure", "", line), svg = drawn("svg", figure, { viewBox: "-0.05 -0.05 1.1 1.1", width: 150, height: 150, role: "img", class: "ms-plot" });
+    for (const map of remedy ? picture.maps : picture.maps.slice(0, -1)) {
+      const figure = make("figure", "", line), svg = drawn("svg", figure, { viewBox: "-0.05 -0.05 1.1 1.1", width: 210, height: 210, role: "img", class: "ms-plot" });
       svg.setAttribute("aria-label", map.says);
       for (const [a, b] of map.points) drawn("circle", svg, { cx: a, cy: 1 - b, r: 0.014, fill: "#0072b2", "fill-opacity": 0.6 });
       make("figcaption", "", figure, map.says);
