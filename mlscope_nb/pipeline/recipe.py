@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -56,6 +56,8 @@ class Recipe:
     ----------
     options : dict
         Step → its options, for the steps that are taken.
+    reading : dict
+        Options with which files are read.
 
     Examples
     --------
@@ -64,9 +66,10 @@ class Recipe:
     """
 
     options: dict[str, dict[str, Any]]
+    reading: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, **steps: Step) -> Recipe:
+    def of(cls, reading: dict[str, Any] | None = None, **steps: Step) -> Recipe:
         """Check the options of each step against the function behind it.
 
         Raises
@@ -78,20 +81,25 @@ class Recipe:
         if "crop" not in asked:
             raise ValueError("crop is False, but it is what makes cells of fields. Give True or its options.")
         taken = {name: {} if options is True else options for name, options in asked.items()}
-        return cls({name: _recorded(name, options) for name, options in taken.items()})
+        return cls({name: _recorded(name, options) for name, options in taken.items()}, reading or {})
+
+    @property
+    def settings(self) -> dict[str, dict[str, Any]]:
+        """All that results depend on: how files are read, and the steps."""
+        return {**({"read": self.reading} if self.reading else {}), **self.options}
 
     @property
     def embeds(self) -> bool:
         """Whether a network is needed."""
         return "embed_pretrained" in self.options
 
-    def apply(self, field: Fields, doing: Callable[[str], None] = lambda words: None) -> Made:
-        """Take the steps with one field; `doing` is told each one before it begins."""
+    def apply(self, fields: Fields, doing: Callable[[str], None] = lambda words: None) -> Made:
+        """Take the steps with fields, of which there is one; `doing` is told each one before it begins."""
         for name in ("segment", "segment_cells"):
-            field = self._call(name, field, doing) if name in self.options else field
-        if field.masks is None or not field.masks[0].any():
-            return Made(None, None, None, list(field.history))
-        cells = self._call("crop", field, doing)
+            fields = self._call(name, fields, doing) if name in self.options else fields
+        if fields.masks is None or not fields.masks[0].any():
+            return Made(None, None, None, list(fields.history))
+        cells = self._call("crop", fields, doing)
         tables = {n: self._call(n, cells, doing) for n in ("measure", "embed_pretrained") if n in self.options}
         history = [*cells.history, *(step for table in tables.values() for step in table.attrs["history"])]
         return Made(cells, tables.get("measure"), tables.get("embed_pretrained"), history)

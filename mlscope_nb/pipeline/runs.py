@@ -106,6 +106,7 @@ def run(
     """
     found = listed(fields, read)
     recipe = Recipe.of(
+        found.reading,
         segment=not found.masks if segment is None else segment,
         segment_cells=segment_cells,
         crop=crop,

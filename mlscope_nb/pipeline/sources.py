@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -124,6 +126,8 @@ class Listed:
         What was left out before anything was read.
     masks : bool
         Whether fields come with masks.
+    reading : dict
+        The options with which workers read files; part of the settings.
     """
 
     sources: list[Source]
@@ -132,6 +136,7 @@ class Listed:
     history: list[dict[str, Any]]
     problems: list[dict[str, str]]
     masks: bool
+    reading: dict[str, Any]
 
     def kind(self) -> Kind | None:
         """Return the kind of the first field that can be read, or None."""
@@ -196,7 +201,7 @@ def _of_fields(fields: Fields) -> Listed:
         for i, name in enumerate(fields.ids)
     ]
     history = [dict(step) for step in fields.history]
-    return Listed(sources, fields.obs, fields.design, history, list(fields.problems), masks is not None)
+    return Listed(sources, fields.obs, fields.design, history, list(fields.problems), masks is not None, {})
 
 
 def _of_files(paths: Paths, read: dict[str, Any]) -> Listed:
@@ -207,6 +212,8 @@ def _of_files(paths: Paths, read: dict[str, Any]) -> Listed:
             "hand them over: ms.io.read_fields(…, keep_mb=0)."
         )
     roles = {role: read.pop(role) for role in ROLES if role in read}
+    if isinstance(read.get("masks"), str | Path):
+        read["masks"] = os.path.abspath(read["masks"])  # workers may stand in another folder
     metadata, on, channels = read.pop("metadata", None), read.pop("on", None), read.pop("channels", None)
     groups, problems = _grouped(paths, channels)
     files = [group[0] for group in groups.values()]
@@ -223,7 +230,12 @@ def _of_files(paths: Paths, read: dict[str, Any]) -> Listed:
         raise ValueError("No file has a row in the table. Compare the names, or name the column with read={'on': …}.")
     told = {"metadata": str(metadata)} if isinstance(metadata, str | Path) else {}
     history = [{"step": "read_fields", "n": len(sources), **told, **{k: str(v) for k, v in read.items()}}]
-    return Listed(sources, obs, declare(obs, **roles), history, problems, read.get("masks") is not None)
+    return Listed(sources, obs, declare(obs, **roles), history, problems, read.get("masks") is not None, _plain(read))
+
+
+def _plain(options: dict[str, Any]) -> dict[str, Any]:
+    plain: dict[str, Any] = json.loads(json.dumps(options, default=str, sort_keys=True))
+    return plain
 
 
 def _grouped(paths: Paths, channels: Any) -> tuple[dict[str, Sequence[Path]], list[dict[str, str]]]:

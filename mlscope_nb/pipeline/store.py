@@ -74,11 +74,9 @@ class Store:
                 f"of version {VERSION}. It was made by another version of mlscope."
             )
         kind = about["kind"]
-        return cls(
-            folder.resolve(),
-            Recipe(about["settings"]),
-            Kind(tuple(kind["channels"]), kind["dtype"], kind["pixel_size_um"]),
-        )
+        found = Kind(tuple(kind["channels"]), kind["dtype"], kind["pixel_size_um"])
+        settings = dict(about["settings"])
+        return cls(folder.resolve(), Recipe(reading=settings.pop("read", {}), options=settings), found)
 
     @classmethod
     def _made(cls, folder: Path, recipe: Recipe, fields: Listed) -> Store:
@@ -91,7 +89,7 @@ class Store:
 
         folder.mkdir(parents=True, exist_ok=True)
         about = {"format": FORMAT, "version": VERSION, "mlscope": __version__}
-        write_text(folder / ABOUT, _json({**about, "settings": recipe.options, "kind": asdict(kind)}))
+        write_text(folder / ABOUT, _json({**about, "settings": recipe.settings, "kind": asdict(kind)}))
         return cls(folder.resolve(), recipe, kind)
 
     def part(self, field_id: str) -> Part:
@@ -180,7 +178,7 @@ def _refuse_other_settings(store: Store, recipe: Recipe, fields: Listed) -> None
             f"'{store.folder}' was made from fields with the channels {list(store.kind.channels)}, these have "
             f"{list(named)}. Name another store."
         )
-    before, now = store.recipe.options, recipe.options
+    before, now = store.recipe.settings, recipe.settings
     if before == now:
         return
     steps = [name for name in {**before, **now} if before.get(name) != now.get(name)]

@@ -197,6 +197,17 @@ def test_other_settings_are_refused_and_the_same_compute_nothing(fields, tmp_pat
     assert stamps(store) == before
 
 
+def test_other_options_of_reading_are_other_settings(files, fields, tmp_path):
+    store, read = tmp_path / "store", {"channels": ["a", "b", "c"], "pixel_size_um": 0.5}
+    two = [files / f"{name}.tif" for name in fields.ids[:2]]
+    layout = pd.DataFrame({"file": [f.name for f in two], "well": ["A01", "A02"]})
+    serial(two, store, read=read)
+    with pytest.raises(ValueError, match=r"read: was {'pixel_size_um': 0\.5}, now {'pixel_size_um': 0\.6}"):
+        serial(two, store, read={**read, "pixel_size_um": 0.6})
+    cells = serial(two, store, read={**read, "metadata": layout, "unit": "well"})
+    assert cells.units.nunique() == 2 and cells.history[0]["step"] == "read_fields"
+
+
 def test_more_fields_and_a_corrected_layout_need_only_the_new_ones(fields, tmp_path):
     store = tmp_path / "store"
     serial(fields.subset(fields.ids[:2]), store)
