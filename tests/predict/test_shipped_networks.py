@@ -22,6 +22,8 @@ def test_every_network_is_there_and_knows_what_it_learned_from():
         network = ms.predict.shipped(name)
         assert network.classes == classes or (not classes and len(network.classes) == 7)
         assert len({u.split(" ")[0] for u in network.units}) == 5 and all(u.startswith("TP") for u in network.units)
+        # Plates of lessons are called P1, P2, …: their light must not be put on the scale of plates learned from.
+        assert set(network.pixels.normalizer.to_dict()["scales"]) == {u.split(" ")[0] for u in network.units}
         assert not network.training and name in registry
 
 
