@@ -12,7 +12,7 @@ from mlscope_nb._words import count, some
 
 if TYPE_CHECKING:
     from mlscope_nb.cells import Cells
-    from mlscope_nb.fields import Fields
+    from mlscope_nb.fields import Fields, Stack
 
 SHOWN = 10
 STYLE = (
@@ -62,11 +62,16 @@ def _cell_facts(cells: Cells) -> dict[str, str]:
 def _field_facts(fields: Fields) -> dict[str, str]:
     sizes = sorted({s[1:] for s in fields.images.shapes})
     size = " to ".join(f"{h} × {w}" for h, w in (sizes if len(sizes) < 3 else [sizes[0], sizes[-1]]))
-    objects = "not segmented yet" if fields.masks is None else f"{sum(int(m.max(initial=0)) for m in fields.masks):,}"
+    objects = "not segmented yet" if fields.masks is None else _n_objects(fields.masks)
     facts = {"images": f"{size} pixels" if sizes else "none", **_shared_facts(fields), "objects": objects}
     if fields.problems:
         facts["left out"] = "; ".join(f"{p.get('file', '?')}: {p.get('problem', '?')}" for p in fields.problems[:5])
     return {**facts, "design": _design(fields), "done": _steps(fields.history)}
+
+
+def _n_objects(masks: Stack) -> str:
+    """Count objects, but read no masks for it that lie on disk."""
+    return f"{sum(int(m.max(initial=0)) for m in masks):,}" if masks.in_memory else "labels, read when they are needed"
 
 
 def _shared_facts(source: Cells | Fields) -> dict[str, str]:

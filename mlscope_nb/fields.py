@@ -43,6 +43,11 @@ class Stack(Sequence[np.ndarray]):
         array: np.ndarray = _align.read_only(item() if callable(item) else item)
         return array
 
+    @property
+    def in_memory(self) -> bool:
+        """Whether looking at all of them reads nothing."""
+        return not any(callable(item) for item in self._items)
+
     def take(self, rows: Sequence[int] | np.ndarray) -> Stack:
         """Return the items at these positions."""
         return Stack([self._items[r] for r in rows], [self.shapes[r] for r in rows])

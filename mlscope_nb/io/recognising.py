@@ -63,7 +63,7 @@ def recognise(path: str | Path, *, pattern: str | Literal[False] | None = None) 
     hits = list(_hits(place, found, lookers))
     if not hits:
         return _nothing(place, found)
-    first, *rest = hits
+    first, *rest = sorted(hits, key=lambda hit: hit.reader is None)
     problems = (*first.problems, *found.problems)
     return Recognition(**{**_as_dict(first), "also": tuple(rest), "problems": problems})
 

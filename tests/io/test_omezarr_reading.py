@@ -75,6 +75,7 @@ def test_a_plate(stores, version):
 def test_images_are_read_when_they_are_asked_for_and_travel_to_workers(own):
     store = own("image05.zarr")
     fields = ms.io.read_omezarr(store)
+    assert "labels, read when they are needed" in repr(fields)
     item = pickle.loads(pickle.dumps(fields.images._items[0]))  # noqa: S301
     np.testing.assert_array_equal(item(), fields.images[0])
     for chunk in store.glob("s0/c/**/*"):

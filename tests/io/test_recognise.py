@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
+import zarr
 
 import mlscope_nb as ms
 from mlscope_nb.io.looking import MAX_DEPTH
@@ -120,6 +121,17 @@ def test_arrays_and_their_table(tmp_path):
     found = ms.io.recognise(tmp_path / "b")
     assert found.kind == "medmnist" and found.read().channels == ("red", "green", "blue")
     assert len(found.change(part="val").read()) == 2
+
+
+def test_label_layers_beside_images_do_not_hide_them(tmp_path):
+    for name in "ab":
+        write(tmp_path / f"{name}.tif", 20, 24)
+        zarr.save_array(str(tmp_path / f"{name}.zarr"), np.ones((20, 24), np.int32))
+    found = ms.io.recognise(tmp_path)
+    assert (found.kind, found.reader) == ("images", "read_fields") and found.also[0].reader is None
+    assert "no OME-Zarr image" in found.also[0].problems[0]["problem"]
+    alone = ms.io.recognise(tmp_path / "a.zarr")
+    assert alone.kind == "omezarr" and alone.reader is None
 
 
 def test_tables_and_other_files(tmp_path):
