@@ -12,7 +12,8 @@ import pandas as pd
 
 from mlscope_nb._words import count, some
 from mlscope_nb.io import csv_tables, sqlite_tables
-from mlscope_nb.io.listing import Errors, Problem, natural, report
+from mlscope_nb.io.folder_walk import files_below
+from mlscope_nb.io.listing import Errors, Problem, report
 
 IMAGE, OBJECT, SET = "ImageNumber", "ObjectNumber", "export"
 KEYS = [SET, IMAGE, OBJECT]
@@ -25,7 +26,6 @@ NAMED = re.compile(
 )
 MEANS = ("Mean_", "Median_", "StDev_")
 USUAL = ("Cells", "Cell", "Nuclei", "Nucleus", "Cytoplasm")
-MOST_FILES = 200_000
 
 
 class Export(NamedTuple):
@@ -84,12 +84,9 @@ def _csv_files(folder: Path) -> dict[Path, list[Path]]:
     if any(_kind(p)[0] for p in own):
         return {folder: own}
     found: dict[Path, list[Path]] = {}
-    for n, file in enumerate(folder.rglob("*.csv*")):
-        if n > MOST_FILES:
-            raise ValueError(f"'{folder}' holds more than {MOST_FILES:,} CSV files. Give one analysis at a time.")
-        if file.name.lower().endswith(csv_tables.ENDINGS):
-            found.setdefault(file.parent, []).append(file)
-    return {d: sorted(found[d]) for d in sorted(found, key=lambda d: natural(str(d)))}
+    for file in files_below(folder, csv_tables.ENDINGS):
+        found.setdefault(file.parent, []).append(file)
+    return found
 
 
 def _from_folders(source: Path, folders: Mapping[Path, Sequence[Path]], errors: Errors) -> Export:

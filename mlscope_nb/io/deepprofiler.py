@@ -13,7 +13,8 @@ from tqdm.auto import tqdm
 
 from mlscope_nb._words import count, some
 from mlscope_nb.io import csv_tables
-from mlscope_nb.io.listing import Errors, Problem, natural, report
+from mlscope_nb.io.folder_walk import files_below
+from mlscope_nb.io.listing import Errors, Problem, report
 from mlscope_nb.io.measured_columns import short_names
 from mlscope_nb.io.npz_arrays import read_arrays
 
@@ -21,7 +22,6 @@ KEYS = ("Metadata_Plate", "Metadata_Well", "Metadata_Site")
 FEATURES = ("features", "f")
 INDEX = ("index.csv", "inputs/metadata/index.csv", "metadata/index.csv")
 LEVELS_UP = 4
-MOST_FILES = 500_000
 Part = tuple[pd.DataFrame, np.ndarray]
 
 
@@ -53,7 +53,7 @@ def read_sites(path: str | Path, index: str | Path | pd.DataFrame | None, errors
         No file could be read.
     """
     root = Path(path)
-    files = [root] if root.is_file() else _listed(root)
+    files = [root] if root.is_file() else files_below(root, (".npz",))
     if not files:
         raise FileNotFoundError(f"There is no npz file in '{root}'. Give DeepProfiler's folder of features.")
     table = _index(root, index)
@@ -74,15 +74,6 @@ def read_sites(path: str | Path, index: str | Path | pd.DataFrame | None, errors
     if not parts:
         raise ValueError(f"None of {count(len(files), 'file')} could be read: {problems[0]['problem']}")
     return _joined(parts, _remarks(unread, table, parts), problems)
-
-
-def _listed(folder: Path) -> list[Path]:
-    found: list[Path] = []
-    for file in folder.rglob("*.npz"):
-        found.append(file)
-        if len(found) > MOST_FILES:
-            raise ValueError(f"'{folder}' holds more than {MOST_FILES:,} npz files. Read it in parts.")
-    return sorted(found, key=lambda p: natural(str(p)))
 
 
 def _index(root: Path, index: str | Path | pd.DataFrame | None) -> pd.DataFrame | None:

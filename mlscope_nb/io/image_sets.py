@@ -12,11 +12,13 @@ import pandas as pd
 
 from mlscope_nb._words import count, some
 from mlscope_nb.io.cellprofiler_export import IMAGE, SET
+from mlscope_nb.io.folder_walk import files_below
 from mlscope_nb.io.pixels import EXTENSIONS
 
 # CellProfiler writes these for images that it loaded, but not for those that it saved (outlines, overlays).
 LOADED = ("Width_", "Height_", "MD5Digest_", "Scaling_")
-MOST_FILES = 500_000
+LEVELS_BELOW = 3
+MOST_BESIDE = 50_000
 Channels = Sequence[str] | Mapping[str, str] | None
 
 
@@ -80,7 +82,7 @@ def find_images(
     table : DataFrame
         One row per image set: ``export, ImageNumber, FileName_…, PathName_…``.
     folders : dict of paths
-        Where the tables of each export lie.
+        Where the tables of each export lie; "" stands for all others.
     channels
         As in `channel_columns`.
     images : path, optional
@@ -101,7 +103,7 @@ def find_images(
     missing: dict[tuple[str, int], str] = {}
     for row in _records(table, names.values()):
         key = (str(row[SET]), int(row[IMAGE]))
-        folder = Path(images) if images is not None else folders.get(key[0], Path())
+        folder = Path(images) if images is not None else folders[key[0] if key[0] in folders else ""]
         files = [_found(row, name, folder, images is None, lists) for name in names.values()]
         lost = [str(row.get(f"FileName_{n}")) for n, f in zip(names.values(), files, strict=True) if f is None]
         if lost:
@@ -138,7 +140,7 @@ def _found(
         original = Path(path) / parts[-1]
         if original.is_file():
             return original
-    candidates = _listed(folder, lists).get(parts[-1].lower(), [])
+    candidates = _listed(folder, as_written, lists).get(parts[-1].lower(), [])
     return candidates[0] if len(candidates) == 1 else _closest(candidates, parts)
 
 
@@ -154,20 +156,21 @@ def _shared(file: Sequence[str], parts: Sequence[str]) -> int:
     return same.index(False) if False in same else len(same)
 
 
-def _listed(folder: Path, lists: dict[Path, dict[str, list[Path]]]) -> dict[str, list[Path]]:
+def _listed(folder: Path, as_written: bool, lists: dict[Path, dict[str, list[Path]]]) -> dict[str, list[Path]]:
     """Return the images in a folder and below it by name; each folder is looked through once."""
     if folder not in lists:
-        found: dict[str, list[Path]] = {}
-        n = 0
-        for parent, _, names in os.walk(folder):
-            n += len(names)
-            if n > MOST_FILES:
-                raise ValueError(f"'{folder}' holds more than {MOST_FILES:,} files. Give the folder of these images.")
-            for name in names:
-                if name.lower().endswith(EXTENSIONS):
-                    found.setdefault(name.lower(), []).append(Path(parent) / name)
-        lists[folder] = found
+        lists[folder] = {}
+        for file in _beside(folder) if as_written else files_below(folder, EXTENSIONS):
+            lists[folder].setdefault(file.name.lower(), []).append(file)
     return lists[folder]
+
+
+def _beside(folder: Path) -> list[Path]:
+    """Return the images near the tables; none where these lie among so much that nobody meant it."""
+    try:
+        return files_below(folder, EXTENSIONS, deepest=LEVELS_BELOW, most=MOST_BESIDE)
+    except ValueError:
+        return []
 
 
 def _plane(row: Mapping[str, Any], name: str) -> int:

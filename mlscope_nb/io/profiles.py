@@ -15,6 +15,7 @@ from mlscope_nb.cells import Cells
 from mlscope_nb.io import csv_tables
 from mlscope_nb.io.blame import naming
 from mlscope_nb.io.deepprofiler import read_sites
+from mlscope_nb.io.folder_walk import files_below
 from mlscope_nb.io.listing import Errors, Problem, natural, report
 from mlscope_nb.io.parquet_tables import read_parquet
 from mlscope_nb.io.profile_columns import Profiles, is_described, take_apart
@@ -126,7 +127,7 @@ def _is_deepprofiler(source: Path) -> bool:
         raise FileNotFoundError(f"There is no '{source}'. Check folder and name.")
     if source.is_file():
         return source.suffix.lower() == ".npz"
-    return not _files(source) and any(True for _ in source.rglob("*.npz"))
+    return not _files(source) and bool(files_below(source, (".npz",)))
 
 
 def _from_npz(source: Path, index: str | Path | pd.DataFrame | None, errors: Errors) -> tuple[Profiles, list[Problem]]:

@@ -74,8 +74,10 @@ def test_another_object_is_the_row(analysis):
 def test_databases(analysis, tmp_path, kind):
     folder, truth = analysis
     write_database(folder, tmp_path / "out.sqlite", kind)
-    before = {p.name for p in tmp_path.iterdir()}
-    cells = ms.io.read_cellprofiler(tmp_path / "out.sqlite", images=folder, size=32)
+    before = {p.name for p in (*tmp_path.iterdir(), *folder.glob("*.tif"))}
+    for file in folder.glob("*.tif"):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    cells = ms.io.read_cellprofiler(tmp_path / "out.sqlite", size=32)
     assert {p.name for p in tmp_path.iterdir()} == before
     twice = kind == "cytominer"
     check(cells, pd.concat([truth, truth]) if twice else truth)
