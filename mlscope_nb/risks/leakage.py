@@ -195,12 +195,14 @@ def _copies(cells: Cells, pairs: pd.DataFrame, parted: pd.Series) -> list[Findin
     turned = f", {flipped:,} of them flipped or turned" if flipped else ""
     reason = f"{count(len(across), 'pair')} of copies {where}{turned}.{rest}"
     step = "Keep one of each (ms.curate.group_duplicates says which), and find out how it got there."
-    level: Level = "red" if _clear(across, pairs) >= FEW_COPIES else "amber"
-    if level == "amber" and len(across) >= FEW_COPIES:
-        reason += " Most are only just more alike than different cells of these data are."
+    clear = _clear(across, pairs)
+    level: Level = "red" if clear >= FEW_COPIES else "amber" if clear or len(across) >= FEW_COPIES else "green"
+    if level != "red" and clear < len(across):
+        reason += f" {len(across) - clear} only just more alike than different cells of these data are."
         step = f"Look at them side by side: they may be look-alikes. {step}"
     share = len(_ids(across)) / len(cells)
-    return [Finding(DUPLICATES, _owners(cells, across), level, reason, step, share, kind=COPIES)]
+    kind = "" if level == "green" else COPIES
+    return [Finding(DUPLICATES, _owners(cells, across), level, reason, step, share, kind=kind)]
 
 
 def _clear(across: pd.DataFrame, pairs: pd.DataFrame) -> int:
