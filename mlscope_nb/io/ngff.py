@@ -105,15 +105,21 @@ def read_json(file: Path) -> dict[str, Any]:
     return found
 
 
-def inner_folder(store: Path, parts: str, path: str) -> Path:
-    """Return the folder of a group below another, refusing paths and links that lead out of the store.
+def inner_folder(store: Path, path: str) -> Path:
+    """Return the folder of a group in a store, refusing paths and links that lead out of it.
+
+    Parameters
+    ----------
+    store : Path
+    path : str
+        Of the group; "" for the store itself.
 
     Raises
     ------
     ValueError
         It lies elsewhere, or is not there.
     """
-    folder = store.joinpath(*inside(parts), *(inside(path) if path else ())) if parts else store.joinpath(*inside(path))
+    folder = store.joinpath(*inside(path)) if path else store
     if not folder.resolve().is_relative_to(store.resolve()):
         raise ValueError(f"'{folder}' leads out of '{store}'; only what lies inside is read")
     if not folder.is_dir():
@@ -138,7 +144,7 @@ def image_level(store: Path, path: str, level: int) -> Level:
     ValueError
         The image is damaged, of an unknown version, has no such level, or holds what is no image.
     """
-    folder = inner_folder(store, "", path) if path else store
+    folder = inner_folder(store, path)
     about = attributes(folder)
     scales = about.get("multiscales")
     if not isinstance(scales, list) or not scales or not isinstance(scales[0], dict):
@@ -154,8 +160,8 @@ def image_level(store: Path, path: str, level: int) -> Level:
         n = len(datasets) if isinstance(datasets, list) else 0
         raise ValueError(f"'{folder}' has {n} levels, there is no level {level}")
     own = str(datasets[level].get("path", ""))
-    inner_folder(store, path, own)
     where = "/".join([*([path] if path else []), *inside(own)])
+    inner_folder(store, where)
     array = open_array(store, where)
     axes = _axes(scale.get("axes"), array.ndim, folder)
     size, notes = _pixel_size(scale, datasets[level], axes)

@@ -63,21 +63,31 @@ def _of_plate(store: Path, path: str, plate: Any) -> list[tuple[str, dict[str, A
     found: list[tuple[str, dict[str, Any]]] = []
     for well in plate["wells"]:
         own = str(well.get("path", "")) if isinstance(well, dict) else ""
-        pieces = inside(own)
-        folder = store.joinpath(path, *pieces)
-        if not folder.is_dir():
-            found.append(
-                ("/".join([*([path] if path else []), *pieces]), {"plate": name, "missing": "the well is not there"})
-            )
-            continue
-        label = well_name(pieces[0], pieces[1]) if len(pieces) == 2 and pieces[1].isdigit() else "/".join(pieces)
-        images = attributes(inner_folder(store, path, own)).get("well", {})
-        for image in images.get("images", []) if isinstance(images, dict) else []:
-            inner = "/".join(inside(str(image.get("path", "")) if isinstance(image, dict) else ""))
-            parts = {"plate": name, "well": label, "field": inner}
-            if isinstance(image, dict) and "acquisition" in image:
-                parts["acquisition"] = str(image["acquisition"])
-            found.append(("/".join([*([path] if path else []), *pieces, inner]), parts))
+        try:
+            found += _of_well(store, path, own, name)
+        except ValueError as error:
+            found.append((f"{path}/{own}".strip("/"), {"plate": name, "missing": str(error)}))
+    return found
+
+
+def _of_well(store: Path, path: str, own: str, plate: str) -> list[tuple[str, dict[str, Any]]]:
+    pieces = inside(own)
+    where = "/".join([*([path] if path else []), *pieces])
+    if not store.joinpath(where).is_dir():
+        raise ValueError("the well is not there")
+    label = well_name(pieces[0], pieces[1]) if len(pieces) == 2 and pieces[1].isdigit() else "/".join(pieces)
+    about = attributes(inner_folder(store, where)).get("well", {})
+    images = about.get("images", []) if isinstance(about, dict) else []
+    if not isinstance(images, list) or not images:
+        raise ValueError("the well names no images")
+    found: list[tuple[str, dict[str, Any]]] = []
+    for image in images:
+        known = image if isinstance(image, dict) else {}
+        inner = "/".join(inside(str(known.get("path", ""))))
+        parts = {"plate": plate, "well": label, "field": inner}
+        if "acquisition" in known:
+            parts["acquisition"] = str(known["acquisition"])
+        found.append((f"{where}/{inner}", parts))
     return found
 
 

@@ -235,7 +235,7 @@ def _label_choice(places: Sequence[tuple[Path, str]], labels: str | bool | None)
     if labels is False or not places:
         return None
     store, path = places[0]
-    names = label_names(inner_folder(store, "", path) if path else store)
+    names = label_names(inner_folder(store, path))
     if isinstance(labels, str):
         if names and labels not in names:
             raise ValueError(f"There is no label image '{labels}' in '{store}/{path}'. There are: {some(names)}.")

@@ -32,6 +32,7 @@ def describe(place: Path, stores: Sequence[Path]) -> Recognition:
                      for p, parts in images_of(store)]  # fmt: skip
         except (ValueError, OSError) as error:
             problems.append({"file": str(store), "problem": str(error)})
+    problems += [{"file": r["file"], "problem": str(r["missing"])} for r in rows if "missing" in r]
     try:
         facts, needs = _first_facts(stores[0])
     except (ValueError, OSError) as error:
@@ -50,7 +51,7 @@ def describe(place: Path, stores: Sequence[Path]) -> Recognition:
         **dict.fromkeys(("unit", "batch", "label", "treatment", "control"), columns),
     }  # fmt: skip
     source: str | list[str] = stores[0].as_posix() if len(stores) == 1 else [s.as_posix() for s in stores]
-    reader = "read_omezarr" if len(files) else None
+    reader = "read_omezarr" if files["recognised"].any() else None
     facts = {"fields": len(files), **facts}
     return Recognition(
         place, "omezarr", what, reader, "Fields", source, options, choices, needs, files, facts, columns,
@@ -84,8 +85,10 @@ def _written(place: Path, stores: Sequence[Path]) -> Recognition | None:
 
 
 def _first_facts(store: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    path = next(p for p, parts in images_of(store) if "missing" not in parts)
-    folder = inner_folder(store, "", path) if path else store
+    path = next((p for p, parts in images_of(store) if "missing" not in parts), None)
+    if path is None:
+        raise ValueError(f"none of the images of '{store}' is there")
+    folder = inner_folder(store, path)
     image = image_level(store, path, 0)
     sizes = dict(zip(image.axes, image.shape, strict=True))
     about = attributes(folder)

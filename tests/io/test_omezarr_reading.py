@@ -128,6 +128,9 @@ def test_a_plate_with_a_hole(own):
     assert list(fields.ids) == ["B03_0"]
     with pytest.raises(ValueError, match="the well is not there"):
         ms.io.read_omezarr(store, projection="max", frame=0, errors="raise")
+    (store / "B" / "3" / "zarr.json").write_text("{")
+    found = ms.io.recognise(store)
+    assert found.files["recognised"].tolist() == [False, False] and "is no JSON" in str(found.files["missing"][1])
 
 
 def change(file, **paths):
