@@ -63,6 +63,8 @@ def write_analysis(folder: Path, *, n_images: int = 2, n_cells: int = 5, seed: i
         "Image": pd.DataFrame(images, columns=[*metadata, *named, "FileName_Overlay"]),
     }
     for name, table in tables.items():
+        if name != "Image":
+            table.insert(2, "Number_Object_Number", table["ObjectNumber"])
         table.to_csv(folder / f"{name}.csv", index=False)
     (folder / "Experiment.csv").write_text("Key,Value\nCellProfiler_Version,4.2.6\n")
     return pd.DataFrame(truth, columns=["image", "cell", "nucleus", "y", "x", "area"])
@@ -118,7 +120,7 @@ def write_database(folder: Path, file: Path, kind: str = "per_table") -> None:
             made = _prefixed(table, name)
             if kind == "per_table":
                 if name != "Image":
-                    made = made.rename(columns={"ObjectNumber": f"{name}_Number_Object_Number"})
+                    made = made.drop(columns="ObjectNumber")
                 made.to_sql(f"Per_{name}", connection, index=False)
             else:
                 for number in (2**61 + 1, 2**61 + 3):

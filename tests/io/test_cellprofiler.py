@@ -205,7 +205,7 @@ def test_text_and_infinity_among_numbers(analysis, tmp_path):
         (lambda t: pd.concat([t, t.head(1)]), r"2 rows name an object of 'Cells'.*more than once"),
         (lambda t: t.head(0), "'Cells' has no rows"),
         (lambda t: t.assign(ImageNumber=np.nan), "no whole number"),
-        (lambda t: t.drop(columns="ObjectNumber"), "no table of CellProfiler"),
+        (lambda t: t.drop(columns=["ObjectNumber", "Number_Object_Number"]), "no table of CellProfiler"),
     ],
 )
 def test_bad_tables_are_refused_by_name(analysis, tmp_path, change, match):
