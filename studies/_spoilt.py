@@ -62,6 +62,10 @@ def with_masks(path):
     return consume(ms.io.read_fields(image, masks=path))
 
 
+def with_layout(path):
+    return consume(ms.io.read_fields(path.parent / "b.tif", metadata=path))
+
+
 def omezarr(path):
     return consume(ms.io.read_omezarr(path, projection="max", frame=0))
 
@@ -115,6 +119,8 @@ def whole(folder):
     labels = np.kron(np.arange(20).reshape(4, 5), np.ones((4, 4), int)).astype(np.uint16)
     np.save(folder / "b_mask.npy", labels)
     found["npy, with_masks"] = (folder / "b_mask.npy", with_masks)
+    (folder / "b_layout.csv").write_text("file;well;dose\nb.tif;A01;0,5\n")
+    found["csv, with_layout"] = (folder / "b_layout.csv", with_layout)
     np.savez_compressed(folder / "c.npz", images=noise(5, 2, 12, 12), labels=np.arange(5), channels=["a", "b"])
     add("npz", folder / "c.npz", crops)
     parts = {f"{p}_images": noise(4, 14, 14, 3, dtype=np.uint8) for p in ("train", "val", "test")}
@@ -264,6 +270,10 @@ def hostile(folder):
     (folder / "b_mask.npy").write_bytes(data[:128].replace(b"99999)", b"99999,)}")[:128] + data[128:])
     tifffile.imwrite(folder / "b.tif", noise(4, 4))
     add("npy, shape of 20 GB", folder / "b_mask.npy", with_masks)
+    (folder / "wide.csv").write_text(
+        f"{','.join(f'c{i}' for i in range(10**6))}\n{','.join('1' for _ in range(10**6))}\n"
+    )
+    add("csv, a million columns", folder / "wide.csv", with_layout)
     for name, change in _zarr_attacks().items():
         path = folder / f"{name.replace(' ', '-')}.zarr"
         _zarr_image(path)

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from studies._record import record
 from studies._spoilt import hostile, outcome, spoil, whole
 
-ROUNDS, AT_ONCE = 40, 8
+ROUNDS, AT_ONCE = 40, 4
 FINE = ("read", "refused")
 
 

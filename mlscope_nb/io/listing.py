@@ -22,6 +22,7 @@ Errors = Literal["warn", "raise"]
 Problem = dict[str, str]
 LABEL_EXTENSIONS = (*EXTENSIONS, ".npy", ".zarr")
 MASK_ENDINGS = r"[_\-. ]?(cp_masks?|masks?|labels?|seg|objects?)$"
+MAX_COLUMNS, MAX_LINE, MAX_TABLE_BYTES = 5_000, 500_000, 200 * 2**20
 FILE_COLUMNS = ("file", "filename", "file_name", "image", "image_file", "path", "name", "FileName", "Image", "File")
 
 
@@ -180,18 +181,28 @@ def read_table(metadata: str | Path | pd.DataFrame) -> pd.DataFrame:
     if isinstance(metadata, pd.DataFrame):
         return metadata.copy()
     try:
-        with open(metadata, encoding="utf-8-sig", newline="") as file:
-            start = [file.readline(100_000) for _ in range(3)]
-        separator = max(",;\t", key=start[0].count)
-        comma = separator != "," and any(re.search(r"\d,\d", line) for line in start[1:])
-        decimal = "," if comma else "."
+        separator, decimal = _separators(Path(metadata))
         table = pd.read_csv(metadata, sep=separator, encoding="utf-8-sig", decimal=decimal)
         text = pd.read_csv(metadata, sep=separator, encoding="utf-8-sig", dtype=str)
         # 001 is a name, not the number 1
         coded = [c for c in table.columns if text[c].str.fullmatch(r"0\d+").any()]
         return table.assign(**{c: text[c] for c in coded})
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
+    except (ValueError, TypeError, KeyError, IndexError, OverflowError, MemoryError) as error:
         raise ValueError(f"'{metadata}' cannot be read as a table: {error}. Save it as CSV in UTF-8.") from error
+
+
+def _separators(file: Path) -> tuple[str, str]:
+    """Return what parts columns and what parts decimals, looking at the first lines only."""
+    if file.stat().st_size > MAX_TABLE_BYTES:
+        raise ValueError(f"it has {file.stat().st_size / 2**20:,.0f} MB, more than a table of files needs")
+    with open(file, encoding="utf-8-sig", newline="") as stream:
+        start = [stream.readline(MAX_LINE) for _ in range(3)]
+    separator = max(",;\t", key=start[0].count)
+    n = start[0].count(separator) + 1
+    if n > MAX_COLUMNS or len(start[0]) == MAX_LINE:
+        raise ValueError(f"it has {n:,} columns or more, a table of files has at most {MAX_COLUMNS:,}")
+    comma = separator != "," and any(re.search(r"\d,\d", line) for line in start[1:])
+    return separator, "," if comma else "."
 
 
 def join_table(
