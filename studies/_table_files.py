@@ -66,7 +66,7 @@ def write_analysis(folder: Path, *, n_images: int = 2, n_cells: int = 5, seed: i
         if name != "Image":
             table.insert(2, "Number_Object_Number", table["ObjectNumber"])
         table.to_csv(folder / f"{name}.csv", index=False)
-    (folder / "Experiment.csv").write_text("Key,Value\nCellProfiler_Version,4.2.6\n")
+    (folder / "Experiment.csv").write_text(f"Key,Value\nPipeline_Pipeline,{'x' * 200_000}\n")
     return pd.DataFrame(truth, columns=["image", "cell", "nucleus", "y", "x", "area"])
 
 

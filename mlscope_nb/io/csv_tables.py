@@ -224,10 +224,14 @@ def _header(file: Path, content: bytes, n_rows: int) -> Header:
     if text.count(delimiter) > 2 * MAX_COLUMNS:
         many = count(text.count(delimiter) // n_rows + 1, "column")
         raise ValueError(f"'{file}' has {many}, expected at most {MAX_COLUMNS:,}. Is it a table with a row per object?")
-    try:
-        rows = list(csv.reader(text.splitlines(), delimiter=delimiter))
-    except csv.Error as error:
-        raise ValueError(f"The first line of '{file}' cannot be read: {error}. Export it again as CSV.") from error
+    rows: list[list[str]] = []
+    for line in text.splitlines()[:n_rows]:
+        try:
+            rows += csv.reader([line], delimiter=delimiter)
+        except csv.Error as error:
+            if rows:  # the names are known; what stands below may be as long as it likes
+                break
+            raise ValueError(f"The first line of '{file}' cannot be read: {error}. Export it again as CSV.") from error
     if not rows:
         raise ValueError(f"'{file}' has no row of names, expected one above the numbers. Export it again.")
     return Header([[cell.strip() for cell in row] for row in rows[:n_rows]], delimiter, encoding)
