@@ -19,7 +19,9 @@ from mlscope_nb.risks.simple_features import Simple
 from mlscope_nb.risks.trial import Trial, without
 from mlscope_nb.study.units import plural
 
-ALPHA = 0.05
+ALPHA, STRICT = 0.05, 0.01
+"""For amber, and for red where so few exchanges are possible that nothing could be below 0.01. Of twenty clean studies
+one would be red at 0.05."""
 PIXELS = ("border pixels", "background")
 RED = {True: 0.65, False: 0.55}
 """Lower limit of the AUROC from which a label read from pixels (True), or from exact numbers, is red. Light of a cell
@@ -222,9 +224,15 @@ def _level(a: _Answer, p_value: float, answers: list[_Answer], made: Trial) -> t
         if a.low >= ALONE and far:
             return "red", f"{p} No other class comes near that."
         return ("amber", p) if a.low >= RED[True] else ("green", f"{p} Too little to matter.")
-    if a.low >= RED[a.simple.check in PIXELS]:
+    if a.low >= RED[a.simple.check in PIXELS] and p_value <= _red_from(a, answers) + 1e-9:
         return "red", p
     return ("amber", p) if a.low >= RED[False] and a.auroc >= AMBER else ("green", f"{p} Too little to matter.")
+
+
+def _red_from(a: _Answer, answers: list[_Answer]) -> float:
+    """Return the p-value that red needs: 0.01, or 0.05 where no data of this design could be below that."""
+    n_checks = len({b.simple.check for b in answers if b.simple.weight == "red" and b.name == a.name})
+    return STRICT if a.smallest_p * n_checks <= STRICT + 1e-9 else ALPHA
 
 
 def _what(made: Trial) -> str:
