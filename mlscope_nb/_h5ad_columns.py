@@ -11,7 +11,8 @@ from pandas.api.types import is_bool_dtype, is_float_dtype, is_integer_dtype, is
 from mlscope_nb._categories import as_text, from_text, kind_of, parsed, words
 from mlscope_nb._words import some
 
-RESERVED = "_index"
+# What HDF5 or anndata cannot have as the name of a column.
+RESERVED = ("", ".", "..", "_index")
 _NULLABLE = {"Float64": "float64", "Float32": "float32"}
 
 
@@ -36,7 +37,7 @@ def to_h5ad(obs: pd.DataFrame, groups: Iterable[str]) -> tuple[pd.DataFrame, dic
     >>> table["plate"].tolist(), list(table), notes["dtypes"], notes["renamed"]
     (['1', '2', '2'], ['plate', 'mg_l'], {'plate': 'int64'}, {'mg_l': 'mg/l'})
     """
-    names = {c: c.replace("/", "_") if c != RESERVED else "index_" for c in obs.columns}
+    names = {c: _key(c, i) for i, c in enumerate(obs.columns)}
     written = list(names.values())
     twice = [c for c, n in names.items() if written.count(n) > 1]
     if twice:
@@ -73,6 +74,11 @@ def from_h5ad(obs: pd.DataFrame, notes: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(columns, index=obs.index)
 
 
+def _key(name: str, position: int) -> str:
+    plain = name.replace("/", "_").replace("\0", "_")
+    return f"column_{position}" if plain in RESERVED else plain
+
+
 def _storable(column: pd.Series, *, group: bool) -> pd.Series:
     kind = column.dtype
     if isinstance(kind, pd.CategoricalDtype):
@@ -80,9 +86,7 @@ def _storable(column: pd.Series, *, group: bool) -> pd.Series:
     if str(kind) in _NULLABLE:
         return column.astype(pandas_dtype(_NULLABLE[str(kind)]))
     if is_object_dtype(kind):
-        known = column.dropna()
-        odd = len(known) and not isinstance(known.iloc[0], str)
-        return column.convert_dtypes(convert_string=False) if odd else _text(column)
+        return _text(column) if _is_text(column) else _storable(_typed(column), group=group)
     if is_bool_dtype(kind) or is_integer_dtype(kind):
         return _text(column.astype(object).where(column.notna()).map(str, na_action="ignore")) if group else column
     if is_float_dtype(kind):
@@ -98,9 +102,26 @@ def _text(column: pd.Series) -> pd.Series:
 
 
 def _name(column: pd.Series) -> str:
-    return f"category of {kind_of(column)}" if isinstance(column.dtype, pd.CategoricalDtype) else str(column.dtype)
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return f"category of {kind_of(column)}"
+    if is_object_dtype(column.dtype) and not _is_text(column):
+        return f"object of {_typed(column).dtype}"
+    return str(column.dtype)
+
+
+def _is_text(column: pd.Series) -> bool:
+    known = column.dropna()
+    return not len(known) or isinstance(known.iloc[0], str)
+
+
+def _typed(column: pd.Series) -> pd.Series:
+    """Return numbers or truth values that stand among objects as a column of their own type."""
+    return column.convert_dtypes(convert_string=False)
 
 
 def _restored(column: pd.Series, kind: str) -> pd.Series:
-    inner = kind.removeprefix("category of ")
-    return parsed(column.astype(object), kind) if inner == kind else from_text(column, inner)
+    category, single = kind.removeprefix("category of "), kind.removeprefix("object of ")
+    if category != kind:
+        return from_text(column, category)
+    restored = parsed(column.astype(object), single)
+    return restored if single == kind else parsed(restored.astype(object), "object")

@@ -118,6 +118,19 @@ def test_columns_that_would_have_one_name_are_refused(every_kind, tmp_path):
         ms.io.write_h5ad(twice, tmp_path / "a.h5ad")
 
 
+@pytest.mark.parametrize("name", ["", ".", "..", "_index", "a/b", "a\0b", "index", "__categories"])
+def test_names_that_hdf5_does_not_know_come_back(tmp_path, name):
+    cells = ms.Cells(pd.DataFrame({name: [1, 2], "other": ["a", "a"]}, index=["c1", "c2"]))
+    pd.testing.assert_frame_equal(ms.io.read_h5ad(ms.io.write_h5ad(cells, tmp_path / "a.h5ad")).obs, cells.obs)
+
+
+@pytest.mark.parametrize("values", [[1, None], [1.5, None], [True, None], [None, None], ["", None]])
+@pytest.mark.parametrize("label", ["mixed", None])
+def test_numbers_among_objects_come_back(tmp_path, values, label):
+    cells = ms.Cells(pd.DataFrame({"mixed": pd.Series(values, ["c1", "c2"], dtype=object)}), label=label)
+    pd.testing.assert_frame_equal(ms.io.read_h5ad(ms.io.write_h5ad(cells, tmp_path / "a.h5ad")).obs, cells.obs)
+
+
 def test_notes_that_do_not_fit_are_refused_in_words(every_kind, written):
     with h5py.File(written, "r+") as file:
         about = json.loads(file["uns/mlscope"][()])
