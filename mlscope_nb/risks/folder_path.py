@@ -163,8 +163,9 @@ def _map(made: Walk, seed: int) -> None:
         return
     shown = cells
     if scale_of(cells):
-        shown = do("normalise", "scaled = ms.features.normalize(cells)", normalize, cells)
-        shown = shown if isinstance(shown, Cells) else cells
+        line = "scaled = ms.features.normalize(cells)"
+        scaled = do("normalise", line, normalize, cells, needed=False)
+        shown = scaled if isinstance(scaled, Cells) else cells
     name = "cells" if shown is cells else "scaled"
     points = do("map", f"points = ms.explore.umap(ms.features.select({name}), seed={seed})", _umap, shown, seed)
     if isinstance(points, pd.DataFrame):

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from mlscope_nb.risks.attempts import Problems, Steps
 from mlscope_nb.risks.folder_path import Choices, Walk, walk
 from mlscope_nb.risks.reporting import files_of, report
 
+STYLE = "font-family:var(--jp-ui-font-family,sans-serif);font-size:14px;border-left:4px solid #0072b2;padding:4px 12px"
 SHEET, CELLS, PROFILES, STEPS, CODE = "evidence.html", "cells.h5ad", "profiles.parquet", "steps.json", "steps.py"
 
 
@@ -71,6 +73,11 @@ class FolderReport:
         return "\n".join([f"{found} in '{self.out}':", *files, *refused, *others])
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        first, *lines = str(self).splitlines()
+        rows = "".join(f"<li>{escape(line.strip())}</li>" for line in lines)
+        return f'<div style="{STYLE}"><b>{escape(first)}</b><ul style="margin:4px 0">{rows}</ul></div>'
 
 
 def report_folder(

@@ -77,6 +77,8 @@ def held_out(content: Content) -> Answer:
         shared = "" if tested["n_units"] is None else counts
         text = f"No: a random split over cells. Cells of the same {plural(unit)} stand in training and test{shared}; "
         text += f"{cells}."
+        if reason := refused(content, "cross_validate"):
+            text += f" Another test was asked for and cannot be done. {reason}"
         brief = f"cells of the same {plural(unit)} were trained and tested on"
         return Answer("held_out", asked, RED, text, brief, BY_BATCH)
     if apart == "batches":
