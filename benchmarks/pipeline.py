@@ -4,10 +4,10 @@
 
 Files are drawn first and do not count: 125 fields of about 110 cells in eight orientations each (an eighth of `fields`
 where fewer are asked for), one in a hundred cut short. Then, each in fresh processes with one thread a worker:
-20 fields with one worker; 150 fields (of fewer than 500, three in ten) with two; the same while a worker is killed (SIGKILL) at a random point, and while
-the main process is, and called again. What a killed run comes to is compared with the run that was left alone, byte for
-byte: the table sorted by id, the numbers of the network, and the crops. Then all other fields with two workers, and a
-map.
+20 fields with one worker; 150 fields (of fewer than 500, three in ten) with two; the same while a worker is killed
+(SIGKILL) at a random point, and while the main process is, and called again. What a killed run comes to is compared
+with the run that was left alone, byte for byte: the table sorted by id, the numbers of the network, and the crops. Then
+all other fields with two workers, and a map.
 
 On a machine that does other things the clock says nothing of the code. So the throughput is given twice: by the clock,
 and as the product of what it is made of: processor seconds a field with one worker over those with two, and the share
