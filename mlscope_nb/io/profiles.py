@@ -17,6 +17,7 @@ from mlscope_nb.io.blame import naming
 from mlscope_nb.io.deepprofiler import read_sites
 from mlscope_nb.io.folder_walk import files_below
 from mlscope_nb.io.listing import Errors, Problem, natural, report
+from mlscope_nb.io.measured_columns import as_numbers
 from mlscope_nb.io.parquet_tables import read_parquet
 from mlscope_nb.io.profile_columns import Profiles, is_described, take_apart
 from mlscope_nb.io.profile_notes import as_written
@@ -132,7 +133,8 @@ def _is_deepprofiler(source: Path) -> bool:
 
 def _from_npz(source: Path, index: str | Path | pd.DataFrame | None, errors: Errors) -> tuple[Profiles, list[Problem]]:
     sites = read_sites(source, index, errors)
-    return Profiles(sites.obs, sites.features, sites.remarks), sites.problems
+    features, _, remarks = as_numbers(sites.features)
+    return Profiles(sites.obs, features, [*sites.remarks, *remarks]), sites.problems
 
 
 def _files(folder: Path) -> list[Path]:

@@ -93,6 +93,16 @@ def test_deepprofiler_without_an_index_goes_by_names(tmp_path):
     assert obs[["Plate", "Well", "Site"]].iloc[0].tolist() == ["SQ_1", "B02", "4"]
 
 
+def test_deepprofiler_with_infinite_features_and_other_widths(tmp_path):
+    np.savez(tmp_path / "p_A01_1.npz", features=np.float32([[1, np.inf], [2, 3]]))
+    np.savez(tmp_path / "p_A01_2.npz", features=np.ones((2, 3), np.float32))
+    with pytest.warns(UserWarning) as caught:
+        cells = ms.io.read_profiles(tmp_path)
+    said = " ".join(str(w.message) for w in caught)
+    assert "p_A01_2.npz: has 3 features, the first has 2" in said and "1 infinite number in 'DP_1'" in said
+    assert len(cells) == 2 and np.isnan(cells.features.iloc[0, 1])
+
+
 def test_features_that_are_objects_are_refused(tmp_path):
     write_deepprofiler(tmp_path, objects="features")
     with (
