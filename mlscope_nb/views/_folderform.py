@@ -128,7 +128,7 @@ def _makes_sense(found: Recognition, name: str) -> bool:
 
 
 def _row(found: Recognition, name: str) -> dict[str, Any]:
-    now = found.options.get(name)
+    now = found.options.get("pattern" if name == "template" else name)
     if name == "pattern":
         presets = [str(p) for p in found.choices["pattern"]]
         listed = [str(now), *presets] if now and now not in presets else presets
