@@ -15,7 +15,8 @@ Once all weights are mixed up, maps should point right as often as the cue's sha
 rendered without their cue, how often is the place where it would be pointed at? This is guessing. "mixed up": of the
 cells as they are. What is above guessing there is what any network finds, because the cue is the brightest or finest
 thing in the cell: methods that multiply with the picture (integrated gradients) or with an inner layer (Grad-CAM,
-HiResCAM) show it most. "learned" is pointing minus that, over the same cells, with its lower end over wells.
+HiResCAM) show it most. "learned" is pointing minus that, over the same cells, with its lower end over wells. "beyond"
+are maps less the mean strength of those of half of the forgotten networks; the other half say what these find then.
 
 Effect and planted strength (Spearman, wanted at least 0.5) are asked three times. "labelled": all cells of the class,
 also those that do not respond (no cue: strength and effect 0). "responders": those that do; at one dose they differ by
@@ -50,6 +51,7 @@ from mlscope_nb.datasets import simulate  # noqa: E402
 from mlscope_nb.datasets.simulator.truth import Truth  # noqa: E402
 from mlscope_nb.explain import (  # noqa: E402
     attribute,
+    beyond_forgotten,
     causal_effect,
     completeness,
     concepts,
@@ -78,6 +80,8 @@ FEWEST, MOST_OF_A_WELL, DELETED_OF_A_WELL = 5, 4, 1
 N_PLATES, N_TEST = 6, 3
 COMPLETED = 3
 MIXED, BARE, MIXED_OF_A_WELL = 24, 12, 2
+LESS = ("integrated_gradients", "hirescam")
+"""Methods that are also asked with the strength of half of the forgotten networks taken off, beside the other half."""
 ROUGHLY: dict[str, Any] = {"tolerance": None, "steps": 8, "samples": 4, "patch_px": 6, "stride_px": 6}
 """Enough for maps of networks that know nothing."""
 STRENGTH = 1.8
@@ -157,7 +161,12 @@ def mixed_up(network: Network, cells: Cells, truth: Truth, evidence: np.ndarray,
     shown = [maps_of(other, some, *asked) for other in forgetful]
     without = [maps_of(other, bare, *asked) for other in forgetful[:BARE]]
     blank = {name: np.stack([maps[name] for maps in shown]) for name in METHODS}
-    table = grade(maps_of(network, some, *asked), there, some, effect=effect.loc[few], forgotten=blank).loc[[*METHODS]]
+    own = maps_of(network, some, *asked)
+    for name in LESS:
+        taken, tested = blank[name][: MIXED // 2], blank[name][MIXED // 2 :]
+        own[f"{name}, beyond"] = beyond_forgotten(own[name], taken)
+        blank[f"{name}, beyond"] = np.stack([beyond_forgotten(maps, taken) for maps in tested])
+    table = grade(own, there, some, effect=effect.loc[few], forgotten=blank)
     share = float(table["chance"].iloc[0])
     row: Rows = {"mixed up: cells": len(few), "mixed up: cue's share": share}
     for name in METHODS:
@@ -171,6 +180,19 @@ def mixed_up(network: Network, cells: Cells, truth: Truth, evidence: np.ndarray,
             f"{name}: mixed up, near the share": bool(abs(drawn.mean() - share) <= NEAR_CHANCE),
             f"{name}: mixed up, cue not drawn, near the share": bool(abs(bared.mean() - share) <= NEAR_CHANCE),
         }
+    return row | beyond(table, share)
+
+
+def beyond(table: pd.DataFrame, share: float) -> Rows:
+    """What is left of methods when the strength of forgotten networks is taken off, beside the same cells' best."""
+    row: Rows = {}
+    for name in (f"{name}, beyond" for name in LESS):
+        row |= {f"{name}: {what}": known(table.loc[name, what]) for what in ("pointing", "forgotten", "learned_low")}
+        above = [known(table.loc[name, what]) for what in ("above_trivial", "above_trivial_low")]
+        row |= {f"{name}: above_trivial": above[0], f"{name}: above_trivial_low": above[1]}
+        right = not isinstance(above[1], str) and above[0] >= WANTED and above[1] > LEAST_LOW
+        row[f"{name}: points right"] = bool(right)
+        row[f"{name}: mixed up, near the share"] = bool(abs(table.loc[name, "forgotten"] - share) <= NEAR_CHANCE)
     return row
 
 
@@ -324,6 +346,9 @@ def summary(figures: Rows) -> Rows:
                 held[f"{method}: {what}"] = [row[f"{method}: {what}"] for row in able]
             lows = [row[f"{method}: learned, low"] for row in able]
             held[f"{method}: points right by learning"] = [not isinstance(low, str) and low > 0 for low in lows]
+        for method in (f"{method}, beyond" for method in LESS):
+            for what in ("points right", "mixed up, near the share"):
+                held[f"{method}: {what}"] = [row[f"{method}: {what}"] for row in able]
         for among in ("labelled", "responders", "doses"):
             asked = [row for row in rows if f"effect and strength, {among}" in row]
             ranks = [row[f"effect and strength, {among}"] for row in asked]

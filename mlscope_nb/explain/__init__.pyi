@@ -1,5 +1,6 @@
 from .abouts import about
 from .attribution import attribute, attribute_channels, completeness
+from .beyond import beyond_forgotten
 from .causes import causal_effect
 from .concept_nulls import concepts
 from .concept_result import Concepts
@@ -24,6 +25,7 @@ __all__ = [
     "about",
     "attribute",
     "attribute_channels",
+    "beyond_forgotten",
     "causal_effect",
     "completeness",
     "concepts",

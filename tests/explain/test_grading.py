@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlscope_nb.explain import attribute, grade
+from mlscope_nb.explain import attribute, beyond_forgotten, grade
 from mlscope_nb.explain.hits import hits, pointing, strengths
 from mlscope_nb.explain.infill import grain, infilled
 from mlscope_nb.explain.randomised import cascade
@@ -204,3 +204,21 @@ def test_deletion_and_insertion_tell_a_right_map_from_a_wrong_one(spotted):
     assert np.isfinite(table[["deletion_low", "insertion_high"]].to_numpy()).all()
     with pytest.raises(ValueError, match="give Cells"):
         grade(maps, evidence, cells.images, network=network, target="spot")
+
+
+def test_what_any_network_shows_is_taken_off():
+    """Forgotten maps are strong in the bright place, with either sign; what was learned is weaker."""
+    rng = np.random.default_rng(3)
+    bright, learned = np.zeros((4, 24, 24)), np.zeros((4, 24, 24))
+    bright[:, 4:8, 4:8], learned[:, 15:18, 15:18] = 3, 2
+    signs = rng.choice([-1, 1], (12, 4, 1, 1))
+    forgotten = signs * bright + rng.normal(0, 0.3, (12, 4, 24, 24))
+    maps, evidence = bright + learned, learned > 0
+    found = beyond_forgotten(maps, forgotten)
+    assert pointing(strengths(maps, "positive", whole(4, 24), 1.0), evidence, whole(4, 24)).tolist() == [0] * 4
+    assert pointing(strengths(found, "positive", whole(4, 24), 1.0), evidence, whole(4, 24)).tolist() == [1] * 4
+    # How strong a network's scores are is no matter, and a map does not depend on other cells.
+    assert np.allclose(found, beyond_forgotten(7 * maps, 0.01 * forgotten), atol=1e-5)
+    assert np.allclose(found[1:2], beyond_forgotten(maps[1:2], forgotten[:, 1:2]))
+    with pytest.raises(ValueError, match="expected \\(N, Y, X\\) and \\(K, N, Y, X\\)"):
+        beyond_forgotten(maps, forgotten[0])
