@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from mlscope_nb._words import some
+from mlscope_nb._words import count, some
 from mlscope_nb.io import in_carta
 from mlscope_nb.io.measured_columns import as_numbers, is_place, short_names
 
@@ -23,6 +23,7 @@ DESCRIBING = frozenset((
     "condition", "donor", "patient", "time", "timepoint", "day", "control_type", "split", "x_px", "y_px",
 ))  # fmt: skip
 IDS = ("cell_id", "CellID", "Cell_ID", "cell", "barcode")
+SURELY_IDS = IDS[:3]
 NUMBERS = (*IDS, "ImageNumber", "ObjectNumber", "TableNumber")
 # From the finest to the coarsest: the first that names every row once becomes the id.
 NAMING = (
@@ -73,7 +74,7 @@ def take_apart(table: pd.DataFrame, positions: bool) -> Profiles:
     Raises
     ------
     ValueError
-        A column stands twice, or nothing was measured.
+        A column stands twice, the column of ids names a row twice, or nothing was measured.
     """
     table = _plain_names(table)
     carta = in_carta.is_in_carta(table.columns)
@@ -91,9 +92,9 @@ def take_apart(table: pd.DataFrame, positions: bool) -> Profiles:
     obs = in_carta.described(table) if carta else told.set_axis(short_names(list(told.columns)), axis=1)
     obs = pd.concat([obs, table[[c for c in places if c not in obs.columns]]], axis=1)
     obs = _with_centres(obs, table)
-    ids = _ids(obs)
+    ids, said = _ids(obs)
     obs = _with_fields(obs.drop(columns=[c for c in ("cell_id",) if c in obs.columns]))
-    return Profiles(obs.set_axis(ids, axis=0), features.set_axis(ids, axis=0), remarks)
+    return Profiles(obs.set_axis(ids, axis=0), features.set_axis(ids, axis=0), [*remarks, *said])
 
 
 def _plain_names(table: pd.DataFrame) -> pd.DataFrame:
@@ -129,16 +130,33 @@ def _with_centres(obs: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     return obs
 
 
-def _ids(obs: pd.DataFrame) -> pd.Index:
-    """Return the column of ids, else the first group of columns that names every row once, else numbers."""
+def _ids(obs: pd.DataFrame) -> tuple[pd.Index, list[str]]:
+    """Return ids, and what there is to say of them.
+
+    They are the column of ids, else the first group of columns that names every row once, else numbers.
+    """
     for name in (*IDS, *(c for c in obs.columns if str(c).startswith(INDEX))):
         if name in obs.columns and _is_name(obs[name]):
-            return pd.Index(obs[name].astype(str), dtype=object)
-    for names in NAMING:
-        known = set(names) <= set(obs.columns) and bool(obs[list(names)].notna().all(axis=None))
-        if known and not obs.duplicated(list(names)).any():
-            return pd.Index(_joined(obs, names), dtype=object)
-    return pd.Index([f"row{i:07d}" for i in range(len(obs))], dtype=object)
+            return pd.Index(obs[name].astype(str), dtype=object), []
+        if name in obs.columns and name in SURELY_IDS:
+            _refuse(obs[name].astype(object))
+    tried = [names for names in NAMING if set(names) <= set(obs.columns) and obs[list(names)].notna().all(axis=None)]
+    for names in tried:
+        if not obs.duplicated(list(names)).any():
+            return pd.Index(_joined(obs, names), dtype=object), []
+    numbered = pd.Index([f"row{i:07d}" for i in range(len(obs))], dtype=object)
+    if not tried:
+        return numbered, []
+    twice = int(obs.duplicated(list(tried[0]), keep=False).sum())
+    return numbered, [
+        f"{count(twice, 'row')} share their {', '.join(tried[0])} with another, so that rows were numbered"
+    ]
+
+
+def _refuse(ids: pd.Series) -> None:
+    twice = ids[ids.duplicated(keep=False) | ids.isna()]
+    rows = f"{count(len(twice), 'row')} more than once or not at all ({some(twice.unique(), 3)})"
+    raise ValueError(f"column '{ids.name}' names {rows}. Give each row its own id, or drop the column")
 
 
 def _is_name(column: pd.Series) -> bool:

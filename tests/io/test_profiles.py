@@ -156,7 +156,11 @@ def test_ids_that_stand_twice_are_refused_or_numbered(tmp_path):
     table.to_parquet(tmp_path / "a.parquet")
     assert ms.io.read_profiles(tmp_path / "a.parquet").ids[11] == "c11"
     table.assign(Metadata_ObjectNumber=1).drop(columns="Metadata_cell_id").to_parquet(tmp_path / "a.parquet")
-    assert ms.io.read_profiles(tmp_path / "a.parquet").ids[11] == "row0000011"
+    with pytest.warns(UserWarning, match="12 rows share their ImageNumber, ObjectNumber with another"):
+        assert ms.io.read_profiles(tmp_path / "a.parquet").ids[11] == "row0000011"
+    table.assign(Metadata_cell_id="c").to_parquet(tmp_path / "a.parquet")
+    with pytest.raises(ValueError, match=r"a\.parquet.*'cell_id' names 12 rows more than once"):
+        ms.io.read_profiles(tmp_path / "a.parquet")
 
 
 def test_lists_and_infinity_are_said(tmp_path):
