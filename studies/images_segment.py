@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -56,17 +57,26 @@ def scores(methods: Mapping[str, ImageNetwork | Plain], test: Fields) -> pd.Data
     """F1 of each method (columns) in each field."""
     found = {}
     for name, method in methods.items():
-        said = method.predict(test, progress=False).masks
+        more = {"tile": 1024} if isinstance(method, ImageNetwork) else {}
+        said = method.predict(test, progress=False, **more).masks
         found[name] = [f1(np.asarray(a), np.asarray(b)) for a, b in zip(said, test.masks, strict=True)]
     return pd.DataFrame(found, index=test.ids)
 
 
 def of_dsb(seed: int) -> dict[str, float]:
     """Figures of one choice of training fields."""
-    fields = dsb_fields()
+    fields, plainly = without_network()
     learned = chosen_of_each_kind(fields, seed)
-    table, seconds = learned_and_scored(fields.subset(learned), fields.subset(~learned), seed)
+    network, seconds = timed(train, fields.subset(learned), "segment", seed=seed, progress=False)
+    table = scores({"network": network}, fields.subset(~learned)).join(plainly)
     return {"CPU seconds of training": seconds} | by_kind(table, fields)
+
+
+@cache
+def without_network() -> tuple[Fields, pd.DataFrame]:
+    """All fields, and F1 of the methods that learn nothing from any."""
+    fields = dsb_fields()
+    return fields, scores(plain(fields, "segment"), fields)
 
 
 def of_kinds(seed: int) -> dict[str, float]:

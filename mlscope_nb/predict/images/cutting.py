@@ -13,10 +13,10 @@ from mlscope_nb.predict.images.preparing import Prepared
 
 
 class Answering(Protocol):
-    """What says foreground and depth of a scaled picture."""
+    """What says foreground and ways to the middle of a scaled picture."""
 
     def answer(self, picture: np.ndarray) -> np.ndarray:
-        """Return (2, Y, X) for (C, Y, X)."""
+        """Return (3, Y, X) for (C, Y, X)."""
 
 
 def chosen_cut(network: Answering, data: Prepared, rows: np.ndarray) -> Cut:

@@ -22,10 +22,11 @@ from mlscope_nb.predict.images.blind import N_PHASES, filled, hidden
 from mlscope_nb.predict.images.learning import begun, new_network
 from mlscope_nb.predict.images.mixing import mixed
 from mlscope_nb.predict.images.outlines import Cut, objects
+from mlscope_nb.predict.images.patches import turned, ways_turned
 from mlscope_nb.predict.images.pictures import Given, Pictures
-from mlscope_nb.predict.images.scaling import ends, grey, scaled
+from mlscope_nb.predict.images.scaling import ends, grey, objects_bright, scaled
 from mlscope_nb.predict.images.tiles import Answer, in_tiles
-from mlscope_nb.predict.images.unet import UNet, grid, reach
+from mlscope_nb.predict.images.unet import UNet, grid
 
 FORMAT = "mlscope image network 1"
 TILE = 512
@@ -125,7 +126,7 @@ class ImageNetwork:
             image = pictures.image(i, rows)
             between = ends(image)
             picture = scaled(image, between)
-            said = self.answer(picture, tile=tile)
+            said = self.answer(objects_bright(picture) if self.task == "segment" else picture, tile=tile)
             if self.settings["blind"]:
                 said = mixed(said, picture)
             made.append(self._made(said, between))
@@ -137,11 +138,11 @@ class ImageNetwork:
     def answer(self, picture: np.ndarray, *, tile: int = TILE) -> np.ndarray:
         """Return what the network says of one scaled picture (C, Y, X): as (O, Y, X), scaled too.
 
-        Of objects it says the probability of foreground, and depth. A network that learned without clean pictures does
-        not see the pixel that it says.
+        Of objects, which have to be bright, it says the probability of foreground, and ways to the middle. A network
+        that learned without clean pictures does not see the pixel that it says.
         """
         depth = self.settings["depth"]
-        options = {"tile": tile, "halo": reach(depth), "grid": grid(depth)}
+        options = {"tile": tile, "halo": self.model.reach, "grid": grid(depth)}
         self.model.eval()
         with usable_threads(), torch.inference_mode():
             return in_tiles(picture, self._answering(), self.settings["n_outputs"], **options)
@@ -245,16 +246,22 @@ def _from_all_sides(
     """Return the mean answer from four sides; of objects as probabilities."""
     pictures = pictures.to(device, memory_format=torch.channels_last)
     if task == "segment":
-        return _mean_of_views(lambda seen: model(seen).sigmoid(), pictures)
+        return _mean_of_views(model, pictures, of_objects=True)
     return start(pictures) + amount * _mean_of_views(model, pictures)
 
 
-def _mean_of_views(answer: Callable[[Tensor], Tensor], pictures: Tensor) -> Tensor:
-    """Return the mean of the answers to turned and mirrored pictures, turned back."""
+def _mean_of_views(model: UNet, pictures: Tensor, *, of_objects: bool = False) -> Tensor:
+    """Return the mean of the answers to turned and mirrored pictures, turned back; of objects as probabilities."""
     parts = []
     for turns, mirrored in VIEWS:
-        said = answer((pictures.flip(3) if mirrored else pictures).rot90(turns, (2, 3))).rot90(-turns, (2, 3))
-        parts.append(said.flip(3) if mirrored else said)
+        said = model(turned(pictures, turns, mirrored))
+        # A mirrored picture is turned back by the same quarters once it is mirrored again.
+        back = turns if mirrored else -turns
+        said = turned(said, back, mirrored)
+        if of_objects:
+            said = ways_turned(said, back, mirrored)
+            said = torch.cat([said[:, :1].sigmoid(), said[:, 1:]], dim=1)
+        parts.append(said)
     return torch.stack(parts).mean(dim=0)
 
 

@@ -112,7 +112,7 @@ class Learning(Resumable):
         read, asked = (x.to(self.device, memory_format=torch.channels_last) for x in (read, asked))
         task = self.settings["task"]
         if task == "segment":
-            return F.binary_cross_entropy_with_logits(self._said(model, read), asked)
+            return _of_objects(self._said(model, read), asked)
         if not self.settings["blind"]:
             start = begun(read, self.settings["own"]) if task == "denoise" else None
             return F.mse_loss(self._said(model, read), self._missing(start, asked))
@@ -140,6 +140,13 @@ class Learning(Resumable):
             parts = zip(read.split(8), asked.split(8), strict=True)
             losses = [float(self._loss(model, a, b, phase)) for phase, (a, b) in enumerate(parts)]
         return {"held_out_loss": float(np.mean(losses))}
+
+
+def _of_objects(said: Tensor, asked: Tensor) -> Tensor:
+    """Return how wrong foreground is, and in it the ways to the middle: where there is no object there is no way."""
+    front = asked[:, :1]
+    wrong = ((said[:, 1:] - asked[:, 1:]).square() * front).sum() / front.sum().clamp_min(1)
+    return F.binary_cross_entropy_with_logits(said[:, :1], front) + wrong
 
 
 def _optimisers(model: UNet, rate: float) -> list[torch.optim.Optimizer]:
@@ -201,7 +208,9 @@ def new_network(settings: dict[str, Any]) -> UNet:
     """Return a network with the first weights of its seed; other random numbers are left as they are."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings["seed"])
-        return UNet(len(settings["inputs"]), settings["n_outputs"], settings["width"], settings["depth"])
+        size = len(settings["inputs"]), settings["n_outputs"], settings["width"], settings["depth"]
+        # Networks that were written before there was a choice say nothing of it.
+        return UNet(*size, pretrained=settings.get("pretrained", False))
 
 
 def _average(mean: Tensor, new: Tensor, n: Tensor | int) -> Tensor:

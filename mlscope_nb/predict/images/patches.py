@@ -102,9 +102,8 @@ class Examples:
             part = whole[:, top : top + window, left : left + window]
             if window != self.side:
                 part = F.interpolate(part[None], size=(self.side, self.side), mode="bilinear", align_corners=False)[0]
-            part = part.flip(2) if mirrored else part
-            parts.append(part.rot90(int(turns), (1, 2)))
-        return parts[0], parts[1]
+            parts.append(turned(part, int(turns), mirrored))
+        return parts[0], ways_turned(parts[1], int(turns), mirrored) if self.middles else parts[1]
 
     def _corner(self, k: int, window: int, shape: tuple[int, int], made: torch.Generator) -> tuple[int, int]:
         """Return where a window begins: anywhere, or so that it holds the middle of an object."""
@@ -122,7 +121,7 @@ def examples_of(
 ) -> Examples:
     """Return examples of pictures (C, Y, X) and answers (O, Y, X); of too many pixels a window of each is kept.
 
-    With `objects`, answers are foreground and depth, and half of the patches are to hold an object.
+    With `objects`, answers are foreground and ways to the middle, and half of the patches are to hold an object.
     """
     total = sum(a.size + b.size for a, b in zip(read, asked, strict=True))
     share = math.sqrt(min(1.0, MOST_VALUES / max(total, 1)))
@@ -136,9 +135,29 @@ def examples_of(
             window = whole[:, start[0] : start[0] + size[0], start[1] : start[1] + size[1]]
             more = [(0, max(0, side - n)) for n in window.shape[1:]]
             part.append(torch.from_numpy(np.ascontiguousarray(np.pad(window, [(0, 0), *more], mode="symmetric"))))
-    # Depth is 1 in the middle of each object, so that small ones are looked for as often as large ones.
-    middles = [torch.nonzero(a[1] >= 1) for a in kept[1]] if objects else []
+    # No way is left in the middle of an object, so that small ones are looked for as often as large ones.
+    middles = [torch.nonzero((a[0] > 0) & (a[1:] == 0).all(dim=0)) for a in kept[1]] if objects else []
     return Examples(kept[0], kept[1], side, middles)
+
+
+def turned(picture: Tensor, turns: int, mirrored: bool) -> Tensor:
+    """Return a picture (..., Y, X) mirrored from left to right, and then turned by quarters."""
+    return (picture.flip(-1) if mirrored else picture).rot90(turns, (-2, -1))
+
+
+def ways_turned(said: Tensor, turns: int, mirrored: bool) -> Tensor:
+    """Return what is said of objects (..., 3, Y, X), in a picture that was `turned`, with ways that point there too.
+
+    Examples
+    --------
+    >>> ways_turned(torch.tensor([1.0, 0.0, 1.0]).view(3, 1, 1), 1, False).flatten().tolist()
+    [1.0, -1.0, 0.0]
+    """
+    front, down, right = said.unbind(-3)
+    right = -right if mirrored else right
+    for _ in range(turns % 4):
+        down, right = -right, down
+    return torch.stack([front, down, right], dim=-3)
 
 
 def varied(pictures: Tensor, made: torch.Generator, vary: Variation) -> Tensor:

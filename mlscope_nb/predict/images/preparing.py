@@ -15,7 +15,7 @@ from mlscope_nb.fields import Stack
 from mlscope_nb.predict.images.learning import Task
 from mlscope_nb.predict.images.outlines import areas, learned_from
 from mlscope_nb.predict.images.pictures import Given, Pictures
-from mlscope_nb.predict.images.scaling import ends, scaled
+from mlscope_nb.predict.images.scaling import ends, objects_bright, scaled
 
 FEWEST_UNITS = 3
 """One unit to judge, and two to learn from: fewer, and nothing is held out."""
@@ -146,7 +146,7 @@ def _segment(
 ) -> Prepared:
     into = inputs or pictures.channels
     labels = pictures.masks() if masks is None else [np.asarray(m) for m in masks]
-    read = [_scaled(image[pictures.rows(into)]) for image in pictures]
+    read = [objects_bright(_scaled(image[pictures.rows(into)])) for image in pictures]
     if len(labels) != len(read):
         raise ValueError(f"{len(labels):,} masks for {len(read):,} fields, expected one for each.")
     wrong = [

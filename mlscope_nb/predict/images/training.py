@@ -28,7 +28,7 @@ SHOWN = {"float32": 5.0e7, "bfloat16": 1.0e8}
 """Pixels shown in all: two to three minutes on two cores."""
 EPOCHS, LEARNING_RATE = 30, 1e-2
 DEPTH = {"stain": 2, "denoise": 2, "segment": 3}
-FIXED = ("task", "width", "depth", "patch", "batch_size", "learning_rate", "seed", "epochs", "steps")
+FIXED = ("task", "width", "depth", "pretrained", "patch", "batch_size", "learning_rate", "seed", "epochs", "steps")
 Heard = Callable[[int, dict[str, float]], None]
 
 
@@ -47,6 +47,7 @@ def train(
     batch_size: int = 8,
     width: int = 24,
     depth: int | None = None,
+    pretrained: bool | None = None,
     learning_rate: float | None = None,
     variation: Variation | None = None,
     resume: ImageNetwork | None = None,
@@ -86,6 +87,9 @@ def train(
         Side of a patch in pixels, and patches in each step: from 8 on, two cores do half of them each.
     width, depth : int
         Size of the U-Net. Default of the depth: 3 to find objects, whose size and outline show from afar, otherwise 2.
+    pretrained : bool, optional
+        Read, beside the pixels, what EfficientNet-Lite0 has learned to see in photographs (Tan & Le 2019); its weights
+        are installed with mlscope. Default: to find objects, because few fields are labelled.
     learning_rate : float, optional
         Largest step width (Muon and AdamW, warmed up in the first epoch and lowered along a cosine).
     variation : Variation, optional
@@ -120,8 +124,8 @@ def train(
     References
     ----------
     Christiansen et al. 2018, Cell 173:792 (stains in silico); Weigert et al. 2018, Nature Methods 15:1090 (restoring
-    with clean pictures); Batson & Royer 2019, ICML, arXiv 1901.11365 (without); Naylor et al. 2019, IEEE Trans Med
-    Imaging 38:448 (touching objects by depth).
+    with clean pictures); Batson & Royer 2019, ICML, arXiv 1901.11365 (without); Stringer et al. 2021, Nature
+    Methods 18:100 (touching objects by the ways to their middles).
 
     Examples
     --------
@@ -136,14 +140,14 @@ def train(
     data = prepared(fields, task, inputs, target, clean, masks)
     settings: dict[str, Any] = {
         "task": task, "epochs": epochs, "steps": steps, "patch": patch, "batch_size": batch_size, "width": width,
-        "depth": depth, "learning_rate": learning_rate, "seed": seed,
+        "depth": depth, "pretrained": pretrained, "learning_rate": learning_rate, "seed": seed,
     }  # fmt: skip
     before = _before(resume, checkpoint)
     chip = device_name(device)
     settings = _settled(settings, before, chip)
     settings |= {
         "inputs": list(data.inputs), "blind": task == "denoise" and clean is None, "by": list(as_columns(by, "by")),
-        "n_outputs": 2 if task == "segment" else len(data.outputs), "data": data.digest,
+        "n_outputs": 3 if task == "segment" else len(data.outputs), "data": data.digest,
     }  # fmt: skip
     if before is not None:
         _check_same(settings, before)
@@ -255,7 +259,7 @@ def _before(resume: ImageNetwork | None, checkpoint: str | Path | None) -> Image
 def _settled(settings: dict[str, Any], before: ImageNetwork | None, chip: str) -> dict[str, Any]:
     """Return the settings with defaults filled in, or those of the network to go on with, checked."""
     for name, value in settings.items():
-        whole = name not in ("task", "learning_rate", "seed")
+        whole = name not in ("task", "pretrained", "learning_rate", "seed")
         if whole and value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
             raise ValueError(f"{name} is {value!r}, expected a whole number from 1.")
     rate = settings["learning_rate"]
@@ -267,6 +271,8 @@ def _settled(settings: dict[str, Any], before: ImageNetwork | None, chip: str) -
     numbers = arithmetic("small", chip)
     full = {**settings, "epochs": settings["epochs"] or EPOCHS, "learning_rate": rate or LEARNING_RATE}
     full |= {"arithmetic": numbers, "depth": settings["depth"] or DEPTH[settings["task"]]}
+    if settings["pretrained"] is None:
+        full["pretrained"] = settings["task"] == "segment"
     if settings["patch"] % grid(full["depth"]):
         raise ValueError(f"patch is {settings['patch']}, expected a multiple of {grid(full['depth'])} pixels.")
     each = SHOWN[numbers] / (EPOCHS * settings["batch_size"] * settings["patch"] ** 2)

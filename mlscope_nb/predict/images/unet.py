@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from mlscope_nb.predict.images.borrowed import Borrowed
 
 
 class Convolution(nn.Module):
@@ -41,6 +45,8 @@ class UNet(nn.Module):
         Channels at half the resolution; level k below has k + 1 times as many.
     depth : int
         How often the picture is halved again.
+    pretrained : bool
+        Read at each level, beside what comes from above, what a network trained on photographs sees there.
 
     References
     ----------
@@ -53,10 +59,14 @@ class UNet(nn.Module):
     torch.Size([1, 1, 16, 24])
     """
 
-    def __init__(self, inputs: int, outputs: int, width: int = 24, depth: int = 2) -> None:
+    def __init__(self, inputs: int, outputs: int, width: int = 24, depth: int = 2, *, pretrained: bool = False) -> None:
         super().__init__()
         sizes = [width * (k + 1) for k in range(depth + 1)]
-        self.down = nn.ModuleList(_block(a, b) for a, b in zip([8 * inputs, *sizes[:-1]], sizes, strict=True))
+        self.borrowed = Borrowed(depth) if pretrained else None
+        more = self.borrowed.channels if self.borrowed else ()
+        self.norms = nn.ModuleList(map(nn.BatchNorm2d, more))
+        into = [a + b for a, b in zip_longest([8 * inputs, *sizes[:-1]], more, fillvalue=0)]
+        self.down = nn.ModuleList(_block(a, b) for a, b in zip(into, sizes, strict=True))
         self.up = nn.ModuleList(_block(sizes[k + 1] + sizes[k], sizes[k]) for k in reversed(range(depth)))
         self.register_buffer("fine", torch.ones(inputs))
         self.last = nn.Conv2d(width, 4 * outputs, 1)
@@ -71,15 +81,30 @@ class UNet(nn.Module):
     def forward(self, pictures: Tensor) -> Tensor:
         """Return answers (N, outputs, Y, X) for pictures (N, inputs, Y, X); Y and X are multiples of `grid`."""
         detail = (pictures - around(pictures)) / self.fine[:, None, None]
-        kept, x = [], F.pixel_unshuffle(torch.cat([pictures, detail], dim=1), 2)
-        for block in self.down[:-1]:
-            x = block(x)
+        seen = self._seen(pictures)
+        kept: list[Tensor] = []
+        x = F.pixel_unshuffle(torch.cat([pictures, detail], dim=1), 2)
+        for block, more in zip_longest(self.down, seen):
+            x = F.max_pool2d(x, 2) if kept else x
+            x = block(x if more is None else torch.cat([x, more], dim=1))
             kept.append(x)
-            x = F.max_pool2d(x, 2)
-        x = self.down[-1](x)
+        kept.pop()
         for block in self.up:
             x = block(torch.cat([F.interpolate(x, scale_factor=2.0, mode="nearest"), kept.pop()], dim=1))
         return F.pixel_shuffle(self.last(x), 2)
+
+    def _seen(self, pictures: Tensor) -> list[Tensor]:
+        """Return what the network trained on photographs sees, level by level."""
+        if self.borrowed is None:
+            return []
+        return [norm(seen) for norm, seen in zip(self.norms, self.borrowed(pictures), strict=True)]
+
+    @property
+    def reach(self) -> int:
+        """A bound of how many pixels away a pixel can change the answer, a multiple of `grid`."""
+        depth = len(self.up)
+        more = self.borrowed.reach if self.borrowed else 0
+        return reach(depth) + -(-more // grid(depth)) * grid(depth)
 
 
 def around(pictures: Tensor) -> Tensor:
