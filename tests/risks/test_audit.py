@@ -9,7 +9,8 @@ import pytest
 from mlscope_nb.cells import Cells
 from mlscope_nb.risks import audit
 from mlscope_nb.risks.recognition import recognise
-from mlscope_nb.risks.shortcuts import stands_out
+from mlscope_nb.risks.shortcuts import _Answer, _level, stands_out
+from mlscope_nb.risks.simple_features import Simple
 from mlscope_nb.risks.surroundings import allowed_for, reaching
 from mlscope_nb.risks.trial import trial
 
@@ -256,6 +257,23 @@ def test_without_units_only_a_class_far_from_all_others_is_red():
 def test_standing_out_needs_company():
     assert not stands_out({"a": 0.99, "b": 0.6}, "a")
     assert stands_out({"a": 0.999, "b": 0.6, "c": 0.7, "d": 0.65}, "a")
+
+
+@pytest.mark.parametrize(
+    ("smallest", "p_value", "level"), [(0.002, 0.02, "amber"), (0.002, 0.01, "red"), (0.02, 0.02, "red")]
+)
+def test_red_needs_a_smaller_p_where_the_design_allows_it(smallest, p_value, level):
+    obs, _ = wells()
+    place = Simple("position in the field", "red", None, "place")
+    answer = _Answer(place, "place", "a", 0.8, 0.7, 0.9, p_value, smallest, 12)
+    assert _level(answer, p_value, [answer], trial(study(obs), 199))[0] == level
+
+
+@pytest.mark.parametrize(("auroc", "level"), [(0.69, "green"), (0.71, "amber")])
+def test_one_number_suffices_from_an_acceptable_discrimination_on(auroc, level):
+    obs, _ = wells()
+    answer = _Answer(Simple("size", "amber", None, "area"), "area", "a", auroc, 0.65, 0.75, 0.002, 0.002, 12)
+    assert _level(answer, 0.002, [answer], trial(study(obs), 199))[0] == level
 
 
 def test_p_values_of_meaningless_tables_are_uniform_enough():
