@@ -19,6 +19,13 @@ import mlscope_nb as ms
 images = ms.predict.images
 
 # %% [markdown]
+# How much memory is there? A notebook that you closed goes on running, and keeps its memory, until it is shut down.
+# Others that are running are listed here, each with a button.
+
+# %%
+ms.views.running()
+
+# %% [markdown]
 # ## Fields with an answer key
 #
 # Two plates, six wells on each, one field of each well. Three stains: DNA (the nuclei), actin and puncta. Look at
@@ -334,3 +341,9 @@ ms.views.fields(images.overlaid(of_fly, fly))
 
 # %%
 ms.lessons.progress("05_predict_images")
+
+# %% [markdown]
+# Finished? Shut this notebook down, so that the next one has its memory. Your labels and answers are kept.
+
+# %%
+ms.views.shut_down()

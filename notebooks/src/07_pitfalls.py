@@ -15,6 +15,13 @@
 import mlscope_nb as ms
 
 # %% [markdown]
+# How much memory is there? A notebook that you closed goes on running, and keeps its memory, until it is shut down.
+# Others that are running are listed here, each with a button.
+
+# %%
+ms.views.running()
+
+# %% [markdown]
 # This notebook is a laboratory. A slider gives a study a **dose** of something bad. A picture shows what it does. One
 # number says how much: the **damage**. A button applies the **remedy**, and you see whether it helps.
 #
@@ -352,3 +359,9 @@ print(text.splitlines()[4])
 
 # %%
 ms.lessons.progress("07_pitfalls")
+
+# %% [markdown]
+# Finished? Shut this notebook down, so that the next one has its memory. Your labels and answers are kept.
+
+# %%
+ms.views.shut_down()
