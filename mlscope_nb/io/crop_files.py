@@ -112,7 +112,9 @@ def _from_files(source: Paths, metadata: Any, masks: Any, size: int | None, on: 
     if classes:
         obs["label"] = [classes[named[n]] for n in images]
     if metadata is not None and images:
-        table, more = listing.join_table(list(images), [Path(f) for f in obs["file"]], listing.read_table(metadata), on)
+        files_of = [Path(f) for f in obs["file"]]
+        with listing.naming_table(metadata):
+            table, more = listing.join_table(list(images), files_of, listing.read_table(metadata), on)
         bad = {listing.plain_stem(p["file"]) for p in problems}
         problems += [p for p in more if listing.plain_stem(p["file"]) not in bad]
         obs = obs.loc[table.index].join(table, rsuffix="_table")

@@ -106,7 +106,8 @@ def read_fields(
     obs = _obs(groups, list(found))
     problems += more
     if metadata is not None and found:
-        table, unmatched = _joined(groups, list(found), metadata, on)
+        with listing.naming_table(metadata):
+            table, unmatched = _joined(groups, list(found), metadata, on)
         bad = {listing.plain_stem(p["file"]) for p in problems}
         problems += [p for p in unmatched if listing.plain_stem(p["file"]) not in bad]
         obs = obs.loc[table.index].join(table, rsuffix="_table")

@@ -216,9 +216,13 @@ def _obs(store: Any, name: str, n: int) -> pd.DataFrame:
         index = store.get(OLD_INDEX)
         values = np.asarray(index[:, -1]) if index is not None and index.ndim == 2 and len(index) == n else np.arange(n)
         return pd.DataFrame({"scportrait_cell_id": values}, index=ids)
+    from anndata._io.specs.registry import IORegistryError  # it has no public name
     from anndata.io import read_elem
 
-    obs = read_elem(store["obs"])
+    try:
+        obs = read_elem(store["obs"])
+    except IORegistryError as error:
+        raise ValueError(f"its table of cells is damaged ({str(error)[:200]})") from error
     if not isinstance(obs, pd.DataFrame) or len(obs) != n:
         raise ValueError(f"its table of cells does not fit {n:,} images")
     text = {c: obs[c].astype(object) for c in obs.columns if isinstance(obs[c].dtype, pd.CategoricalDtype)}

@@ -7,7 +7,8 @@ import os
 import re
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -189,6 +190,17 @@ def read_table(metadata: str | Path | pd.DataFrame) -> pd.DataFrame:
         return table.assign(**{c: text[c] for c in coded})
     except (ValueError, TypeError, KeyError, IndexError, OverflowError, MemoryError) as error:
         raise ValueError(f"'{metadata}' cannot be read as a table: {error}. Save it as CSV in UTF-8.") from error
+
+
+@contextmanager
+def naming_table(metadata: object) -> Iterator[None]:
+    """Say in an error which file the table came from."""
+    try:
+        yield
+    except ValueError as error:
+        if not isinstance(metadata, str | Path):
+            raise
+        raise ValueError(f"{error} The table is '{metadata}'.") from error
 
 
 def _separators(file: Path) -> tuple[str, str]:

@@ -115,7 +115,8 @@ def read_omezarr(
     found, problems = _collect(stores, level, labels, projection, frame)
     obs = _table(found)
     if metadata is not None and len(obs):
-        obs, more = _with_layout(obs, metadata)
+        with listing.naming_table(metadata):
+            obs, more = _with_layout(obs, metadata)
         problems += more
     listing.report(problems, errors, len(found) + len(problems), ".problems")
     if not len(obs):
