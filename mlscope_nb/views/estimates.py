@@ -18,7 +18,7 @@ from mlscope_nb.views.colours import PALETTE
 if TYPE_CHECKING:
     from holoviews import Overlay
 
-_LETTERS = 34
+_LETTERS = 40
 _GREY = "#767676"
 
 

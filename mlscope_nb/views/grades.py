@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 Grade = Literal["pointing", "mass", "top", "above_trivial"]
 _WORDS = {
-    "pointing": "how often the strongest pixel of a map lies in the cue",
+    "pointing": "how often the strongest pixel lies in the cue",
     "mass": "share of the map's strength that lies in the cue",
-    "top": "share of the strongest pixels (as many as the cue has) in the cue",
+    "top": "of as many strongest pixels as the cue has, the share in it",
     "above_trivial": "pointing, minus that of the best trivial map (0: no better)",
 }
 _GUESSING = " (dashed: guessing)"

@@ -270,7 +270,8 @@ needs = explain.importance(pair)
 
 # %%
 top = needs.blocks.head(5)
-ms.views.estimates(top, value="importance", label="what is lost")
+lost = {"value": "importance", "label": "what is lost", "width": 760}
+ms.views.estimates(top, **lost)
 
 # %%
 told = top["feature"].iloc[0]
@@ -346,11 +347,13 @@ is_about[["effect", "low", "high", "n_features"]].head().round(2)
 
 # %% [markdown]
 # `effect` counts in deviations of single cells. No p-values: you chose these cells *because* they differ. And a few
-# cells that stand for the group, beside a few that do not fit it:
+# cells that stand for the group, beside a few that do not fit it (these are bright cells: all grey values are shown):
 
 # %%
 typical = explain.prototypes(fly, {"chosen": chosen}, n=5)
-ms.views.gallery(fly, list(typical.index), size=90, rows=1)
+all_grey = dict.fromkeys(fly.channels, (0, 255))
+look = {"contrast": all_grey, "size": 90, "rows": 1}
+ms.views.gallery(fly, list(typical.index), **look)
 
 # %% [markdown]
 # What may be said: "these cells differ from the others by this". What may not be said: why. Three fields are three
