@@ -34,7 +34,7 @@ def audit(
     *,
     splits: Iterable[Split | tuple[Iterable[str], Iterable[str]]] | None = None,
     duplicates: pd.DataFrame | None = None,
-    n_permutations: int = 499,
+    n_permutations: int = 1_999,
     seed: int = 0,
     progress: bool = True,
 ) -> Audit:
