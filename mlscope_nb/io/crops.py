@@ -55,12 +55,7 @@ def crop(fields: Fields, size: int = 64) -> Cells:
         raise ValueError("These fields are not segmented. Run ms.io.segment(fields) first, or read them with masks.")
     if size < 8 or size % 2:
         raise ValueError(f"size is {size}, expected an even number of at least 8 pixels.")
-    clash = [c for c in fields.obs.columns if c in WRITTEN]
-    if clash:
-        raise ValueError(
-            f"The fields' obs has columns that crop writes itself: {some(clash)}. Give them other names, for example "
-            f"'field_{clash[0]}', in the table that the fields are read with."
-        )
+    refuse_written(fields.obs)
     parts = list(_cropped(fields, fields.masks, size))
     if not parts:
         raise ValueError(
@@ -83,6 +78,22 @@ def crop(fields: Fields, size: int = 64) -> Cells:
         treatment=design.treatment,
         history=[*fields.history, {"step": "crop", "size": size, "n": len(obs)}],
     )
+
+
+def refuse_written(obs: pd.DataFrame) -> None:
+    """Refuse what is known about fields where a column has a name that `crop` writes.
+
+    Raises
+    ------
+    ValueError
+        With the names.
+    """
+    clash = [c for c in obs.columns if c in WRITTEN]
+    if clash:
+        raise ValueError(
+            f"The fields' obs has columns that crop writes itself: {some(clash)}. Give them other names, for example "
+            f"'field_{clash[0]}', in the table that the fields are read with."
+        )
 
 
 def _cropped(fields: Fields, masks: Stack, size: int) -> Iterator[dict[str, Any]]:

@@ -12,6 +12,7 @@ from tqdm.auto import tqdm
 from mlscope_nb.cells import Cells
 from mlscope_nb.doctor import usable_cores
 from mlscope_nb.fields import Fields
+from mlscope_nb.io.crops import refuse_written
 from mlscope_nb.io.listing import Paths
 from mlscope_nb.pipeline import crews
 from mlscope_nb.pipeline.opening import Features, load
@@ -105,6 +106,7 @@ def run(
     1 (1, 64, 64)
     """
     found = listed(fields, read)
+    refuse_written(found.obs)
     recipe = Recipe.of(
         found.reading,
         segment=not found.masks if segment is None else segment,

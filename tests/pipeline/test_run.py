@@ -281,6 +281,12 @@ def test_what_does_not_fit_is_refused(fields, tmp_path, options, message):
         run(fields, tmp_path / "store", **{"workers": 1, **options})
 
 
+def test_columns_that_crop_writes_are_refused_before_anything_is_done(fields, tmp_path):
+    with pytest.raises(ValueError, match="crop writes itself: 'object'"):
+        serial(fields.with_obs(pd.Series(1, fields.ids, name="object")), tmp_path / "store")
+    assert not (tmp_path / "store").exists()
+
+
 def test_a_folder_of_something_else_is_left_alone(fields, tmp_path):
     (tmp_path / "thesis.docx").touch()
     with pytest.raises(ValueError, match="not a store"):
