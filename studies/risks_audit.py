@@ -1,9 +1,9 @@
 """What the audit finds when one thing is planted at a time, and what it says of clean studies.
 
-    python studies/risks_audit.py [simulator|other] [seeds] [seeds of clean studies]
+    python studies/risks_audit.py [simulator|small|other] [seeds] [seeds of clean studies]
 
-Two simulators: that of the project (6 plates × 16 wells × 40 cells) and `_other_simulator` (4 plates × 24 wells × 20
-cells). Seeds from 2000. "found": a finding at the level named, with the planted subject; every red of a clean study
+Two simulators: that of the project (6 plates × 16 wells × 40 cells; small: 4 plates × 16 wells × 20 cells) and
+`_other_simulator` (4 plates × 24 wells × 20 cells). Seeds from 2000. "found": a finding at the level named, with the planted subject; every red of a clean study
 and every check with an amber in it is counted. Each seed is written down as it comes; a run goes on where it stopped.
 """
 
@@ -48,6 +48,7 @@ def clean(findings: pd.DataFrame, planted: set[str]) -> bool:
 
 
 TIED = "micronucleus"
+SMALL = {"n_plates": 4, "cells_per_well": 20}
 PROJECT: dict[str, tuple[dict[str, Any], Found]] = {
     "clean (default doses)": ({}, clean),
     "clean, no phenotype": ({"strength": 0}, clean),
@@ -84,6 +85,10 @@ def of_project(seed: int, doses: dict[str, Any]) -> Made:
     return cells, set(cells.units[moved[cells.ids].to_numpy()])
 
 
+def of_small(seed: int, doses: dict[str, Any]) -> Made:
+    return of_project(seed, {**doses, **SMALL})
+
+
 def of_other(seed: int, plan: Plan) -> Made:
     return study(seed, plan), swapped_wells(seed, plan) if plan.swapped else set()
 
@@ -118,7 +123,7 @@ def main() -> None:
     n = int(sys.argv[2]) if len(sys.argv) > 2 else 10
     n_clean = int(sys.argv[3]) if len(sys.argv) > 3 else n
     name = f"risks_audit_{which}"
-    designs, make = (PROJECT, of_project) if which == "simulator" else (OTHER, of_other)
+    designs, make = {"simulator": (PROJECT, of_project), "small": (PROJECT, of_small), "other": (OTHER, of_other)}[which]
     raw = RESULTS / f"{name}_seeds.txt"
     known: dict[str, dict[str, Any]] = json.loads(raw.read_text(encoding="utf-8")) if raw.exists() else {}
     for seed in range(FIRST, FIRST + max(n, n_clean)):
