@@ -3,8 +3,9 @@
     python studies/risks_audit.py [simulator|small|other] [seeds] [seeds of clean studies]
 
 Two simulators: that of the project (6 plates × 16 wells × 40 cells; small: 4 plates × 16 wells × 20 cells) and
-`_other_simulator` (4 plates × 24 wells × 20 cells). Seeds from 2000. "found": a finding at the level named, with the planted subject; every red of a clean study
-and every check with an amber in it is counted. Each seed is written down as it comes; a run goes on where it stopped.
+`_other_simulator` (4 plates × 24 wells × 20 cells). Seeds from 2000. "found": a finding at the level named, with the
+planted subject; every red of a clean study and every check with an amber in it is counted. Each seed is written down as
+it comes; a run goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -123,7 +124,8 @@ def main() -> None:
     n = int(sys.argv[2]) if len(sys.argv) > 2 else 10
     n_clean = int(sys.argv[3]) if len(sys.argv) > 3 else n
     name = f"risks_audit_{which}"
-    designs, make = {"simulator": (PROJECT, of_project), "small": (PROJECT, of_small), "other": (OTHER, of_other)}[which]
+    kinds = {"simulator": (PROJECT, of_project), "small": (PROJECT, of_small), "other": (OTHER, of_other)}
+    designs, make = kinds[which]
     raw = RESULTS / f"{name}_seeds.txt"
     known: dict[str, dict[str, Any]] = json.loads(raw.read_text(encoding="utf-8")) if raw.exists() else {}
     for seed in range(FIRST, FIRST + max(n, n_clean)):
