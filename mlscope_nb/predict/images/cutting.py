@@ -1,4 +1,4 @@
-"""Cutting: with which threshold and which valley objects are cut out, decided in fields that did not teach."""
+"""Cutting: with which threshold, and how far apart, objects are cut out, decided in fields that did not teach."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from mlscope_nb.predict.images.matching import f1
-from mlscope_nb.predict.images.outlines import THRESHOLDS, VALLEYS, Cut, objects
+from mlscope_nb.predict.images.outlines import APART, THRESHOLDS, Cut, objects
 from mlscope_nb.predict.images.preparing import Prepared
 
 
@@ -29,7 +29,7 @@ def chosen_cut(network: Answering, data: Prepared, rows: np.ndarray) -> Cut:
     rows : int array
         Positions of the fields that decide.
     """
-    cuts = [Cut(t, v, data.least_area_px) for t, v in product(THRESHOLDS, VALLEYS)]
+    cuts = [Cut(t, v, data.least_area_px) for t, v in product(THRESHOLDS, APART)]
     said = [network.answer(data.read[k]) for k in rows]
     true = [data.labels[k] for k in rows]
     scores = [float(np.mean([f1(objects(s, cut), t) for s, t in zip(said, true, strict=True)])) for cut in cuts]

@@ -6,14 +6,18 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 from scipy import ndimage
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial.distance import cdist
 from skimage.measure import label
-from skimage.morphology import local_maxima, reconstruction
+from skimage.morphology import local_maxima
 from skimage.segmentation import relabel_sequential, watershed
 
 THRESHOLDS = (0.5, 0.4, 0.6)
-VALLEYS = (0.8, 0.5, 0.9)
-SMOOTH_PX, HEAP_PX = 1.0, 1.5
+APART = (0.8, 0.6, 1.0)
+SMOOTH_PX = 1.0
 """Smoothing of ways before the walk, and of the heaps in which it ends."""
+MERGED = 3
+"""How often heaps are looked through for neighbours of one object."""
 STEPS, STRIDE_PX = 100, 2.0
 """Of a walk: a pixel that is farthest from its middle goes one stride, and the nearer it comes the slower it gets."""
 
@@ -26,15 +30,15 @@ class Cut:
     ----------
     threshold : float
         Probability of foreground from which on a pixel belongs to an object.
-    valley : float
-        Two heaps of pixels that have walked to their middles are two objects where the ground between them is lower
-        than the lower one by this share.
+    apart : float
+        Two heaps of pixels that have walked to their middles are one object where they are nearer to each other than
+        this share of the radius of a disc as large as both.
     least_area_px : float
         Smaller ones are left out.
     """
 
     threshold: float = 0.5
-    valley: float = 0.8
+    apart: float = 0.8
     least_area_px: float = 0.0
 
     def to_dict(self) -> dict[str, float]:
@@ -73,7 +77,8 @@ def learned_from(mask: np.ndarray) -> np.ndarray:
 def objects(said: np.ndarray, cut: Cut) -> np.ndarray:
     """Return labels (Y, X), int32, from probability of foreground and ways to the middle (3, Y, X).
 
-    Every pixel of the foreground walks as it is told, and those that end in one heap are an object.
+    Every pixel of the foreground walks as it is told, and those that end in one heap are an object. In large objects
+    some stop on their way: their heaps are added to the one beside. Two discs that touch have heaps 1.4 radii apart.
 
     Examples
     --------
@@ -85,7 +90,7 @@ def objects(said: np.ndarray, cut: Cut) -> np.ndarray:
     ways = ndimage.gaussian_filter(said[1:], (0, SMOOTH_PX, SMOOTH_PX))
     ends = walked(ways, np.argwhere(inside).T)
     found = np.zeros(inside.shape, np.int64)
-    found[inside] = _heaps(ends, inside.shape, cut.valley)[tuple(ends)]
+    found[inside] = _merged(_heaps(ends, inside.shape)[tuple(ends)], ends, cut.apart)
     area = np.bincount(found.ravel())
     keep = area >= max(cut.least_area_px, 1)
     keep[0] = False
@@ -110,14 +115,27 @@ def walked(ways: np.ndarray, start: np.ndarray) -> np.ndarray:
     return ends
 
 
-def _heaps(ends: np.ndarray, shape: tuple[int, ...], valley: float) -> np.ndarray:
+def _heaps(ends: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Return the number of the heap (from 1) that each place with pixels belongs to."""
     heap = np.zeros(shape)
     np.add.at(heap, tuple(ends), 1.0)
-    height = ndimage.gaussian_filter(heap, HEAP_PX)
-    peaks = local_maxima(reconstruction(height * (1 - valley), height))
-    heaps: np.ndarray = watershed(-height, label(peaks, connectivity=2), mask=height > 0)
+    height = ndimage.gaussian_filter(heap, SMOOTH_PX)
+    heaps: np.ndarray = watershed(-height, label(local_maxima(height), connectivity=2), mask=height > 0)
     return heaps
+
+
+def _merged(heaps: np.ndarray, ends: np.ndarray, apart: float) -> np.ndarray:
+    """Return the heap of each pixel (from 1) once those that are too near to each other are one."""
+    for _ in range(MERGED):
+        names, heaps = np.unique(heaps, return_inverse=True)
+        area = np.bincount(heaps)
+        at = np.stack([np.bincount(heaps, weights=e) for e in ends], axis=1) / np.maximum(area, 1)[:, None]
+        near = cdist(at, at, "sqeuclidean") < apart**2 * (area[:, None] + area) / np.pi
+        n, groups = connected_components(near, directed=False)
+        heaps = groups[heaps]
+        if n == len(names):
+            break
+    return heaps + 1
 
 
 def areas(mask: np.ndarray) -> np.ndarray:
