@@ -67,8 +67,11 @@ class FolderReport:
 
     def __str__(self) -> str:
         found = "No cells" if self.cells is None else count(len(self.cells), "cell")
-        refused = [f"  not done: {step.name}: {step.problems[0]}" for step in self.steps.refused]
-        others = [f"  note: {step.name}: {t}" for step in self.steps.done if step.done for t in step.problems]
+        refusals = self.steps.refused
+        others = [
+            f"  note: {step.name}: {t}" for step in self.steps.done if step not in refusals for t in step.problems
+        ]
+        refused = [f"  not done: {step.name}: {step.problems[0]}" for step in refusals]
         files = [f"  {file}" for file in self.files]
         return "\n".join([f"{found} in '{self.out}':", *files, *refused, *others])
 
@@ -175,8 +178,10 @@ def _names(gone: Walk) -> list[str]:
 def _exports(gone: Walk, folder: Path) -> list[Path]:
     """Write what scanpy and pycytominer open."""
     do, cells = gone.steps.do, gone.cells
-    made = [do("h5ad", f"ms.io.write_h5ad(cells, {CELLS!r})", write_h5ad, cells, folder / CELLS, overwrite=True)]
+    # Gaps stay gaps: a median of all cells would be a guess, and it would know the test.
+    line = f"ms.io.write_h5ad(cells, {CELLS!r}, overwrite=True)"
+    made = [do("h5ad", line, write_h5ad, cells, folder / CELLS, overwrite=True)]
     if cells is not None and cells.features is not None:
-        line = f"ms.io.write_profiles(cells, {PROFILES!r})"
+        line = f"ms.io.write_profiles(cells, {PROFILES!r}, overwrite=True)"
         made.append(do("profiles", line, write_profiles, cells, folder / PROFILES, overwrite=True))
     return [file for file in made if isinstance(file, Path)]

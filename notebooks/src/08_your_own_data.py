@@ -267,7 +267,8 @@ print(text.splitlines()[4])
 
 # %% [markdown]
 # `evidence.html` lies beside this notebook: open it. "You do not" is a good result. You know it now, and not after two
-# years of work. The cells go to scanpy and squidpy as `.h5ad`, to pycytominer as Parquet:
+# years of work. The cells go to scanpy and squidpy as `.h5ad`, to pycytominer as Parquet. (Some cells lack a value: no
+# cytoplasm, no cytoplasm's size. scanpy refuses gaps, so that there the median stands in them.)
 
 # %%
 ms.io.write_h5ad(mapped, "cells.h5ad", missing="median", overwrite=True)
