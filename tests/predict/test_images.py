@@ -135,6 +135,16 @@ def test_objects_of_all_sizes_are_found_whole():
         assert np.hypot(*learned_from(mask)[1:]).max() == pytest.approx(1)
 
 
+def test_pixels_that_stop_on_their_way_in_a_large_object_belong_to_it_and_small_ones_beside_stay_apart():
+    mask = (np.hypot(*(np.mgrid[:100, :120] - 50)) < 40).astype(np.int32)
+    mask[np.hypot(*(np.mgrid[:100, :120] - np.array([50, 97])[:, None, None])) < 6] = 2
+    said = learned_from(mask)
+    errors = ndimage.gaussian_filter(np.random.default_rng(1).normal(size=said.shape), (0, 3, 3))
+    wrong = said + 0.15 * errors / errors.std() * np.array([0, 1, 1])[:, None, None]
+    assert f1(objects(wrong, Cut()), mask, 0.7) == 1
+    assert objects(wrong, Cut(apart=0.0)).max() > 2  # without that, they would be objects of their own
+
+
 def test_a_way_leads_to_the_middle_of_its_own_object():
     mask = np.zeros((20, 30), np.int32)
     mask[4:16, 2:8], mask[4:16, 8:28] = 1, 7
