@@ -83,10 +83,17 @@ def licences() -> int:
 
 
 def report(options: argparse.Namespace) -> int:
-    """Go from a folder to an evidence sheet; say what was written and what could not be done."""
-    status, text = _reporting.run(options)
-    print(text, file=sys.stderr if status else sys.stdout)
-    return status
+    """Go from a folder to an evidence sheet; 1 where something that was asked for could not be done."""
+    from mlscope_nb.risks import report_folder
+
+    out = options.out or Path(f"report_{options.data.resolve().stem}")
+    try:
+        made = report_folder(options.data, out, **_reporting.options_of(options))
+    except OSError as error:
+        print(f"Nothing could be written in '{out}': {error}", file=sys.stderr)
+        return 1
+    print(made, file=sys.stdout if made.complete else sys.stderr)
+    return int(not made.complete)
 
 
 def main(arguments: list[str] | None = None) -> int:

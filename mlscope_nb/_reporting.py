@@ -1,12 +1,10 @@
-"""The command `python -m mlscope_nb report DATA`: from a folder to an evidence sheet, without a notebook."""
+"""What the command `python -m mlscope_nb report DATA` takes, as options of `ms.risks.report_folder`."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 from typing import Any
-
-COMPLETE, INCOMPLETE = 0, 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,18 +31,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--size", type=int, default=64, help="width of a crop in pixels (default: 64)")
     parser.add_argument("--drop", default="cut", help="flags of quality whose cells are left out (default: cut)")
     parser.add_argument("--seed", type=int, default=0)
-
-
-def run(chosen: argparse.Namespace) -> tuple[int, str]:
-    """Go the path; return the exit status, 1 where something asked for could not be done, and what to print."""
-    from mlscope_nb.risks import report_folder
-
-    out = chosen.out or Path(f"report_{chosen.data.resolve().stem}")
-    try:
-        made = report_folder(chosen.data, out, **options_of(chosen))
-    except OSError as error:
-        return INCOMPLETE, f"Nothing could be written in '{out}': {error}"
-    return (COMPLETE if made.complete else INCOMPLETE), str(made)
 
 
 def options_of(chosen: argparse.Namespace) -> dict[str, Any]:
