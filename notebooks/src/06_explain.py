@@ -177,6 +177,11 @@ sane.query("check == 'weights'")[["what", "kept", "verdict"]].round(2)
 # this check, **and is wrong nevertheless**. That is what the critics of the check say (Yona and Greenfeld, 2021, and
 # others): it can convict a map, it cannot acquit one.
 #
+# The other way round, a network that has **forgotten everything** can still point right. Where the cue is the brightest
+# thing in the cell, as in "clustered", integrated gradients of such networks find it in about half of the cells,
+# because they multiply with the picture. `explain.mix_weights` makes such a network, and
+# `explain.grade(…, forgotten=…)` counts how often it is right: that much is no merit of learning.
+#
 # ## A colleague's better network
 #
 # A colleague trained two networks to tell the treatment "clustered" from the control. One of them is better than the
