@@ -163,8 +163,10 @@ def _map(made: Walk, seed: int) -> None:
         return
     shown = cells
     if scale_of(cells):
-        line = "scaled = ms.features.normalize(cells)"
-        scaled = do("normalise", line, normalize, cells, needed=False)
+        # Controls that are named by the label would tell it: the whole batch is what is compared with then.
+        whole = _named_by_label(cells)
+        line = f"scaled = ms.features.normalize(cells{', control=' + repr('all') if whole else ''})"
+        scaled = do("normalise", line, normalize, cells, control="all" if whole else None, needed=False)
         shown = scaled if isinstance(scaled, Cells) else cells
     name = "cells" if shown is cells else "scaled"
     points = do("map", f"points = ms.explore.umap(ms.features.select({name}), seed={seed})", _umap, shown, seed)
@@ -172,6 +174,11 @@ def _map(made: Walk, seed: int) -> None:
         made.cells = cells.with_embedding("umap", points)
         line = f"how_far = ms.explore.trust(ms.features.select({name}), points)"
         _keep(made, "trust", line, lambda: trust(select(shown), points), needed=False)
+
+
+def _named_by_label(cells: Cells) -> bool:
+    control = cells.design.control
+    return cells.design.label in ([control] if isinstance(control, str) else list(control or ()))
 
 
 def _umap(cells: Cells, seed: int) -> pd.DataFrame:

@@ -62,14 +62,15 @@ def first_fields(found: Recognition) -> Fields | None:
         return None
     known = found.files[found.files["recognised"]]
     parts = [c for c in known if c not in ("file", "recognised", "channel", "z", "time")]
-    name = known[parts].astype(str).agg(" ".join, axis=1) if parts else known["file"]
-    every = list(dict.fromkeys(name))
-    chosen = {every[i] for i in np.unique(np.linspace(0, len(every) - 1, FEW).astype(int))}
+    if not len(known):
+        return None
+    number = known.groupby(parts, dropna=False, sort=False).ngroup() if parts else pd.RangeIndex(len(known))
+    chosen = np.unique(np.linspace(0, int(max(number)), FEW).astype(int))
     options = {k: v for k, v in found.options.items() if k in ("pattern", "channels", "projection", "frame")}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
-            return read_fields(list(known.loc[name.isin(chosen), "file"]), **options)
+            return read_fields(list(known.loc[np.isin(number, chosen), "file"]), **options)
     except (ValueError, OSError, KeyError):
         return None
 

@@ -132,7 +132,10 @@ class FolderReader(View):
         return {name: value_of(name, text)}
 
     def _on_choose(self, content: dict[str, Any], buffers: list[Any]) -> None:
-        self.choose(int(content.get("number", 0)))
+        try:
+            self.choose(int(content.get("number", 0)))
+        except REFUSALS as error:
+            self._fail(error)
 
     def _on_read(self, content: dict[str, Any], buffers: list[Any]) -> None:
         self._error = ""

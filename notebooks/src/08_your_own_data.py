@@ -174,12 +174,14 @@ ms.lessons.hint("08_your_own_data/repair")
 # %% [markdown]
 # ## 5 · A map, to look at
 #
-# Where there are batches with controls in each, features are first compared with the controls beside them. Without
-# controls that is not possible, and nothing is done.
+# Where there are batches with controls in each, features are first compared with the controls beside them (or with the
+# whole batch, where the controls are a class of the label: they must not tell it). Without controls nothing is done.
 
 # %%
 scale = "standardize" if batch and control else None
 scaled = ms.risks.attempt(ms.features.normalize, measured) if scale else None
+if scale and not scaled:
+    scaled = ms.features.normalize(measured, control="all")
 shown = ms.features.select(scaled or measured)
 points = ms.explore.umap(shown)
 mapped = measured.with_embedding("umap", points)

@@ -22,6 +22,13 @@ xy = table.iloc[:, :2].set_axis(["x", "y"], axis=1)
 cells = cells.with_obs(obs).with_features(table).with_embedding("umap", xy).with_embedding("other", -xy)
 cells = cells.with_design(batch=names[1])
 judged = cells.with_design(label=names[0])
+import pathlib, tifffile
+folder = pathlib.Path("odd <img src=x>")
+folder.mkdir(exist_ok=True)
+for name in ("a b <i>1", "l" * 200, "<img src=x onerror='window.hurt=1'>"):
+    for c in (1, 2):
+        tifffile.imwrite(folder / f"{name}_A0{c}_s1_w{c}.tif", image[0].astype("uint16"), metadata=None)
+pd.DataFrame({names[1]: [names[2]], "well": ["A01"]}).to_csv(folder / "layout.csv", index=False)
 found = ms.predict.cross_validate(judged, by="cell", n_splits=2, baselines=False, progress=False)
 """
 VIEWS = {
@@ -34,6 +41,7 @@ VIEWS = {
     "scatter": "ms.views.scatter(cells, 'umap', colour=names[1], thumbnails=True)",
     "histogram": "ms.views.histogram(cells, names[2], cells.ids[:9])",
     "maps": "m = ms.views.maps(judged, {names[0]: rng.normal(size=(80, 24, 24)), names[3]: np.zeros((80, 24, 24))})\nm",
+    "read_folder": "r = ms.views.read_folder(folder)\nr",
     "confusion": "c = ms.views.confusion(judged, found).show(names[0], names[0])\nc",
 }
 ROOT = "i => window.jupyterapp.shell.currentWidget.content.widgets[i].node.querySelector('.mlscope')"

@@ -13,6 +13,7 @@ function drawFolder({ model, el, signal: given }) {
   const form = make("div", "", right);
   const problems = make("div", "ms-note ms-warning ms-folder-problems", root);
   problems.tabIndex = 0;
+  problems.dataset.lmSuppressShortcuts = "true";
   const line = make("div", "ms-row ms-line", root), code = make("code", "ms-code", line), copy = make("button", "ms-button", line, "Copy");
   const foot = make("div", "ms-row", root), read = make("button", "ms-button ms-main", foot, "Read");
   const said = make("div", "ms-note ms-folder-said", root), error = make("div", "ms-note ms-warning ms-folder-said", root);
@@ -45,7 +46,7 @@ function drawFolder({ model, el, signal: given }) {
       const figure = make("figure", "", host), image = make("img", "", figure);
       image.src = src;
       image.alt = image.title = words;
-      make("figcaption", "", figure, words);
+      make("figcaption", "", figure, words).title = words;
     }
     chips(make("div", "ms-row ms-small", pictures), data.legend);
   }
@@ -62,6 +63,8 @@ function drawFolder({ model, el, signal: given }) {
     const host = make("div", "", plates);
     make("div", "ms-small", host, plate.name || "Wells");
     const grid = make("table", "ms-wells", host);
+    // Large plates share the room that there is; small ones take what they need.
+    host.style.flex = `0 1 ${24 * (plate.columns + 1)}px`;
     const top = make("tr", "", grid);
     make("td", "", top).style.border = "0";
     for (let i = 1; i <= plate.columns; i++) make("th", "", top, String(i)).scope = "col";
