@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import pickle
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import reduction
 from multiprocessing.connection import wait as wait_for
 from typing import Any
 from uuid import uuid4
@@ -150,9 +150,10 @@ def _end_with_parent() -> None:
 
 
 def _refuse_stuck(source: Source) -> None:
+    """Refuse what a worker process could not be handed; nothing is read back here."""
     try:
-        pickle.dumps(source)
-    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        reduction.ForkingPickler.dumps(source)
+    except (reduction.pickle.PicklingError, AttributeError, TypeError) as error:  # type: ignore[attr-defined]
         raise ValueError(
             f"What reads these fields cannot be sent to another process: {error}. Use scheduler='threads' or 'dask', "
             "or fields that ms.io reads."
