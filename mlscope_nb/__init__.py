@@ -10,8 +10,8 @@ from typing import Any
 __version__ = "0.1.0"
 
 _CHAPTERS = (
-    "io", "datasets", "features", "pipeline", "curate", "explore", "predict", "explain", "risks", "study", "views", "lessons",
-    "annotations",
+    "io", "datasets", "features", "pipeline", "curate", "explore", "predict", "explain", "risks", "study", "views",
+    "lessons", "annotations",
 )  # fmt: skip
 _NAMES = {
     "Cells": ("mlscope_nb.cells", "Cells"),
