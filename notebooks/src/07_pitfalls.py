@@ -237,7 +237,8 @@ print(found["reason"].iloc[0])
 print(found["next_step"].iloc[0])
 
 # %% [markdown]
-# Was it right? Look at the copies it found. Two cells in one row are said to be the same cell, in different wells:
+# Was it right? Look at the copies it found, two by two: the first and the second are said to be the same cell, in
+# different wells, then the third and the fourth, and so on.
 
 # %%
 pairs = audit.details["duplicates"].head(4)
@@ -317,7 +318,7 @@ left[left["level"] == "red"][["check", "subject", "figure"]].round(2)
 # %%
 sheet = ms.risks.report(cells, [audit, score], "evidence.html")
 text = sheet.with_suffix(".md").read_text(encoding="utf-8")
-print(text.splitlines()[4])
+print(text.splitlines()[4].strip("*"))
 
 # %% [markdown]
 # That is its first sentence. The file `evidence.html` beside this notebook holds all of it, with each number and where
