@@ -27,6 +27,13 @@ def test_every_network_is_there_and_knows_what_it_learned_from():
         assert not network.training and name in registry
 
 
+def test_networks_of_images_are_there_too():
+    images = ms.predict.images
+    tasks = {name: images.shipped(name).task for name in ("stain", "stain 1", "denoise", "segment", "fly")}
+    assert tasks == {"stain": "stain", "stain 1": "stain", "denoise": "denoise", "segment": "segment", "fly": "stain"}
+    assert images.shipped("segment").settings["pretrained"]
+
+
 def test_a_name_that_is_unknown_and_a_file_that_was_changed_are_refused(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="No network 'best' travels with mlscope"):
         ms.predict.shipped("best")

@@ -215,9 +215,11 @@ class ImageNetwork:
     def _from(cls, found: dict[str, Any]) -> ImageNetwork:
         model = new_network(found["settings"])
         model.load_state_dict(found["model"])
+        # Of pictures nothing is cut out.
+        cut = Cut(**found["cut"]) if found["task"] == "segment" else Cut()
         return cls(
             model.eval(), str(found["task"]), tuple(found["inputs"]), tuple(found["outputs"]), found["settings"],
-            np.asarray(found["scale"], float).reshape(-1, 2), Cut(**found["cut"]), tuple(found["units"]),
+            np.asarray(found["scale"], float).reshape(-1, 2), cut, tuple(found["units"]),
             tuple(found["held_out"]), found["records"], found["training"], bool(found["interrupted"]),
             tuple(found["notes"]),
         )  # fmt: skip
