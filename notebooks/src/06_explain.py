@@ -17,6 +17,13 @@ import mlscope_nb as ms
 explain = ms.explain
 
 # %% [markdown]
+# How much memory is there? A notebook that you closed goes on running, and keeps its memory, until it is shut down.
+# Others that are running are listed here, each with a button.
+
+# %%
+ms.views.running()
+
+# %% [markdown]
 # ## A network, and plates that it has never seen
 #
 # This network tells six treatments and the control from each other. It learned from five plates (that takes two
@@ -402,3 +409,9 @@ ms.views.gallery(fly, list(typical.index), **look)
 
 # %%
 ms.lessons.progress("06_explain")
+
+# %% [markdown]
+# Finished? Shut this notebook down, so that the next one has its memory. Your labels and answers are kept.
+
+# %%
+ms.views.shut_down()
