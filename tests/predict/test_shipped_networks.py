@@ -9,6 +9,7 @@ import mlscope_nb as ms
 from mlscope_nb.datasets import embedded
 from mlscope_nb.datasets.embedded import folder
 from mlscope_nb.predict import shipped_networks
+from mlscope_nb.predict.images.shipped import RECIPES
 
 
 def two_classes(seed, **doses):
@@ -32,6 +33,13 @@ def test_networks_of_images_are_there_too():
     tasks = {name: images.shipped(name).task for name in ("stain", "stain 1", "denoise", "segment", "fly")}
     assert tasks == {"stain": "stain", "stain 1": "stain", "denoise": "denoise", "segment": "segment", "fly": "stain"}
     assert images.shipped("segment").settings["pretrained"]
+
+
+@pytest.mark.parametrize("name", ["stain", "stain 1", "denoise", "segment", "fly"])
+def test_a_network_of_images_is_trained_again_with_the_settings_of_its_file(name):
+    _, task, options = RECIPES[name]
+    kept = ms.predict.images.shipped(name).settings
+    assert {"task": task, **{k: options[k] for k in ("seed", "steps")}}.items() <= kept.items()
 
 
 def test_a_name_that_is_unknown_and_a_file_that_was_changed_are_refused(tmp_path, monkeypatch):

@@ -69,10 +69,10 @@ def _flies() -> Fields:
 
 
 RECIPES: dict[str, tuple[Callable[[], Fields], Task, dict[str, Any]]] = {
-    "stain": (_plates, "stain", {"target": "DNA", "seed": 0}),
-    "stain 1": (_plates, "stain", {"target": "DNA", "seed": 1}),
-    "denoise": (_plates, "denoise", {"seed": 0}),
-    "segment": (_dense, "segment", {"inputs": "DNA", "seed": 0}),
-    "fly": (_flies, "stain", {"target": "DNA", "seed": 0}),
+    "stain": (_plates, "stain", {"target": "DNA", "seed": 0, "steps": 45}),
+    "stain 1": (_plates, "stain", {"target": "DNA", "seed": 1, "steps": 45}),
+    "denoise": (_plates, "denoise", {"seed": 0, "steps": 45}),
+    "segment": (_dense, "segment", {"inputs": "DNA", "seed": 0, "steps": 23}),
+    "fly": (_flies, "stain", {"target": "DNA", "seed": 0, "steps": 45}),
 }
-"""What each learned from, its task, and its settings."""
+"""What each learned from, its task, and its settings; steps are those of the files, whatever the default is."""
