@@ -11,7 +11,7 @@ import numpy as np
 
 from mlscope_nb._files import new_target, replacing
 from mlscope_nb._h5ad_columns import to_h5ad
-from mlscope_nb._hdf5 import new_hdf5
+from mlscope_nb._hdf5 import RememberingFile, new_hdf5
 from mlscope_nb._lazy import read_rows
 from mlscope_nb._store import _plain
 from mlscope_nb._tables import refuse_unstorable
@@ -87,9 +87,9 @@ def write_h5ad(
         raise IsADirectoryError(f"'{target}' is a folder, so it is not replaced. Choose another name.")
     arrays = _arrays(cells) if images else {}
     adata = _annotated(cells, missing, list(arrays))
-    with replacing(target) as part, new_hdf5(part) as store:
+    with replacing(target) as part, new_hdf5(part) as (store, disk):
         write_elem(store, "/", adata)
-        _append_arrays(store["obsm"], arrays)
+        _append_arrays(store["obsm"], arrays, disk)
     return target
 
 
@@ -139,8 +139,8 @@ def _arrays(cells: Cells) -> dict[str, Any]:
     return {name: array for name, array in found.items() if array is not None}
 
 
-def _append_arrays(obsm: Any, arrays: dict[str, Any]) -> None:
-    """Add arrays to obsm a few cells at a time, described as anndata describes them."""
+def _append_arrays(obsm: Any, arrays: dict[str, Any], disk: RememberingFile) -> None:
+    """Add arrays to obsm a few cells at a time, described as anndata describes them; stop when the disk is full."""
     for name, array in arrays.items():
         rows = max(1, CHUNK_BYTES // max(1, int(np.prod(array.shape[1:])) * np.dtype(array.dtype).itemsize))
         chunks = (max(1, min(rows, array.shape[0])), *(max(1, s) for s in array.shape[1:]))
@@ -151,3 +151,4 @@ def _append_arrays(obsm: Any, arrays: dict[str, Any]) -> None:
         for start in range(0, array.shape[0], rows):
             piece = slice(start, start + rows)
             out[piece] = read_rows(array, piece)
+            disk.check()
