@@ -31,7 +31,7 @@ def shipped(name: Name = "stain", *, retrain: bool = False, progress: bool = Tru
         pictures. "segment": nuclei, learned from six labelled fields. "fly": DNA from F and R, learned from two real
         fields; POS218 was left out.
     retrain : bool
-        Train it on this machine: two to three minutes on two cores.
+        Train it on this machine: two minutes or less on two cores.
     progress : bool
         Show a bar.
 

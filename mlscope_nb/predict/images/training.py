@@ -24,10 +24,7 @@ from mlscope_nb.predict.images.pictures import Given, Pictures
 from mlscope_nb.predict.images.preparing import Prepared, judging, prepared
 from mlscope_nb.predict.images.unet import grid
 
-SHOWN = {
-    "float32": {"stain": 1.0e8, "denoise": 1.0e8, "segment": 5.0e7},
-    "bfloat16": {"stain": 1.0e8, "denoise": 1.0e8, "segment": 1.0e8},
-}
+SHOWN = {"stain": 1.0e8, "denoise": 1.0e8, "segment": 5.0e7}
 """Pixels shown in all: two minutes or less on two cores."""
 EPOCHS, LEARNING_RATE = 30, 1e-2
 DEPTH = {"stain": 2, "denoise": 2, "segment": 3}
@@ -84,8 +81,8 @@ def train(
     by : str or several, optional
         Columns whose groups are put aside as a whole. Default: the unit; each field where none is declared.
     epochs, steps : int, optional
-        Epochs, and steps in each. Default: 30, and as many as show 50 million pixels, 100 million where the processor
-        has matrix units for numbers of 16 bits (``settings["arithmetic"]``): two to three minutes on two cores.
+        Epochs, and steps in each. Default: 30, and as many as show 100 million pixels (50 million to find objects):
+        two minutes or less on two cores.
     patch, batch_size : int
         Side of a patch in pixels, and patches in each step: from 8 on, two cores do half of them each.
     width, depth : int
@@ -278,7 +275,7 @@ def _settled(settings: dict[str, Any], before: ImageNetwork | None, chip: str) -
         full["pretrained"] = settings["task"] == "segment"
     if settings["patch"] % grid(full["depth"]):
         raise ValueError(f"patch is {settings['patch']}, expected a multiple of {grid(full['depth'])} pixels.")
-    each = SHOWN[numbers][settings["task"]] / (EPOCHS * settings["batch_size"] * settings["patch"] ** 2)
+    each = SHOWN[settings["task"]] / (EPOCHS * settings["batch_size"] * settings["patch"] ** 2)
     return {**full, "steps": settings["steps"] or max(1, round(each))}
 
 
