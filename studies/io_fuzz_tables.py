@@ -117,6 +117,8 @@ def outcome(reader: Reader, source: Path, file: Path) -> str:
 
 def _work(pipe: Connection, folder: Path, kinds: list[str]) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    # files of its own: an earlier worker may have ended in the middle of one
+    folder = Path(tempfile.mkdtemp(dir=folder))
     made = sources(folder)
     good = {kind: made[kind][0].read_bytes() for kind in kinds}
     pipe.send("ready")
@@ -180,7 +182,9 @@ def main(n: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "fuzz"
         folder.mkdir()
-        kinds = list(sources(folder))
+        named = Path(place) / "named"
+        named.mkdir()
+        kinds = list(sources(named))
         worker = Worker(folder, kinds)
         for k, kind in enumerate(kinds):
             ends = [worker.read(kind, SEED + 10_000 * k + i) for i in range(n)]
