@@ -84,12 +84,14 @@ def read_h5ad(
         raise FileNotFoundError(f"There is no file '{file}'. Check folder and name.")
     if not trusted:
         check_hdf5(file)
+    from anndata._io.specs.registry import IORegistryError  # it has no public name
+
     try:
         adata = _opened(file)
         if layer is not None:
             _take_layer(adata, layer)
         made = _cells(adata, images, channels, pixel_size_um)
-    except DAMAGE as error:
+    except (*DAMAGE, IORegistryError) as error:
         reason = str(error)[:400] or type(error).__name__
         raise ValueError(f"'{file}' cannot be read: {reason}") from error
     made = _finite(made)

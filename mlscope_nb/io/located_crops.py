@@ -62,7 +62,7 @@ def cut_crops(
     if size < 8 or size % 2:
         raise ValueError(f"size is {size}, expected an even number of at least 8 pixels.")
     groups = _rows_of(cells.field)
-    wanted = {key: files[key] for key in groups if key in files}
+    wanted = {key: files[key] for key in groups if files.get(key)}
     labels = _label_files(wanted, masks or {})
     work = _Cutting(cells, size, keep_mb, len(masks or {}))
     for key, image, problem in check_fields(wanted):
@@ -81,7 +81,7 @@ def _rows_of(field: np.ndarray) -> dict[Hashable, np.ndarray]:
 
 
 def _label_files(files: Files, masks: Mapping[str, Paths]) -> dict[str, dict[Hashable, Path]]:
-    keys = {listing.plain_stem(f[0].file) if len(files) else "": key for key, f in files.items()}
+    keys = {listing.plain_stem(found[0].file): key for key, found in files.items()}
     named = {stem: files[key][0].file for stem, key in keys.items()}
     found = {name: listing.match_masks(named, listing.list_files(paths)) for name, paths in masks.items()}
     return {name: {keys[stem]: file for stem, file in matched.items()} for name, matched in found.items()}
