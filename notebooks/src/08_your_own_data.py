@@ -283,10 +283,11 @@ ms.io.write_profiles(mapped, "profiles.parquet", overwrite=True)
 # are on **every plate**, and each plate has untreated wells (DMSO). (It is simulated: somebody knows the truth.)
 
 # %%
-study, _ = ms.datasets.simulate_fields(4, 16, 30, seed=5)
+study = ms.datasets.simulate_fields(4, 16, 30, seed=5)[0]
 three = study.obs["treatment"].isin(["DMSO", "elongated", "granular"])
 study = study.subset(three)
 ms.io.write_fields(study, "my_plates", masks=False, overwrite=True)
+del study  # from here on it is a folder
 
 # %%
 plates = ms.views.read_folder("my_plates", label="treatment")
