@@ -61,7 +61,9 @@ def test_anndata_and_zarr_are_those_that_mlscope_writes_with():
 
 def test_make_judges_needs_nothing_installed(tmp_path):
     shutil.copy(ROOT / "Makefile", tmp_path)
-    done = subprocess.run(["make", "--no-print-directory", "-n", "judges"], cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run(
+        ["make", "--no-print-directory", "-n", "judges"], cwd=tmp_path, capture_output=True, text=True
+    )
     assert done.returncode == 0 and done.stdout.strip().splitlines()[-1].endswith("tools/judges.py")
     assert ".venv/bin" not in done.stdout
 
