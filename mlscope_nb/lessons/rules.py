@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import re
 from collections.abc import Callable, Hashable, Sized
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -92,7 +93,7 @@ def _equals(value: Any, truth: Any, _: float) -> Verdict:
         return _near(value, truth, 0.0)
     if _is_collection(truth) and not _is_collection(value):
         return Verdict(False, f"{_kind(value)} was found where several values were expected.")
-    return Verdict(same(value, truth))
+    return Verdict(True) if same(value, truth) else Verdict(False, _not_text(value, truth))
 
 
 def _is_close(value: Any, truth: Any, tolerance: float) -> Verdict:
@@ -105,17 +106,19 @@ def _near(value: Any, truth: float, tolerance: float) -> Verdict:
 
 def _between(value: Any, truth: list[float], _: float) -> Verdict:
     if not _is_number(value):
-        return Verdict(False, f"{_kind(value)} was found where a number was expected.")
+        return Verdict(False, f"{_kind(value)} was found where a number was expected.{_advice(value)}")
     if math.isnan(value):
         return Verdict(False, "It is NaN (not a number): something in the calculation was missing.")
     low, high = truth
     if low <= value <= high:
         return Verdict(True)
+    if low > 0 and high < 1 and low <= value / 100 <= high:
+        return Verdict(False, "That is a percentage. Give the part: a number between 0 and 1.")
     return Verdict(False, "It is too small." if value < low else "It is too large.")
 
 
 def _one_of(value: Any, truth: Any, _: float) -> Verdict:
-    return Verdict(any(same(value, item) for item in truth))
+    return Verdict(True) if any(same(value, item) for item in truth) else Verdict(False, _not_text(value, *truth))
 
 
 def _contains(value: Any, truth: Any, _: float) -> Verdict:
@@ -152,8 +155,32 @@ def _is_filled(value: Any) -> bool:
 
 
 def _kind(value: object) -> str:
-    names = {str: "Text", bool: "True or False", list: "A list", dict: "A dictionary"}
+    names = {
+        str: "Text",
+        bool: "True or False",
+        list: "A list",
+        dict: "A dictionary",
+        int: "A number",
+        float: "A number",
+    }
+    if callable(value):
+        return "A function that was not called"
     return names.get(type(value), f"An object of type {type(value).__name__}")
+
+
+def _advice(value: object) -> str:
+    """Say how a number is written, where the learner nearly wrote one."""
+    if callable(value):
+        return " Put () behind its name."
+    if isinstance(value, str) and re.fullmatch(r"\s*-?\d*[.,]?\d+\s*%?\s*", value):
+        comma = ", and with a point for the comma" if "," in value else ""
+        return f" Write it without quotation marks{comma}."
+    return ""
+
+
+def _not_text(value: object, *truth: object) -> str:
+    expected = all(isinstance(item, str) for item in truth) and not isinstance(value, str)
+    return f"{_kind(value)} was found where one text in quotation marks was expected." if expected else ""
 
 
 RULES: dict[RuleName, Rule] = {

@@ -24,7 +24,15 @@ RIGHT = [
 ]
 WRONG = [
     ("equals", 11, 12, 0, "too small"),
-    ("equals", "12", 12, 0, "Text was found"),
+    ("equals", "13", 12, 0, "Text was found where a number was expected. Write it without quotation marks."),
+    ("equals", "0,5", 0.5, 0, "a point for the comma"),
+    ("equals", "many", 12, 0, "Text was found where a number was expected."),
+    ("equals", [1].count, 12, 0, "Put () behind its name"),
+    ("is_close", 4.5, 0.045, 0.001, "That is a percentage"),
+    ("is_close", 45, 0.045, 0.001, "too large"),
+    ("equals", 3, "plate", 0, "A number was found where one text"),
+    ("equals", "cell", "plate", 0, ""),
+    ("one_of", ["well"], ["well", "plate"], 0, "A list was found where one text"),
     ("equals", True, 1, 0, "True or False was found"),
     ("equals", "a", ["a", "b"], 0, "several values"),
     ("equals", ["b", "a"], ["a", "b"], 0, ""),
