@@ -16,7 +16,6 @@ import tifffile
 
 SIDE = 128
 CHANNELS = ("DNA", "ER")
-PART_OF = {"Cells": "Parent_Nuclei", "Cytoplasm": "Parent_Cells"}
 IN_CARTA = [
     "OBJECT ID", "Row", "Column", "FOV", "WELL LABEL", "Z", "T", "Class Name", "Class Color", "Ancestry Path",
     "Nuclei Max left border wv1", "Nuclei Max top border wv1", "Nuclei Max width wv1", "Nuclei Max height wv1",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -97,34 +96,6 @@ def logistic_predictions(train: Floats, labels: NDArray[np.object_], test: Float
         warnings.simplefilter("ignore", ConvergenceWarning)
         model = LogisticRegression(class_weight="balanced", max_iter=300).fit(x, labels.astype(str))
     return np.asarray(model.predict(new), dtype=object)
-
-
-def fused_predictions(
-    train: Sequence[Floats], labels: NDArray[np.object_], test: Sequence[Floats]
-) -> NDArray[np.object_]:
-    """Return the predictions of several tables of the same cells, each read by a model of its own.
-
-    Of each table the first principal components, all made equally large, go to a strongly penalised logistic
-    regression, and the log probabilities of the tables are added. One model on all columns would drown a few dozen
-    measured features in thousands of columns of a network.
-
-    Parameters
-    ----------
-    train, test : sequences of array (N, P)
-        One or more tables, rows in the same order.
-    labels : array of str (N,)
-        Of the training rows.
-
-    Examples
-    --------
-    >>> x = np.r_[np.zeros(6), np.ones(6)][:, None] + np.linspace(0, 0.1, 12)[:, None]
-    >>> fused_predictions([x, -x], np.repeat(["a", "b"], 6).astype(object), [x[[0, 11]], -x[[0, 11]]]).tolist()
-    ['a', 'b']
-    """
-    if not train:
-        raise ValueError("There is no table to predict from: expected one or more.")
-    each = [log_probabilities(rows, labels, new) for rows, new in zip(train, test, strict=True)]
-    return np.asarray(each[0].columns.to_numpy(object)[np.argmax(sum(e.to_numpy() for e in each), axis=1)])
 
 
 def log_probabilities(train: Floats, labels: NDArray[np.object_], test: Floats) -> pd.DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,18 +17,6 @@ from mlscope_nb.io.listing import Problem, odd_ones
 from mlscope_nb.io.pixels import read_image
 
 LEAST_AGREEMENT = 0.5
-
-
-class Centres(NamedTuple):
-    """Where the windows are: rows of one table, with the key of the field and the centre of each, in pixels."""
-
-    field: np.ndarray
-    y: np.ndarray
-    x: np.ndarray
-
-    def tops(self, size: int) -> np.ndarray:
-        """Return the top left corners (n, 2) of windows of this size, as `crop` places them."""
-        return np.floor(np.column_stack([self.y, self.x]) + 0.5).astype(np.int64) - size // 2
 
 
 class CentreCrops:

@@ -16,8 +16,6 @@ from mlscope_nb.risks.leakage import illegitimate, preprocessing
 from mlscope_nb.risks.sheet.values import clean, fields_of, jsonable
 from mlscope_nb.study.units import noun, plural
 
-UNLABELLED = "no label"
-
 
 def study_facts(cells: Cells) -> dict[str, Any]:
     """Return what is known of a study as plain values.
