@@ -1,4 +1,4 @@
-"""The notebooks that travel with the package, copied to a folder of the learner's own."""
+"""The notebooks that travel with the package, and their glossary, copied to a folder of the learner's own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PACKAGE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Copied:
-    """What `copy_notebooks` did: names of notebooks below `folder`."""
+    """What `copy_notebooks` did: names of files below `folder`."""
 
     folder: str
     written: tuple[str, ...]
@@ -22,16 +22,18 @@ class Copied:
     kept: tuple[str, ...]
 
     def __str__(self) -> str:
-        lines = [f"Copied {count(len(self.written), 'notebook')} to {self.folder}."]
+        lines = [f"Copied {count(len(self.written), 'file')} to {self.folder}."]
         if self.unchanged:
-            lines.append(f"{count(len(self.unchanged), 'notebook was', 'notebooks were')} there already, the same.")
+            lines.append(f"{count(len(self.unchanged), 'file was', 'files were')} there already, the same.")
         if self.kept:
             lines.append(f"Left alone, for what is there is not the same: {some(self.kept, 20)}.")
         return "\n".join(lines)
 
 
 def notebooks() -> dict[str, Path]:
-    """Return the notebooks by name (``solutions/`` before those of solutions), in a checkout or an installed wheel.
+    """Return notebooks by name (``solutions/`` before those of solutions) and the glossary that they link.
+
+    They are those of the checkout, or of the installed wheel.
 
     Raises
     ------
@@ -46,12 +48,13 @@ def notebooks() -> dict[str, Path]:
     for folder in (_PACKAGE / "_notebooks", _PACKAGE.parent / "notebooks"):
         found = [*sorted(folder.glob("*.ipynb")), *sorted(folder.glob("solutions/*.ipynb"))]
         if found:
+            found += folder.glob("glossary.md")
             return {path.relative_to(folder).as_posix(): path for path in found}
     raise FileNotFoundError(f"No notebooks beside '{_PACKAGE}'. Install mlscope_nb again, or take its repository.")
 
 
 def copy_notebooks(folder: str | Path) -> Copied:
-    """Copy all notebooks and their solutions; a notebook that is there and different is left alone.
+    """Copy all notebooks, their solutions and the glossary; what is there and different is left alone.
 
     Parameters
     ----------

@@ -53,7 +53,8 @@ def gather(source: Path) -> None:
         shutil.move(file, source / file.name)
     (source / "site").rmdir()
     for page in source.rglob("*.md"):
-        page.write_text(kept_inside(page.read_text(encoding="utf-8"), page.parent), encoding="utf-8")
+        text = kept_inside(page.read_text(encoding="utf-8"), page.parent)
+        page.write_text(linked(text), encoding="utf-8")
     tutorial = source / "tutorial"
     tutorial.mkdir()
     for path in sorted(SOLUTIONS.glob("*.ipynb")):
@@ -71,6 +72,15 @@ def kept_inside(text: str, folder: Path) -> str:
         return found.group() if "://" in target or there or target.startswith("#") else f"{words} (`{Path(target)}`)"
 
     return re.sub(r"(?<!!)\[([^\]]*)\]\(([^)\s]+)\)", link, text)
+
+
+def linked(text: str) -> str:
+    """Return a page in which names of functions and of notebooks lead to their pages."""
+    parts = re.split(r"(?ms)(^```.*?^```)", text)
+    for at in range(0, len(parts), 2):
+        parts[at] = re.sub(r"(?<!\[)`ms\.([a-z]+(?:\.\w+)+)`", r"{py:obj}`ms.\1 <mlscope_nb.\1>`", parts[at])
+        parts[at] = re.sub(r"(?<!\[)`(\d\d_[a-z_]+)`", r"[`\1`](/tutorial/\1.ipynb)", parts[at])
+    return "".join(parts)
 
 
 def write_reference(folder: Path) -> None:

@@ -16,6 +16,9 @@ py:percent format:
 The exercise notebook has every cell but the solutions. The solution notebook has, in the place of each
 exercise, the cells tagged solution that follow it (code first; text may explain it). A cell id is made from
 the cell's text, so a new cell changes no other cell's id. The rules for sources are in notebook_rules.py.
+
+A word is linked where it comes up first: [trustworthiness](glossary.md#trustworthiness). The glossary is
+docs/glossary.md; a copy travels beside the notebooks.
 """
 
 from __future__ import annotations
@@ -38,6 +41,8 @@ from notebook_rules import broken_rules
 from notebook_runs import run_solutions
 
 ROOT = Path(__file__).resolve().parents[1] / "notebooks"
+GLOSSARY = ROOT.parent / "docs" / "glossary.md"
+TERM = re.compile(r"\]\(glossary\.md#([^)]*)\)")
 NAME = re.compile(r"\d\d_[a-z0-9_]+")
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
@@ -72,15 +77,34 @@ def read_source(path: Path) -> Source:
 
 
 def targets(root: Path, names: Sequence[str] = ()) -> dict[Path, str]:
-    """Return the text of every notebook file that the sources make."""
-    texts = {}
+    """Return the text of every notebook file that the sources make, and of the glossary that they link."""
+    texts = {root / GLOSSARY.name: GLOSSARY.read_text(encoding="utf-8")}
     for path in sources(root, names):
         source = read_source(path)
         for folder, leave_out in ((root, "solution"), (root / "solutions", "exercise")):
             notebook = source.notebook(leave_out)
+            if folder != root:
+                _point_up(notebook)
             nbformat.validate(notebook)
             texts[folder / f"{source.name}.ipynb"] = nbformat.writes(notebook) + "\n"
     return texts
+
+
+def _point_up(notebook: NotebookNode) -> None:
+    """Let links to the glossary lead out of the folder of solutions."""
+    for cell in notebook.cells:
+        cell.source = TERM.sub(r"](../glossary.md#\1)", cell.source)
+
+
+def unknown_terms(file: str, cells: Sequence[NotebookNode], glossary: str) -> list[str]:
+    """Return one line for each link to a word that the glossary does not have."""
+    known = {words.replace(" ", "-") for words in re.findall(r"(?m)^## (.+)$", glossary)}
+    linked = [term for cell in cells for term in TERM.findall(cell.source)]
+    return [
+        f"{file}: the glossary has no '{term}'. Words: {', '.join(sorted(known))}."
+        for term in linked
+        if term not in known
+    ]
 
 
 def sources(root: Path, names: Sequence[str] = ()) -> list[Path]:
@@ -136,8 +160,10 @@ def _do(chosen: argparse.Namespace) -> int:
         )
     if chosen.check:
         problems = differences(chosen.root, chosen.names)
+        glossary = GLOSSARY.read_text(encoding="utf-8")
         for path in sources(chosen.root, chosen.names):
-            problems += broken_rules(path.name, read_source(path).cells)
+            cells = read_source(path).cells
+            problems += broken_rules(path.name, cells) + unknown_terms(path.name, cells, glossary)
         print("\n".join(problems) or "All notebooks are in step with their sources and keep the rules.")
         return 1 if problems else 0
     for path in write(chosen.root, chosen.names):

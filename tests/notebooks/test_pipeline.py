@@ -138,6 +138,18 @@ def test_equal_cells_get_different_ids_and_equal_ids_are_refused(root, capsys):
     assert "two cells have the id 'picked'" in capsys.readouterr().err
 
 
+def test_words_are_linked_to_the_glossary_that_travels_along(root, capsys):
+    edit(root, "# ## Exercise", "# A [well](glossary.md#well) is one unit.\n# ## Exercise")
+    run(root)
+    assert (root / "glossary.md").read_bytes() == build.GLOSSARY.read_bytes()
+    assert any("[well](glossary.md#well)" in text for text in texts(notebook(root)))
+    assert any("[well](../glossary.md#well)" in text for text in texts(notebook(root, "solutions")))
+    edit(root, "glossary.md#well", "glossary.md#wall")
+    run(root)
+    capsys.readouterr()
+    assert any("the glossary has no 'wall'" in line for line in checked(root, capsys))
+
+
 def checked(root, capsys):
     """Return what --check says about differences; the example leaves out sections, which the rules report."""
     assert run(root, "--check") == 1

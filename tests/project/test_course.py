@@ -11,6 +11,7 @@ def test_all_notebooks_are_copied_and_a_second_time_nothing_is(tmp_path):
     first, again = copy_notebooks(tmp_path / "mine"), copy_notebooks(tmp_path / "mine")
     assert set(first.written) == set(notebooks()) == set(again.unchanged)
     assert (tmp_path / "mine" / "solutions" / "00_start_here.ipynb").is_file()
+    assert "## well" in (tmp_path / "mine" / "glossary.md").read_text(encoding="utf-8")
 
 
 def test_a_learner_s_own_notebook_is_never_overwritten(tmp_path):

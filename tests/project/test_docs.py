@@ -41,3 +41,21 @@ def test_each_notebook_has_a_handout_of_one_page():
     handouts = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "docs" / "handouts").glob("*.md")}
     assert set(handouts) == numbers
     assert {name for name, text in handouts.items() if len(text.splitlines()) > 45} == set()
+
+
+def words_of_the_glossary():
+    text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    return re.findall(r"(?m)^## (.+)$", text)
+
+
+def test_the_glossary_is_short_and_in_order():
+    words = words_of_the_glossary()
+    # Small letters and no signs: JupyterLab, GitHub and the site then make the same address of a heading.
+    assert [word for word in words if not re.fullmatch("[a-z][a-z -]*", word)] == []
+    assert words == sorted(set(words)) and 30 <= len(words) <= 60
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_to_words_lead_to_the_glossary(page):
+    linked = re.findall(r"glossary\.md#([^)\s]+)\)", page.read_text(encoding="utf-8"))
+    assert set(linked) <= {word.replace(" ", "-") for word in words_of_the_glossary()}
