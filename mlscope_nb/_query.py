@@ -9,7 +9,7 @@ import unicodedata
 import numpy as np
 import pandas as pd
 
-from mlscope_nb._words import some
+from mlscope_nb._words import meant, some
 
 # Text in quotes is passed over, so that a backtick inside it names no column.
 _PIECES = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|`(?P<column>[^`]*)`""")
@@ -57,7 +57,11 @@ def holds(frame: pd.DataFrame, query: str) -> np.ndarray:
         return _true_or_false(result, len(frame))
     # pandas raises NotImplementedError for grammar it does not read: part of the answer, not a gap of ours.
     except (*_UNFIT, NotImplementedError, RecursionError) as error:
-        raise ValueError(f"Cannot use the condition {query!r}: {error}. Columns: {some(frame.columns, 20)}.") from error
+        unknown = re.search(r"name '(.+)' is not defined", str(error))
+        guess = meant(unknown[1], frame.columns) if unknown else ""
+        raise ValueError(
+            f"Cannot use the condition {query!r}: {error}.{guess} Columns: {some(frame.columns, 20)}."
+        ) from error
 
 
 def _without_backticks(query: str, frame: pd.DataFrame) -> tuple[str, dict[str, pd.Series]]:

@@ -22,6 +22,18 @@ def count(number: int, noun: str, plural: str | None = None) -> str:
 def no_column(name: object, columns: Iterable[object], advice: str) -> str:
     """Say that a column is missing, which there are, and what to do."""
     have = [str(column) for column in columns]
-    close = difflib.get_close_matches(str(name), have, n=1)
-    guess = f" Did you mean '{close[0]}'?" if close else ""
-    return f"No column '{name}' in obs.{guess} Columns: {some(have, 20) or 'none'}. {advice}"
+    return f"No column '{name}' in obs.{meant(name, have)} Columns: {some(have, 20) or 'none'}. {advice}"
+
+
+def meant(name: object, have: Iterable[object]) -> str:
+    """Ask about the nearest name there is, in spelling or as a part of it; nothing where none is near.
+
+    Examples
+    --------
+    >>> meant("area", ["plate", "Cells_AreaShape_Area"])
+    " Did you mean 'Cells_AreaShape_Area'?"
+    """
+    names = [str(item) for item in have]
+    near = difflib.get_close_matches(str(name), names, n=1)
+    near += sorted((item for item in names if str(name).casefold() in item.casefold()), key=len)
+    return f" Did you mean '{near[0]}'?" if near and str(name) else ""

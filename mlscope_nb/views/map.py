@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mlscope_nb import _align, _pictures
-from mlscope_nb._words import some
+from mlscope_nb._words import meant, some
 from mlscope_nb.cells import Cells
 from mlscope_nb.views import _bokeh
 from mlscope_nb.views._sentences import kept_apart, shortened
@@ -157,7 +157,7 @@ def column_of(cells: Cells | pd.DataFrame, colour: str | pd.Series) -> pd.Series
         if colour in table.columns:
             return table[colour]
     have = [c for t in tables for c in t.columns]
-    raise KeyError(f"No column '{colour}' to colour by. There are: {some(have, 20)}.")
+    raise KeyError(f"No column '{colour}' to colour by.{meant(colour, have)} There are: {some(have, 20)}.")
 
 
 def point_size(n: int) -> float:

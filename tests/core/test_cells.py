@@ -143,7 +143,7 @@ def test_a_subset_may_have_no_control_until_one_is_needed(cells):
 
 def test_where_reads_obs_and_features(cells):
     assert list(cells.where("plate == 'q' and area > 1").ids) == ["c"]
-    with pytest.raises(ValueError, match=r"Cannot use the condition .*Columns: 'plate'"):
+    with pytest.raises(ValueError, match=r"Cannot use the condition .*Did you mean 'plate'\? Columns: 'plate'"):
         cells.where("plat == 'q'")
     with pytest.raises(ValueError, match="Cannot use the condition"):
         cells.where("plate ==")

@@ -130,6 +130,8 @@ def test_refusals_name_what_there_is():
         ms.views.scatter(cells, "tsne")
     with pytest.raises(KeyError, match="No column 'z' to colour by"):
         ms.views.scatter(cells, colour="z")
+    with pytest.raises(KeyError, match="Did you mean 'plate'"):
+        ms.views.scatter(cells, colour="plat")
     with pytest.raises(KeyError, match="Not found"):
         ms.views.scatter(cells, ("size", "z"))
     with pytest.raises(ValueError, match="no pictures"):
