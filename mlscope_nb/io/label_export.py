@@ -40,18 +40,16 @@ def write_labels(
     Returns
     -------
     Path
-        The file. It appears when all is written, and is not there when something failed.
+        The file, there only when all is written.
 
     Raises
     ------
-    FileExistsError
-        There is a file of this name.
     KeyError
         A column is not there.
     ValueError
         No column is named and no label is declared, the log is empty, or the ending is another.
-    OSError
-        The folder cannot be written or the disk is full; an older file is left as it was.
+    FileExistsError, OSError
+        As of `write_h5ad`: there is a file of this name, or no room for one.
 
     Examples
     --------

@@ -42,16 +42,14 @@ def write_profiles(cells: Cells, path: str | Path, *, prefix: str | None = None,
     Returns
     -------
     Path
-        The file. It appears when all is written, and is not there when something failed.
+        The file, there only when all is written.
 
     Raises
     ------
-    FileExistsError
-        There is a file of this name.
     ValueError
         There are no features, the ending is another, two columns would have one name, or a column cannot be stored.
-    OSError
-        The folder cannot be written or the disk is full; an older file is left as it was.
+    FileExistsError, OSError
+        As of `write_h5ad`: there is a file of this name, or no room for one.
 
     Examples
     --------

@@ -26,6 +26,7 @@ Scale = Literal["method", "all", "cell"]
 _STRONGEST = 99.8
 """Percentile of all pixels that gets the darkest colour: one odd pixel must not make all others pale."""
 _STEPS, _LEGEND, _MOST = 255, 9, 24
+_SCRIPTS = ("common.js", "pictures.js", "maps.js", "picture_view.js")
 _SCALES = {
     "method": "Colours: ±1 is the strongest that a method says of any of these cells, so cells can be compared.",
     "all": "Colours: ±1 is the strongest that any of these methods says, so methods can be compared.",
@@ -36,8 +37,8 @@ _SCALES = {
 class MapsView(PictureView):
     """What `maps` returns: a table of cells and their maps; a click on a cell's name chooses it in every view."""
 
-    _esm = script("common.js", "pictures.js", "maps.js")
-    _scripts = ("common.js", "pictures.js", "maps.js")
+    _esm = script(*_SCRIPTS)
+    _scripts = _SCRIPTS
 
 
 def maps(

@@ -20,7 +20,7 @@ from mlscope_nb.views._pictureview import PictureView
 from mlscope_nb.views._sentences import kept_apart, shortened
 from mlscope_nb.views._widget import script
 
-_SCRIPTS = ("common.js", "pictures.js", "walk.js")
+_SCRIPTS = ("common.js", "pictures.js", "walk.js", "picture_view.js")
 _WHITE, _NOT_SHOWN, _BRIGHTEST = "#ffffff", "#000000", 99.5
 _START, _DRAWN, _REAL = "the cell", "drawn", "nearest real cell"
 
