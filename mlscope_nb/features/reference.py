@@ -162,13 +162,15 @@ def _warn_if_unlike(cells: Cells, batch: np.ndarray, unit: np.ndarray) -> str:
 
 def _refuse_label(cells: Cells, force: bool) -> None:
     design = cells.design
-    named = (design.control,) if isinstance(design.control, str) else tuple(design.control or ())
-    if design.label is not None and design.label in named and not force:
-        raise ValueError(
-            f"The controls are defined by the label to be predicted ('{design.label}'): normalising to them tells "
-            "every cell something about its label. Name controls by what was done to the well "
-            "(control={'treatment': 'DMSO'}), or accept it with force=True."
-        )
+    given = design.to_dict().get("control")
+    named = [given] if isinstance(given, str) else list(given or ())
+    if design.label is None or design.label not in named or force:
+        return
+    raise ValueError(
+        f"The controls (control={given!r}) are defined by the label to be predicted ('{design.label}'): normalising to "
+        "them tells every cell something about its label. Name controls by another column than the label "
+        "(control={column: value}), take all cells of each batch (control='all'), or accept it with force=True."
+    )
 
 
 def _same_as_label(cells: Cells, rows: np.ndarray) -> str:
