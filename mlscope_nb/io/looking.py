@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
+from mlscope_nb._words import meant, some
 from mlscope_nb.io.listing import Problem, natural
 from mlscope_nb.io.pixels import EXTENSIONS
 
@@ -16,6 +18,7 @@ HDF5 = (".h5ad", ".h5sc", ".h5", ".hdf5")
 ARRAYS = (".npz", ".npy")
 OTHERS = (".mlscope", ".zip")
 MAX_FILES, MAX_DEPTH, MAX_SECONDS = 100_000, 5, 10.0
+MAX_NAMES = 1000
 ZARR_MARKS = ("zarr.json", ".zgroup", ".zattrs", ".zarray")
 
 
@@ -42,7 +45,10 @@ def look(path: Path) -> Found:
         There is nothing of that name.
     """
     if not path.exists():
-        raise FileNotFoundError(f"There is no file or folder '{path}' (looked from '{Path.cwd()}').")
+        # "D:\new" holds a line break for Python, and on Linux a backslash is a letter
+        slashes = " Write it with / and not with \\." if "\\" in str(path) or not str(path).isprintable() else ""
+        looked = f"There is no file or folder '{path}' (looked from '{Path.cwd()}')."
+        raise FileNotFoundError(f"{looked}{slashes}{_nearby(path)}")
     found = Found()
     if path.is_file():
         _sort_in(path, found)
@@ -54,6 +60,16 @@ def look(path: Path) -> Found:
     for name in ("images", "zarrs", "vendors", "tables", "hdf5", "arrays", "others"):
         getattr(found, name).sort(key=lambda p: natural(str(p)))
     return found
+
+
+def _nearby(path: Path) -> str:
+    """Name the folders that are there, beside where the path ends; the nearest in spelling first."""
+    try:
+        entries = [entry.name for entry in islice(path.parent.iterdir(), MAX_NAMES) if entry.is_dir()]
+    except OSError:
+        return ""
+    names = sorted(name for name in entries if not name.startswith((".", "_")))
+    return f"{meant(path.name, names)} Folders there: {some(names, 8)}." if names else ""
 
 
 def is_zarr(folder: Path) -> bool:

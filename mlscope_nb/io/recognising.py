@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-from mlscope_nb._words import count
+from mlscope_nb._words import count, some
 from mlscope_nb.io.crop_arrays import IMAGE_KEYS, LABEL_KEYS
 from mlscope_nb.io.limits import check_npz
-from mlscope_nb.io.looking import Found, look
+from mlscope_nb.io.looking import MAX_NAMES, Found, look
 from mlscope_nb.io.recognise_images import image_folder
 from mlscope_nb.io.recognise_tables import table_of_length, tables
 from mlscope_nb.io.recognition import Recognition, needs_of
@@ -38,6 +39,8 @@ def recognise(path: str | Path, *, pattern: str | Literal[False] | None = None) 
     ------
     FileNotFoundError
         There is nothing of that name.
+    TypeError
+        The path is no name of a folder or file.
     ValueError
         The pattern is none.
 
@@ -48,7 +51,9 @@ def recognise(path: str | Path, *, pattern: str | Literal[False] | None = None) 
     >>> found.kind, found.reader, found.facts["fields"]
     ('images', 'read_fields', 3)
     """
-    place = Path(path)
+    if not isinstance(path, str | Path):
+        raise TypeError(f"path is {path!r}, expected the name of a folder or file as text: 'my_folder'.")
+    place = Path(path).expanduser()
     found = look(place)
     lookers: list[Looker] = [
         _omezarr,
@@ -84,7 +89,19 @@ def _nothing(place: Path, found: Found) -> Recognition:
     what = "no images, tables or stores that mlscope knows"
     if zipped:
         what += f"; unpack {zipped[0].name} first"
+    else:
+        what += (
+            f"{_holds(place)}. Name the folder with your images (.tif, .png, OME-Zarr, …) or tables (.csv, .h5ad, …)"
+        )
     return Recognition(place, "nothing", what, problems=tuple(found.problems))
+
+
+def _holds(place: Path) -> str:
+    """Name a few things that lie in a folder, and nothing for a file."""
+    if not place.is_dir():
+        return ""
+    names = sorted(entry.name for entry in islice(place.iterdir(), MAX_NAMES))
+    return f"; it holds {some(names, 3)}" if names else "; the folder is empty"
 
 
 def _omezarr(place: Path, found: Found) -> Recognition | None:

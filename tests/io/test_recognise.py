@@ -156,6 +156,16 @@ def test_tables_and_other_files(tmp_path):
         found.read()
     with pytest.raises(FileNotFoundError, match="no file or folder"):
         ms.io.recognise(tmp_path / "gone")
+    with pytest.raises(FileNotFoundError, match="Did you mean 'plates'"):
+        ms.io.recognise((tmp_path / "p" / "plates").mkdir(parents=True) or tmp_path / "p" / "plate")
+    with pytest.raises(FileNotFoundError, match="Write it with / and not with"):
+        ms.io.recognise("D:\new")
+    with pytest.raises(TypeError, match="expected the name of a folder or file as text"):
+        ms.io.recognise(None)
+    with pytest.raises(ValueError, match=r"it holds 'notes\.txt'"):
+        ms.io.recognise(tmp_path / "5").read()
+    with pytest.raises(ValueError, match="the folder is empty"):
+        ms.io.recognise(tmp_path / "p" / "plates").read()
     assert ms.io.recognise(tmp_path).kind == "cellprofiler"
     assert [a.kind for a in ms.io.recognise(tmp_path).also] == ["microscope", "h5ad", "profiles", "mlscope"]
 
