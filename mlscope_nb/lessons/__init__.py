@@ -13,6 +13,7 @@ from mlscope_nb.lessons.hints import Hint, hint
 from mlscope_nb.lessons.predictions import Prediction, predict
 from mlscope_nb.lessons.room import Room, collect
 from mlscope_nb.lessons.standing import Progress, progress
+from mlscope_nb.lessons.workplace import workplace
 
 __all__ = [
     "Check",
@@ -26,4 +27,5 @@ __all__ = [
     "hint",
     "predict",
     "progress",
+    "workplace",
 ]

@@ -38,6 +38,24 @@ def paragraphs(text: str) -> str:
     return "".join(f'<p style="margin:4px 0">{inline(part)}</p>' for part in parts)
 
 
+def say(heading: str, text: str) -> None:
+    """Show a card of a heading and a text below the cell that is running; outside of a notebook, print it as a line."""
+    from IPython.display import display
+
+    display(_Note(heading, text))
+
+
+class _Note:
+    def __init__(self, heading: str, text: str) -> None:
+        self.heading, self.text = heading, text
+
+    def __repr__(self) -> str:
+        return f"{self.heading}. {' '.join(self.text.split())}"
+
+    def _repr_html_(self) -> str:
+        return card(self.heading, [paragraphs(self.text)])
+
+
 def bullets(items: Iterable[tuple[str, str]]) -> str:
     """Return the HTML of a list of (what, explanation)."""
     lines = (f'<li style="margin:4px 0"><b>{inline(what)}</b> {inline(why)}</li>' for what, why in items)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mlscope_nb.lessons.answers import describe
-from mlscope_nb.lessons.cards import card, paragraphs
+from mlscope_nb.lessons.cards import say
 from mlscope_nb.lessons.lesson_file import find_prepared
 from mlscope_nb.lessons.questions import Prepared, load_function
 from mlscope_nb.lessons.rules import is_missing
@@ -45,10 +45,10 @@ def checkpoint(question_id: str, mine: Any = None, *, otherwise: Any = None, stu
     prepared = find_prepared(question_id)
     name = question_id.split("/")[1]
     if not stuck and not is_missing(mine):
-        _say(f"Checkpoint '{name}': your own is used", f"It is {describe(mine)}.")
+        say(f"Checkpoint '{name}': your own is used", f"It is {describe(mine)}.")
         return mine
     value = _prepared(prepared, otherwise)
-    _say(f"Checkpoint '{name}': the prepared one is used", f"{prepared.text}\n\nIt is {describe(value)}.")
+    say(f"Checkpoint '{name}': the prepared one is used", f"{prepared.text}\n\nIt is {describe(value)}.")
     return value
 
 
@@ -60,20 +60,3 @@ def _prepared(prepared: Prepared, otherwise: Any) -> Any:
     if prepared.value is None:
         raise ValueError(f"Nothing is prepared for '{prepared.id}'. Pass otherwise=…, or write its value or make.")
     return prepared.value
-
-
-def _say(heading: str, text: str) -> None:
-    from IPython.display import display
-
-    display(_Note(heading, text))
-
-
-class _Note:
-    def __init__(self, heading: str, text: str) -> None:
-        self.heading, self.text = heading, text
-
-    def __repr__(self) -> str:
-        return f"{self.heading}. {' '.join(self.text.split())}"
-
-    def _repr_html_(self) -> str:
-        return card(self.heading, [paragraphs(self.text)])
