@@ -22,42 +22,43 @@ from install import ROOT, Refused, check_python, ensure_environment, environment
 
 FOLDER = ROOT / ".venv-judges"
 PINS = ROOT / "constraints-judges.txt"
+WHAT = "scanpy, squidpy, pycytominer, ome-zarr-models, napari: some minutes, 1.7 GB"
 
 
 def pip(python: Path, *arguments: str) -> bool:
-    """Run pip in the environment of the judges; True where it succeeded."""
+    """Run pip in an environment; True where it succeeded."""
     quiet = [] if sys.stdout.isatty() else ["-qq"]
     command = [str(python), "-m", "pip", *arguments, "--disable-pip-version-check", *quiet]
     return subprocess.run(command, cwd=ROOT, env={**os.environ, "PIP_USER": "0"}).returncode == 0
 
 
-def install(folder: Path = FOLDER, pins: Path = PINS) -> None:
+def install(folder: Path = FOLDER, pins: Path = PINS, *, who: str = "judges", what: str = WHAT) -> None:
     """Bring the environment to the versions of the pins."""
-    stamp = folder / ".mlscope-judges"
+    stamp = folder / f".mlscope-{who}"
     wanted = fingerprint([pins, Path(__file__)])
     if stamp.exists() and stamp.read_text() == wanted and works(environment_python(folder)):
-        say("The judges are installed already.")
+        say(f"The {who} are installed already.")
         return
     check_python(sys.version_info[:3], sys.executable)
-    # What an older list left behind would judge too.
+    # What an older list left behind would be used too.
     shutil.rmtree(folder, ignore_errors=True)
     python = ensure_environment(folder)
-    say("scanpy, squidpy, pycytominer, ome-zarr-models, napari: some minutes, 1.7 GB")
+    say(what)
     start = time.monotonic()
     # Every version is in the list, so nothing has to be resolved: half of the time otherwise.
     if not pip(python, "install", "--no-deps", "-r", str(pins)) or not pip(python, "check"):
         raise Refused(
-            "Installing the judges failed; pip's message stands above. Is this machine online, and is there free disk "
+            f"Installing the {who} failed; pip's message stands above. Is this machine online, and is there free disk "
             "space (2 GB)? Run the same command again."
         )
     stamp.write_text(wanted)
-    say(f"The judges are installed ({time.monotonic() - start:.0f} s).")
+    say(f"The {who} are installed ({time.monotonic() - start:.0f} s).")
 
 
-def main() -> int:
+def main(folder: Path = FOLDER, pins: Path = PINS, **words: str) -> int:
     """Run the command line; 0 where all is installed."""
     try:
-        install()
+        install(folder, pins, **words)
     except Refused as refusal:
         print(f"\n{refusal}", file=sys.stderr)
         return 1
