@@ -76,6 +76,9 @@ ms.views.fields(seen)
 found = images.invented(predicted, fields)
 print(found)
 
+# %%
+ms.lessons.check("05_predict_images/look")
+
 # %% [markdown]
 # ## Exercise 1: how many are invented?
 #
@@ -139,7 +142,11 @@ ms.views.fields(images.overlaid(of_blurred, blurred))
 
 # %% [markdown]
 # The network was not warned. It does not say "I do not know these pictures": it paints.
-#
+
+# %%
+ms.lessons.check("05_predict_images/focus")
+
+# %% [markdown]
 # ## Exercise 2: how much more?
 #
 # **How many times as large is the share of invented nuclei out of focus?** `found.invented.estimate` is the share in

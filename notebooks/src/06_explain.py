@@ -77,6 +77,9 @@ ms.lessons.predict("06_explain/smooth")
 key = truth.subset(mine).cues
 ms.views.maps(few, {"smoothgrad": smooth}, evidence=key, **dna)
 
+# %%
+ms.lessons.check("06_explain/smooth")
+
 # %% [markdown]
 # ## What does the network really use?
 #
@@ -260,7 +263,11 @@ ms.views.estimates(scores)
 
 # %% [markdown]
 # The score could not show it, because the marks were on the test plates too. Pasting showed it at once.
-#
+
+# %%
+ms.lessons.check("06_explain/better")
+
+# %% [markdown]
 # ## Models of measured features
 #
 # A model of measured features can be asked in words. "Lobed" nuclei against the control, on four plates:
@@ -288,6 +295,9 @@ ms.views.estimates(top, **lost)
 # %%
 told = top["feature"].iloc[0]
 print(told, "·", ms.features.describe(told))
+
+# %%
+ms.lessons.check("06_explain/lobed")
 
 # %% [markdown]
 # And the cells at both ends of it: first the lowest, then the highest.

@@ -51,7 +51,11 @@ print("a test of wells: ", lesson.mitigated)
 # These are shares of studies in which a treatment that does nothing "works" (0.05 is what everyone agreed on). Cells of
 # one well share its temperature, its medium, its neighbours. More cells make the mean of **that well** more certain,
 # not the treatment.
-#
+
+# %%
+ms.lessons.check("07_pitfalls/replicates")
+
+# %% [markdown]
 # ## Exercise 1: how many replicates?
 #
 # **How many replicates has each group of this study?**
@@ -91,7 +95,11 @@ print("with the remedy:", leak.mitigated)
 # %% [markdown]
 # The damage is what cross-validation says, minus what new wells say. Below zero means too modest, which happens with
 # few wells. `ms.predict.cross_validate` keeps wells whole unless you ask it by name not to.
-#
+
+# %%
+ms.lessons.check("07_pitfalls/wells")
+
+# %% [markdown]
 # ## 3 · Each treatment on its own plates
 #
 # Plates differ: another day, another bottle. What if each treatment has plates of its own?
@@ -112,7 +120,11 @@ print("with the remedy:", mixed.mitigated)
 
 # %% [markdown]
 # The remedy works because **every plate has control wells**: each treatment is compared with the controls beside it.
-#
+
+# %%
+ms.lessons.check("07_pitfalls/plates")
+
+# %% [markdown]
 # ## Exercise 2: no controls
 #
 # A study has two treatments, each on three plates of its own, and no controls anywhere. **What can be done?**
@@ -153,7 +165,11 @@ print("with the remedy:", mark.mitigated)
 
 # %% [markdown]
 # Held-out wells do not help here: they have the mark as well. Notebook 06 shows how to catch such a model.
-#
+
+# %%
+ms.lessons.check("07_pitfalls/mark")
+
+# %% [markdown]
 # ## 5 · Testing groups on the features that made them
 #
 # Take cells that are **all of one kind**. Let a computer sort them into two groups. Now test whether the groups differ.
@@ -173,7 +189,11 @@ print("beside cells without groups:       ", dipped.mitigated)
 
 # %% [markdown]
 # Sorting puts large cells here and small ones there. Of course they differ in size afterwards.
-#
+
+# %%
+ms.lessons.check("07_pitfalls/groups")
+
+# %% [markdown]
 # ## There are more
 #
 # The list has 22. Choose one that could happen to you.
@@ -316,13 +336,14 @@ left[left["level"] == "red"][["check", "subject", "figure"]].round(2)
 # what was done and what was not. Give it everything that you computed.
 
 # %%
-sheet = ms.risks.report(cells, [audit, score], "evidence.html")
+mine = ms.lessons.workplace()
+sheet = ms.risks.report(cells, [audit, score], mine / "evidence.html")
 text = sheet.with_suffix(".md").read_text(encoding="utf-8")
 print(text.splitlines()[4].strip("*"))
 
 # %% [markdown]
-# That is its first sentence. The file `evidence.html` beside this notebook holds all of it, with each number and where
-# it comes from.
+# That is its first sentence. The file `evidence.html` (the line above says where it is) holds all of it, with each
+# number and where it comes from.
 #
 # ## What goes wrong here
 #

@@ -30,8 +30,9 @@ ms.views.running()
 # them: one file for each channel, and a layout.
 
 # %%
+mine = ms.lessons.workplace()
 fly = ms.datasets.load_fields("fly")
-ms.io.write_fields(fly, "my_folder", overwrite=True)
+ms.io.write_fields(fly, mine / "my_folder", overwrite=True)
 
 # %% [markdown]
 # ## Your decisions
@@ -42,7 +43,7 @@ ms.io.write_fields(fly, "my_folder", overwrite=True)
 # To use **your own data**, change this cell, and run everything below it.
 
 # %% id="decisions"
-folder = "my_folder"  # change me: where your pictures are
+folder = mine / "my_folder"  # change me: where your pictures are
 label = "position"  # change me: what you want to tell apart
 unit = "position"  # change me: what was treated by itself, such as a well
 batch = "position"  # change me: what was handled together, such as a plate
@@ -152,7 +153,11 @@ print(found["next_step"].iloc[0])
 # %% [markdown]
 # That is the worst of them. `print(audit)` has them all. **Untestable** is not "fine": no data of this design could
 # show it.
-#
+
+# %%
+ms.lessons.check("08_your_own_data/conditions")
+
+# %% [markdown]
 # ## Exercise 2: what would repair it?
 #
 # Each treatment has one position, and each position has one treatment. **What repairs that?** `"cells"`: photograph
@@ -263,18 +268,19 @@ ms.lessons.hint("08_your_own_data/sentence")
 
 # %%
 results = [flags, decisions, audit, how_far, score, flatters, matters]
-sheet = ms.risks.report(mapped, results, "evidence.html")
+sheet = ms.risks.report(mapped, results, mine / "evidence.html")
 text = sheet.with_suffix(".md").read_text(encoding="utf-8")
 print(text.splitlines()[4])
 
 # %% [markdown]
-# `evidence.html` lies beside this notebook: open it. "You do not" is a good result. You know it now, and not after two
+# `evidence.html` lies where your files are: open it. "You do not" is a good result. You know it now, and not after two
 # years of work. The cells go to scanpy and squidpy as `.h5ad`, to pycytominer as Parquet. (Some cells lack a value: no
 # cytoplasm, no cytoplasm's size. scanpy refuses gaps, so that there the median stands in them.)
 
 # %%
-ms.io.write_h5ad(mapped, "cells.h5ad", missing="median", overwrite=True)
-ms.io.write_profiles(mapped, "profiles.parquet", overwrite=True)
+h5ad, parquet = mine / "cells.h5ad", mine / "profiles.parquet"
+ms.io.write_h5ad(mapped, h5ad, missing="median", overwrite=True)
+ms.io.write_profiles(mapped, parquet, overwrite=True)
 
 # %% [markdown]
 # ## A study that can carry an answer
@@ -286,11 +292,11 @@ ms.io.write_profiles(mapped, "profiles.parquet", overwrite=True)
 study = ms.datasets.simulate_fields(4, 16, 30, seed=5)[0]
 three = study.obs["treatment"].isin(["DMSO", "elongated", "granular"])
 study = study.subset(three)
-ms.io.write_fields(study, "my_plates", masks=False, overwrite=True)
+ms.io.write_fields(study, mine / "my_plates", masks=False, overwrite=True)
 del study  # from here on it is a folder
 
 # %%
-plates = ms.views.read_folder("my_plates", label="treatment")
+plates = ms.views.read_folder(mine / "my_plates", label="treatment")
 plates
 
 # %% [markdown]
@@ -323,7 +329,8 @@ name, known = "08_your_own_data/stuck", ["plate", "well"]
 own = ms.lessons.checkpoint(name, treated, otherwise=known)
 untreated = {"treatment": "DMSO"}
 choices = {"label": "treatment", "unit": own, "control": untreated}
-next_week = ms.risks.report_folder("my_plates", "report", **choices)
+there, out = mine / "my_plates", mine / "report"
+next_week = ms.risks.report_folder(there, out, **choices)
 next_week
 
 # %%
