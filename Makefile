@@ -10,7 +10,7 @@ VENV_PYTHON := .venv/bin/python
 STAMP := .venv/.mlscope-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab report test judges peers check format notebooks docs study bench doctor
+.PHONY: help install lab report test judges peers wheel check format notebooks docs study bench doctor
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ judges: ## make .venv-judges: scanpy, squidpy, pycytominer, napari and others, w
 peers: ## make .venv-peers: cp_measure, openTSNE, cleanlab and others, which benchmarks and studies measure beside mlscope
 	@command -v $(PYTHON) >/dev/null || { echo "No '$(PYTHON)' found. Name it: make peers PYTHON=/path/to/python3"; exit 1; }
 	@$(PYTHON) tools/peers.py
+
+wheel: $(STAMP) ## build wheel and source archive, and try the wheel in an empty environment; ARGS="--keep dist"
+	@$(VENV_PYTHON) tools/wheel.py $(ARGS)
 
 check: $(STAMP) ## style, types, and notebooks in step with their sources
 	@$(VENV_PYTHON) -m ruff check .

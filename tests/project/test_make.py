@@ -111,8 +111,9 @@ def test_ci_prints_pytest_s_line_last_and_forbids_skips(tmp_path):
         "exit 0",
         '[ "$1" != install ]',
         f'[ "$1" = judges ] && exit 2; [ "$1" != test ] || {{ {GOOD_TEST}; }}',
+        f'[ "$1" = wheel ] && exit 2; [ "$1" != test ] || {{ {GOOD_TEST}; }}',
     ],
-    ids=["check fails", "a test fails", "make fails after the tests", "no test ran", "install fails", "judges fail"],
+    ids=["check", "a test", "make after the tests", "no test ran", "install", "judges", "wheel"],
 )
 def test_ci_fails_when_anything_fails(tmp_path, body):
     assert run_ci(tmp_path, body).returncode != 0
