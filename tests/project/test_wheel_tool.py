@@ -67,5 +67,5 @@ def test_the_smoke_test_refuses_a_package_that_is_not_the_installed_one(tool):
     import smoke
 
     # Here it is the checkout, and other tests may have loaded what is heavy.
-    with pytest.raises(smoke.Broken, match="also loads|not from"):
+    with pytest.raises(smoke.Broken, match=r"also loads|not from"):
         smoke.try_import()
