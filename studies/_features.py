@@ -23,14 +23,22 @@ OfSeed = Callable[[int, int, int], dict[str, float]]
 """Seed, wells per plate and cells per well → figures of one simulated study."""
 
 
-def run_seeds(name: str, of_seed: OfSeed, n_seeds: int, n_workers: int, wells: int, cells_per_well: int) -> None:
+def run_seeds(
+    name: str,
+    of_seed: OfSeed,
+    n_seeds: int,
+    n_workers: int,
+    wells: int,
+    cells_per_well: int,
+    peers: Mapping[str, str] | None = None,
+) -> None:
     """Record the figures of the seeds from 0 on, after each of them: a study that is stopped keeps its seeds."""
     what = f"{N_PLATES} plates × {wells} wells × {cells_per_well} cells, default doses, mean over seeds"
     rows = []
     with ProcessPoolExecutor(n_workers) as pool:
         for row in pool.map(partial(_quietly, of_seed, wells, cells_per_well), range(n_seeds)):
             rows.append(row)
-            keep(name, what, rows)
+            keep(name, what, rows, peers)
 
 
 def _quietly(of_seed: OfSeed, wells: int, cells_per_well: int, seed: int) -> dict[str, float]:
@@ -71,9 +79,9 @@ def fused_probes(
     return {name: float(balanced_accuracy_score(labels, guess.astype(str))) for name, guess in found.items()}
 
 
-def keep(name: str, what: str, rows: Sequence[dict[str, float]]) -> None:
+def keep(name: str, what: str, rows: Sequence[dict[str, float]], peers: Mapping[str, str] | None = None) -> None:
     """Record the means over the seeds so far, with intervals: a study that is stopped keeps its seeds."""
-    figures: dict[str, object] = {"what": what, "seeds": len(rows)}
+    figures: dict[str, object] = {"what": what, "seeds": len(rows), **({"peers": dict(peers)} if peers else {})}
     for column, values in pd.DataFrame(list(rows)).items():
         interval = t_interval(np.asarray(values))
         ends = [interval.low, interval.high] if interval.known else "too few seeds"

@@ -63,6 +63,6 @@ def borrow(name: str) -> ModuleType:
 
 def versions(*names: str) -> dict[str, str]:
     """Return the versions of peers."""
-    code = "import json, sys; from importlib.metadata import version as v; print(json.dumps({n: v(n) for n in sys.argv[1:]}))"
+    code = "import json, sys, importlib.metadata as m; print(json.dumps({n: m.version(n) for n in sys.argv[1:]}))"
     found: dict[str, str] = ask(code, *names)
     return found

@@ -2,15 +2,19 @@
 
 Plate: balanced accuracy of the plate from control wells that took no part in fitting, minus its permuted null, before
 and after; beside it the neighbours of controls, replicates of treatments on other plates, and the label in plates left
-out.
+out. Harmony (harmonypy) moves all cells at once and cannot be fitted without the wells that are probed: it has seen
+them. ComBat is mlscope's own.
 
 .venv/bin/python studies/features_batches.py [n_seeds] [n_workers] [wells_per_plate] [cells_per_well]
+(needs `make peers`)
 """
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+
+import pandas as pd
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -24,9 +28,10 @@ from mlscope_nb.features import (  # noqa: E402
     select,
 )
 from mlscope_nb.features.batch_figures import LABEL, MIXING, PROBE, REPLICATES  # noqa: E402
+from studies import _peers  # noqa: E402
 from studies._features import N_PLATES, run_seeds  # noqa: E402
 
-ON_CONTROLS = ("standardize", "tvn")
+ON_CONTROLS = ("standardize", "tvn", "combat")
 ON_ALL = ("tvn",)
 METHODS = {
     **{name: Normalizer(name) for name in ON_CONTROLS},
@@ -42,8 +47,8 @@ def of_seed(seed: int, wells: int, cells_per_well: int) -> dict[str, float]:
 
 def reports(classical: Cells, seed: int) -> dict[str, float]:
     row: dict[str, float] = {}
-    for method, normalizer in METHODS.items():
-        table = batch_report(classical, normalizer, n_permutations=30, seed=seed).table
+    for method, after in [*METHODS.items(), ("harmony", by_harmony(classical, seed))]:
+        table = batch_report(classical, after, n_permutations=30, seed=seed).table
         null = table.loc[PROBE, "null"]
         row["plate before"] = table.loc[PROBE, "before"] - null
         row[f"plate after {method}"] = table.loc[PROBE, "after"] - null
@@ -53,8 +58,16 @@ def reports(classical: Cells, seed: int) -> dict[str, float]:
     return row
 
 
+def by_harmony(cells: Cells, seed: int) -> Cells:
+    """Return the cells with corrected features, of which nothing says how they were made."""
+    _peers.borrow("harmonypy")
+    moved = Normalizer("harmony", seed=seed).fit(cells).transform(cells).table()
+    return cells.with_features(pd.DataFrame(moved.to_numpy(), moved.index, moved.columns))
+
+
 def main(n_seeds: int = 10, n_workers: int = 1, wells: int = 16, cells_per_well: int = 40) -> None:
-    run_seeds("features_batches", of_seed, n_seeds, n_workers, wells, cells_per_well)
+    peers = _peers.versions("harmonypy")
+    run_seeds("features_batches", of_seed, n_seeds, n_workers, wells, cells_per_well, peers)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
     python tools/peers.py                  # used by `make peers`
 
-cp_measure, openTSNE, jupyter-scatter, imagehash, cleanlab, harmonypy and copairs in the versions of constraints-peers.txt,
-made as the environment of the judges is. `studies/_peers.py` runs them; no test and nothing in mlscope needs them.
+cp_measure, openTSNE, jupyter-scatter, imagehash, cleanlab, harmonypy and copairs in the versions of
+constraints-peers.txt, made as the environment of the judges is. `studies/_peers.py` runs them; no test and nothing in
+mlscope needs them.
 
 Needs nothing but the standard library.
 """
