@@ -80,7 +80,11 @@ def record(question_id: str, step: Step, value: object, right: bool | None = Non
 def describe(value: object, limit: int = 80) -> str:
     """Write a value in few words for a card: short things as they are, long ones by type and size."""
     value = plain(value)
-    if isinstance(value, str | int | float) and len(str(value)) <= limit:
+    if callable(value):
+        return "a function"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, str | int) and len(str(value)) <= limit:
         return str(value)
     if isinstance(value, list | set | frozenset):
         start = ", ".join(str(item) for item in list(value)[:3])

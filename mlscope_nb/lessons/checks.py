@@ -9,7 +9,7 @@ from mlscope_nb.lessons import answers
 from mlscope_nb.lessons.cards import Tone, bullets, card, paragraphs
 from mlscope_nb.lessons.lesson_file import find_asked
 from mlscope_nb.lessons.predictions import predicted
-from mlscope_nb.lessons.questions import Choice, Exercise, PredictQuestion, load_function
+from mlscope_nb.lessons.questions import Choice, Exercise, Mistake, PredictQuestion, load_function
 from mlscope_nb.lessons.rules import compare, is_missing, same
 
 
@@ -51,7 +51,7 @@ def check(question_id: str, value: object = None, *, truth: object = None, of: o
         return _check_prediction(question, value, truth)
     if truth is None and of is not None and question.make_truth is not None:
         truth = load_function(question.make_truth, question.id)(of)
-    return _check_exercise(question, value, truth)
+    return _check_exercise(question, value, truth, of)
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def _check_prediction(question: PredictQuestion, value: object, truth: object) -
     )
 
 
-def _check_exercise(question: Exercise, value: object, truth: object) -> Check:
+def _check_exercise(question: Exercise, value: object, truth: object, of: object) -> Check:
     truth = _truth(question.id, truth, question.truth)
     if is_missing(value):
         how = "Replace the … in the cell above, run that cell, then run this one again."
@@ -120,10 +120,19 @@ def _check_exercise(question: Exercise, value: object, truth: object) -> Check:
     notes = answers.read().notes
     if verdict.right:
         return Check(question.id, "✓ Right", True, given, f"You gave {given}. {question.right}", (), notes)
-    why = next((m.feedback for m in question.mistakes if same(value, m.value)), question.wrong)
+    why = next((m.feedback for m in question.mistakes if _made(m, question, value, of)), question.wrong)
     help_ = f'Stuck? Run `ms.lessons.hint("{question.id}")`.'
     said = f"You gave {given}. {verdict.remark}".strip()
     return Check(question.id, "✗ Not right yet", False, given, f"{said}\n\n{why}\n\n{help_}", (), notes)
+
+
+def _made(mistake: Mistake, question: Exercise, value: object, of: object) -> bool:
+    if mistake.make is None:
+        return same(value, mistake.value)
+    if of is None:
+        return False
+    slip = load_function(mistake.make, question.id)(of)
+    return compare(value, question.rule, slip, question.tolerance).right
 
 
 def _truth(question_id: str, passed: object, written: object) -> object:

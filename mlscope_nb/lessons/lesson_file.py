@@ -21,7 +21,7 @@ A table is a question. Its `kind` says which keys it has::
     wrong = "Where to look again"
     hints = ["a nudge", "nearly the answer"]
     [[edge.mistakes]]                # optional: values that a known mistake leads to
-    value = 1612
+    value = 1612                     # or make = "mlscope_nb.lessons.slips:function" of what check gets as of=…
     feedback = "That is all cells."
 
     [labels]
@@ -229,7 +229,10 @@ def _mistakes(table: _Table) -> tuple[Mistake, ...]:
 
 
 def _mistake(table: _Table) -> Mistake:
-    mistake = Mistake(table.take("value", object), table.text("feedback"))
+    value, make = table.take("value", object, None), table.take("make", str, None)
+    if (value is None) == (make is None) or (make is not None and not _MAKE.fullmatch(make)):
+        table.refuse("needs a value, or make = 'mlscope_nb.module:function', which gets the data of the truth")
+    mistake = Mistake(value, table.text("feedback"), make)
     table.finish()
     return mistake
 

@@ -22,10 +22,11 @@ class Choice:
 
 @dataclass(frozen=True)
 class Mistake:
-    """A value that a known mistake leads to, and what to tell the learner who found it."""
+    """A value that a known mistake leads to, or the function that computes it, and what to tell who found it."""
 
     value: Any
     feedback: str
+    make: str | None = None
 
 
 @dataclass(frozen=True)

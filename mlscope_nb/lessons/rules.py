@@ -93,7 +93,11 @@ def _equals(value: Any, truth: Any, _: float) -> Verdict:
         return _near(value, truth, 0.0)
     if _is_collection(truth) and not _is_collection(value):
         return Verdict(False, f"{_kind(value)} was found where several values were expected.")
-    return Verdict(True) if same(value, truth) else Verdict(False, _not_text(value, truth))
+    if same(value, truth):
+        return Verdict(True)
+    if isinstance(truth, bool):
+        return Verdict(False, _not_bool(value))
+    return Verdict(False, _how_many_fit(value, truth) if _is_set(truth) else _not_text(value, truth))
 
 
 def _is_close(value: Any, truth: Any, tolerance: float) -> Verdict:
@@ -114,6 +118,8 @@ def _between(value: Any, truth: list[float], _: float) -> Verdict:
         return Verdict(True)
     if low > 0 and high < 1 and low <= value / 100 <= high:
         return Verdict(False, "That is a percentage. Give the part: a number between 0 and 1.")
+    if low <= -value <= high:
+        return Verdict(False, "It is right but for its sign: plus and minus are exchanged.")
     return Verdict(False, "It is too small." if value < low else "It is too large.")
 
 
@@ -175,7 +181,22 @@ def _advice(value: object) -> str:
     if isinstance(value, str) and re.fullmatch(r"\s*-?\d*[.,]?\d+\s*%?\s*", value):
         comma = ", and with a point for the comma" if "," in value else ""
         return f" Write it without quotation marks{comma}."
+    if isinstance(value, list) and len(value) == 2 and all(isinstance(item, int) for item in value):
+        return " A comma makes two numbers of it: write a point, as in 0.5."
     return ""
+
+
+def _not_bool(value: object) -> str:
+    if isinstance(value, bool):
+        return ""
+    quoted = isinstance(value, str) and value.strip().casefold() in ("true", "false")
+    advice = " Write it without quotation marks." if quoted else ""
+    return f"{_kind(value)} was found where True or False was expected.{advice}"
+
+
+def _how_many_fit(value: Any, truth: Any) -> str:
+    given, wanted = {_key(item) for item in value}, {_key(item) for item in truth}
+    return f"{len(given & wanted)} of {len(wanted)} found, and {len(given - wanted)} that do not belong there."
 
 
 def _not_text(value: object, *truth: object) -> str:

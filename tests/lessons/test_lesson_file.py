@@ -64,6 +64,8 @@ BROKEN = [
     ("exercise", 'wrong = "w"', "", "no 'wrong'"),
     ("exercise", 'hints = ["one", "two"]', "", "no 'hints'"),
     ("exercise", 'feedback = "f"', "", "mistake 1 has no 'feedback'"),
+    ("exercise", "value = 3", "", "mistake 1 needs a value, or make"),
+    ("exercise", "value = 3", 'make = "os:system"', "mistake 1 needs a value, or make"),
     ("checkpoint", "mlscope_nb.datasets:load", "os:system", "make = 'os:system'"),
     ("checkpoint", 'make = "mlscope_nb.datasets:load"', "", "arguments"),
     ("checkpoint", "[q]", "[Q-1]\n[q]", "[Q-1] has a name"),
