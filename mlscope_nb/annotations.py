@@ -101,7 +101,8 @@ class AnnotationLog:
     def entries(self) -> pd.DataFrame:
         """All entries in order, one row each, undone ones included."""
         names = list(Entry.__dataclass_fields__)
-        return pd.DataFrame([entry.to_dict() for entry in self._entries], columns=names)
+        # As objects, or a label None would make 3 a 3.0.
+        return pd.DataFrame([entry.to_dict() for entry in self._entries], columns=names, dtype=object)
 
     @property
     def columns(self) -> list[str]:
@@ -162,12 +163,14 @@ class AnnotationLog:
             index = ids.rename("cell_id")
         else:
             index = pd.Index([str(i) for i in ids], dtype=object, name="cell_id")
-        values = np.full(len(index), None, dtype=object)
+        each = index if index.is_unique else index.unique()
+        values = np.full(len(each), None, dtype=object)
         for entry in self._standing()[0]:
             if entry.column == name:
-                rows = index.get_indexer(pd.Index(entry.cell_ids, dtype=object))
+                rows = each.get_indexer(pd.Index(entry.cell_ids, dtype=object))
                 values[rows[rows >= 0]] = entry.value
-        return pd.Series(values, index=index, name=name, dtype=object)
+        found = values if each is index else values[each.get_indexer(index)]
+        return pd.Series(found, index=index, name=name, dtype=object)
 
     def flush(self) -> None:
         """Write what the disk refused earlier."""
@@ -209,7 +212,7 @@ class AnnotationLog:
         return {"mlscope": "annotations", "version": VERSION, "fingerprint": self.fingerprint}
 
     def _read(self, path: Path) -> None:
-        lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+        lines = path.read_bytes().split(b"\n")
         header = _as_object(lines[0])
         if header is None or header.get("mlscope") != "annotations":
             raise ValueError(f"'{path}' is not an annotation log of mlscope. Choose another file.")
@@ -229,7 +232,7 @@ class AnnotationLog:
             if entry is not None:
                 self._entries.append(entry)
             elif line.strip():
-                self.damaged.append(line)
+                self.damaged.append(line.decode("utf-8", errors="replace"))
 
     def __repr__(self) -> str:
         standing = self._standing()[0]
@@ -279,18 +282,25 @@ def _is_new(path: Path) -> bool:
     return not path.exists() or path.stat().st_size == 0
 
 
-def _as_object(line: str) -> dict[str, Any] | None:
+def _as_object(line: bytes) -> dict[str, Any] | None:
     try:
-        value = json.loads(line)
-    except json.JSONDecodeError:
+        value = json.loads(line.decode("utf-8"))
+    # A byte that is no text, no JSON, a number of thousands of digits, brackets without end.
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 
 
-def _entry(line: str) -> Entry | None:
+def _entry(line: bytes) -> Entry | None:
+    """Return the entry that a line holds; None for one that nobody wrote like this."""
     record = _as_object(line)
     if record is None or set(record) != set(Entry.__dataclass_fields__):
         return None
-    if not isinstance(record["cell_ids"], list) or record["action"] not in ("assign", "undo", "redo"):
+    value, ids = record.pop("value"), record.pop("cell_ids")
+    texts = [*record.values(), *(ids if isinstance(ids, list) else [None])]
+    if not all(isinstance(text, str) for text in texts) or record["action"] not in ("assign", "undo", "redo"):
         return None
-    return Entry(**{**record, "cell_ids": tuple(map(str, record["cell_ids"]))})
+    try:
+        return Entry(value=_plain(value), cell_ids=tuple(map(_text, ids)), **record)
+    except ValueError:
+        return None
