@@ -167,14 +167,28 @@ def check_disk(free_gb: float) -> Check:
 
 
 def check_writable(folder: str | Path) -> Check:
-    """Whether labels and results can be written where the notebooks run, tried with a real file."""
+    """Whether labels and results can be written where the notebooks run, tried with a real file.
+
+    A course folder may be read-only as long as the home folder is not: what is made then goes there.
+    """
+    refused = _refusal(folder)
+    if not refused:
+        return Check("writing", "ok", f"{Path(folder).resolve()} can be written to")
+    found, copy = f"{Path(folder).resolve()}: {refused}", "python -m mlscope_nb copy-notebooks FOLDER"
+    if Path(folder).is_dir() and not _refusal(Path.home()):
+        work = Path.home() / "mlscope_work"
+        advice = f"Labels, answers and files go to {work}. Notebooks that you can save: {copy}"
+        return Check("writing", "note", found, advice)
+    return Check("writing", "problem", found, f"Copy the notebooks to a folder of your own and start there: {copy}")
+
+
+def _refusal(folder: str | Path) -> str:
+    """Why no file can be made in a folder; empty where one can."""
     try:
         with tempfile.TemporaryFile(dir=folder):
-            pass
+            return ""
     except OSError as error:
-        advice = "Copy the notebooks to a folder of your own and start JupyterLab there."
-        return Check("writing", "problem", f"{Path(folder).resolve()}: {error.strerror}", advice)
-    return Check("writing", "ok", f"{Path(folder).resolve()} can be written to")
+        return error.strerror or str(error)
 
 
 def check_gpu(gpus: list[str], torch_version: str | None) -> Check:

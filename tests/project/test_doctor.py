@@ -28,6 +28,19 @@ def test_problems_always_say_what_to_do(tmp_path):
     assert all(check.advice for check in problems)
 
 
+def test_a_course_folder_may_be_read_only_where_the_home_folder_is_not(tmp_path, monkeypatch):
+    course, home = tmp_path / "course", tmp_path / "home"
+    course.mkdir()
+    home.mkdir()
+    monkeypatch.setattr(doctor.Path, "home", lambda: home)
+    refused = {course}
+    monkeypatch.setattr(doctor, "_refusal", lambda folder: "Read-only file system" if folder in refused else "")
+    check = doctor.check_writable(course)
+    assert check.level == "note" and "Read-only" in check.found and str(home / "mlscope_work") in check.advice
+    refused.add(home)
+    assert doctor.check_writable(course).level == "problem"
+
+
 def test_an_old_python_is_named():
     assert doctor.check_python("3.10.4", ">=3.11").found == "3.10.4; needed: >=3.11"
 
