@@ -44,10 +44,10 @@ def image_folder(place: Path, found: Found, pattern: str | Literal[False] | None
     files = _file_table(images, with_folders({f: p for f, p in parts.items() if p is not None}), named)
     fields = _fields(images, files, named)
     columns = [str(c) for c in files if c not in ("file", "recognised", "channel", "z", "time")]
-    layout, fit, more = find_layout(found.tables, fields, [Path(p) for p in fields.pop("_file")])
-    facts = {"fields": len(fields), **_facts(headers), "pattern": _shown(named), "layout": fit}
+    layout = find_layout(found.tables, fields, [Path(p) for p in fields.pop("_file")])
+    facts = {"fields": len(fields), **_facts(headers), "pattern": _shown(named), "layout": layout.fit}
     needs = _needs(files, headers)
-    options = _options(named, files, mask_source, layout)
+    options = _options(named, files, mask_source, layout.file)
     return Recognition(
         place,
         "images",
@@ -56,13 +56,13 @@ def image_folder(place: Path, found: Found, pattern: str | Literal[False] | None
         "Fields",
         _source(place, images),
         options={k: v for k, v in options.items() if v is not None},
-        choices=_choices([*columns, *more]),
+        choices=_choices([*columns, *layout.columns]),
         needs=needs,
         files=files,
         facts=facts,
-        columns=tuple(dict.fromkeys(["file", *columns, *more])),
-        layout=layout,
-        problems=tuple(problems + _unnamed(images, files, named)),
+        columns=tuple(dict.fromkeys(["file", *columns, *layout.columns])),
+        layout=layout.file,
+        problems=tuple(problems + layout.problems + _unnamed(images, files, named)),
     )
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 
 from mlscope_nb._words import count
+from mlscope_nb.io.listing import Problem
 from mlscope_nb.io.looking import Found
-from mlscope_nb.io.recognition import Recognition
+from mlscope_nb.io.recognition import UNUSED, Recognition
 
 MAX_LAYOUT = 20_000_000
 HEAD = 2_000_000
@@ -57,8 +59,18 @@ def header(file: Path) -> list[str]:
     return [c.strip().strip('"') for c in text.split(separator)]
 
 
-def find_layout(files: list[Path], parts: pd.DataFrame, images: list[Path]) -> tuple[Path | None, str, list[str]]:
-    """Return the table that describes most of the images, how it fits, and its columns.
+@dataclass
+class Layout:
+    """The table that describes most of the images, how it fits, its columns; and why others do not fit."""
+
+    file: Path | None = None
+    fit: str = ""
+    columns: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def find_layout(files: list[Path], parts: pd.DataFrame, images: list[Path]) -> Layout:
+    """Return the table that describes most of the images; where none does, what is wrong with those there are.
 
     Parameters
     ----------
@@ -69,16 +81,22 @@ def find_layout(files: list[Path], parts: pd.DataFrame, images: list[Path]) -> t
     images : list of Path
         One for each field.
     """
-    best: tuple[int, Path | None, str, list[str]] = (0, None, "", [])
+    best, n_best, problems = Layout(), 0, []
     for file in files:
         if not file.name.lower().endswith((".csv", ".tsv", ".txt")) or file.stat().st_size > MAX_LAYOUT:
             continue
         if "ImageNumber" in header(file):  # a result of CellProfiler, not a layout
             continue
-        hit = _fits(file, parts, images)
-        if hit is not None and hit[0] > best[0]:
-            best = (hit[0], file, hit[1], hit[2])
-    return best[1], best[2], best[3]
+        try:
+            joined, how = _joined(file, parts, images)
+        except (ValueError, KeyError, OSError, TypeError) as error:
+            if file.suffix.lower() != ".txt":  # a text is seldom meant as a layout
+                problems.append({"file": str(file), "problem": f"{UNUSED} {_said(error)}"})
+            continue
+        if len(joined) > n_best:
+            n_best, said = len(joined), f"{file.name}, joined {how}: {len(joined):,} of {len(parts):,} fields"
+            best = Layout(file, said, list(map(str, joined.columns)))
+    return best if n_best else Layout(problems=problems)
 
 
 def table_of_length(files: list[Path], n: int) -> tuple[Path | None, list[str]]:
@@ -93,25 +111,22 @@ def table_of_length(files: list[Path], n: int) -> tuple[Path | None, list[str]]:
     return None, []
 
 
-def _fits(file: Path, parts: pd.DataFrame, images: list[Path]) -> tuple[int, str, list[str]] | None:
+def _joined(file: Path, parts: pd.DataFrame, images: list[Path]) -> tuple[pd.DataFrame, str]:
+    """Return the rows of a table that fit images, and by what they were joined; raises what the join raises."""
     from mlscope_nb.io.layouts import join_wells, well_columns
     from mlscope_nb.io.listing import join_table, read_table
 
-    try:
-        table = read_table(file)
-        keys = well_columns(table, parts)
-        if keys:
-            joined, _ = join_wells(parts, table, keys, dict.fromkeys(parts.index, ""))
-            how = f"by {' and '.join(keys.values())}"
-        else:
-            joined, _ = join_table(list(parts.index), images, table, None)
-            how = "by file name"
-    except (ValueError, KeyError, OSError, TypeError):
-        return None
-    n = len(joined)
-    return (
-        (n, f"{file.name}, joined {how}: {n:,} of {len(parts):,} fields", list(map(str, joined.columns))) if n else None
-    )
+    table = read_table(file)
+    keys = well_columns(table, parts)
+    if keys:
+        joined, _ = join_wells(parts, table, keys, dict.fromkeys(parts.index, ""))
+        return joined, f"by {' and '.join(keys.values())}"
+    joined, _ = join_table(list(parts.index), images, table, None)
+    return joined, "by file name"
+
+
+def _said(error: Exception) -> str:
+    return str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
 
 
 def _is_profile(head: list[str]) -> bool:

@@ -25,6 +25,7 @@ SHOWN = (
     "fields", "cells", "scenes", "kinds", "sizes", "dtypes", "axes", "channels", "pixel_size_um", "labels", "version",
     "layout",
 )  # fmt: skip
+UNUSED = "not used as a layout."
 DESIGN = ("label", "unit", "batch", "control", "treatment")
 STYLE = "font-family:var(--jp-ui-font-family,sans-serif);font-size:14px;border-left:4px solid #0072b2;padding:4px 12px"
 CELL = "text-align:left;vertical-align:top;padding:1px 12px 1px 0"
@@ -145,6 +146,8 @@ class Recognition:
         ------
         ValueError
             There is nothing to read, or something has to be chosen first; else what the reader raises.
+        KeyError
+            There is no such column; where a table of the folder was not used, why not.
         """
         options = {**self.options, **more}
         if self.reader is None:
@@ -153,7 +156,14 @@ class Recognition:
         if named:
             raise ValueError(f"Choose first, with .change(…): {named}.")
         module = importlib.import_module("mlscope_nb.cells" if self.reader == "load" else "mlscope_nb.io")
-        result: Fields | Cells = getattr(module, self.reader)(self.source, **options)
+        try:
+            result: Fields | Cells = getattr(module, self.reader)(self.source, **options)
+        except KeyError as error:
+            # A column is missing: perhaps it stands in a table that does not fit the files.
+            unused = [f"{Path(p['file']).name} was {p['problem']}" for p in self.problems if UNUSED in p["problem"]]
+            if not unused:
+                raise
+            raise KeyError(" ".join([str(error.args[0]), *unused])) from error
         return result
 
     def to_dict(self) -> dict[str, Any]:

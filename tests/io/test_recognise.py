@@ -170,6 +170,15 @@ def test_tables_and_other_files(tmp_path):
     assert [a.kind for a in ms.io.recognise(tmp_path).also] == ["microscope", "h5ad", "profiles", "mlscope"]
 
 
+def test_a_layout_that_does_not_fit_is_not_left_out_in_silence(screen):
+    layout = pd.read_csv(screen / "layout.csv")
+    layout.assign(well="C9").to_csv(screen / "layout.csv", index=False)
+    found = ms.io.recognise(screen).change(label="drug")
+    assert found.layout is None and "not used as a layout" in found.problems[0]["problem"]
+    with pytest.raises(KeyError, match=r"No column 'drug'.*layout\.csv was not used as a layout.*C09"):
+        found.read()
+
+
 # As Harmony 4 and 5 write it (in each image), and Harmony 6 (in a map).
 IMAGE = """<Image Version="1"><id>{0}</id><URL>r01c01f01p01-ch{0}sk1fk1fl1.tiff</URL><ChannelID>{0}</ChannelID>
 <ImageResolutionX Unit="m">5.98E-07</ImageResolutionX><ChannelName>{1}</ChannelName></Image>"""
