@@ -14,6 +14,11 @@ from mlscope_nb.study._result import Result
 
 DESIGN: dict[str, Any] = {"n_plates": 4, "wells_per_plate": 16, "cells_per_well": 20}
 MARKED, COPIED = 0.9, 0.06
+WORDS = {
+    "marked": "the treatment with a mark",
+    "nested": "the treatment on one plate alone",
+    "copied": "whether cells stand in two wells",
+}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -32,7 +37,7 @@ class Case(Result):
     planted: dict[str, str | bool] = field(default_factory=dict)
 
     def score(self, marked: object = None, nested: object = None, copied: object = None) -> str:
-        """Say how many of the planted problems were found, and which were missed or named wrongly.
+        """Say how many of the planted problems were found, which are still open, and which answers are not right.
 
         Parameters
         ----------
@@ -46,19 +51,26 @@ class Case(Result):
         >>> import pandas as pd
         >>> study = Case(Cells(pd.DataFrame({"x": [1]})), {"marked": "a", "nested": "b", "copied": True})
         >>> study.score("a", copied=True)
-        'You found 2 of 3. Missed: nested.'
+        'You found 2 of 3. Still open: the treatment on one plate alone.'
         """
         given = {"marked": marked, "nested": nested, "copied": copied}
         missed = [name for name, value in given.items() if value is None or value is ... or value is False]
-        right = [name for name, value in given.items() if name not in missed and value == self.planted[name]]
+        right = [name for name, value in given.items() if name not in missed and _same(value, self.planted[name])]
         wrong = [name for name in given if name not in right + missed]
         parts = [f"You found {len(right)} of {len(given)}."]
-        parts += [f"Missed: {', '.join(missed)}."] if missed else []
-        parts += [f"Named wrongly: {', '.join(wrong)}."] if wrong else []
+        parts += [f"Still open: {', '.join(WORDS[name] for name in missed)}."] if missed else []
+        parts += [f"Not right: {', '.join(WORDS[name] for name in wrong)}."] if wrong else []
         return " ".join(parts)
 
     def __str__(self) -> str:
         return f"A study of {count(len(self.cells), 'cell')}. Three things are wrong with it."
+
+
+def _same(value: object, truth: object) -> bool:
+    """Whether an answer is the truth; names are compared without case and without spaces around."""
+    if isinstance(value, str) and isinstance(truth, str):
+        return value.strip().casefold() == truth.casefold()
+    return value is truth
 
 
 def case(seed: int = 0) -> Case:

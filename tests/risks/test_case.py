@@ -32,8 +32,14 @@ def test_other_seeds_have_other_problems():
 def test_naming_is_scored(study):
     right = dict(study.planted)
     assert study.score(**right) == "You found 3 of 3."
-    assert study.score() == study.score(..., ..., False) == "You found 0 of 3. Missed: marked, nested, copied."
-    assert study.score(right["nested"], right["nested"]) == "You found 1 of 3. Missed: copied. Named wrongly: marked."
+    assert study.score() == study.score(..., ..., False)
+    assert study.score() == (
+        "You found 0 of 3. Still open: the treatment with a mark, the treatment on one plate alone, "
+        "whether cells stand in two wells."
+    )
+    assert study.score(right["nested"], f" {right['nested'].upper()}") == (
+        "You found 1 of 3. Still open: whether cells stand in two wells. Not right: the treatment with a mark."
+    )
 
 
 def test_functions_stay_functions_once_their_modules_were_loaded():
