@@ -1,8 +1,6 @@
 """Seconds per 1,000 two-channel cells of 64 × 64 pixels for all classical features, beside cp_measure and scikit-image.
 
-Peers live in an environment of their own (pip install cp_measure scikit-image); its interpreter is named:
-
-    MLSCOPE_PEERS=…/bin/python OMP_NUM_THREADS=1 .venv/bin/python benchmarks/features.py [cells for peers] [runs]
+    OMP_NUM_THREADS=1 .venv/bin/python benchmarks/features.py [cells for peers] [runs]          (needs `make peers`)
 
 Every figure is a fresh process. Peers measure fewer cells, since theirs is a time per cell. They use one core whatever
 the machine has, so on 2 cores their time on one is compared with ours on two; both on one core stand beside it.
@@ -24,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import mlscope_nb as ms  # noqa: E402
+from studies import _peers  # noqa: E402
 from studies._record import record  # noqa: E402
 
 CELLS = 1000
@@ -57,7 +56,7 @@ def ours(path: Path, families: list[str] | str | None, *, workers: int, copies: 
 def peer(path: Path, name: str) -> list[float]:
     """Seconds and processor seconds per 1,000 cells."""
     script = ROOT / "benchmarks" / "_feature_peers.py"
-    return json.loads(run([os.environ["MLSCOPE_PEERS"], str(script), str(path), name]))
+    return json.loads(run([str(_peers.needed().absolute()), str(script), str(path), name]))
 
 
 def run(command: list[str]) -> str:
@@ -66,6 +65,7 @@ def run(command: list[str]) -> str:
 
 
 def main(n_peer: int = 100, runs: int = 3) -> None:
+    _peers.needed()
     waiting = psutil.getloadavg()[0]
     cells, _ = ms.datasets.simulate(n_plates=1, wells_per_plate=25, cells_per_well=40)
     with tempfile.TemporaryDirectory() as folder:
@@ -93,9 +93,11 @@ def main(n_peer: int = 100, runs: int = 3) -> None:
     wall, busy = ({name: float(np.median([v[k] for v in values])) for name, values in found.items()} for k in (0, 1))
     record("features", {
         "runs": runs,
+        "peers": _peers.versions("cp_measure", "scikit-image"),
         "processes waiting for the machine's cores before the start": round(waiting, 1),
         "seconds per 1,000 cells": {name: round(value, 2) for name, value in wall.items()},
         "processor seconds per 1,000 cells": {name: round(value, 2) for name, value in busy.items()},
+        "processor seconds per 1,000 cells, each run": {n: [round(v[1], 2) for v in all] for n, all in found.items()},
         "cp_measure over ours, 1 core each": ratio(wall, busy, "cp_measure, 1 core", "all families, 1 core"),
         "cp_measure (which uses one core) over ours, on 2 cores (wanted: 15)":
             ratio(wall, busy, "cp_measure, 1 core", "all families, 2 cores"),

@@ -1,9 +1,8 @@
 """From the mouse button's release to the gallery of the cells drawn around, in a real JupyterLab, at growing sizes.
 
-    .venv/bin/python benchmarks/lasso.py [runs] [n_cells …]
+    .venv/bin/python benchmarks/lasso.py [runs] [n_cells …]          (needs `make peers`)
 
-With the folder of jupyter-scatter (``pip install --target FOLDER --no-deps jupyter-scatter matplotlib …``) in the
-environment variable ``MLSCOPE_PEERS`` the same lasso is drawn there, with our gallery as its callback, in the same run.
+The same lasso is drawn on jupyter-scatter, with our gallery as its callback, in the same run.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 import statistics
 import sys
 import tempfile
@@ -30,6 +28,7 @@ from playwright.sync_api import TimeoutError as TookTooLong  # noqa: E402
 
 from benchmarks._browser import FLAGS, SlowLine, ask, lab, open_notebook, run_all  # noqa: E402
 from mlscope_nb.doctor import find_chromium  # noqa: E402
+from studies import _peers  # noqa: E402
 from studies._record import record  # noqa: E402
 
 SIZES = (5_000, 20_000, 100_000, 1_000_000)
@@ -49,7 +48,7 @@ cells = ms.Cells(obs, images, channels=["DNA"], embeddings={{"umap": place}}, un
 """
 OPEN = "began = time.time()\nw = ms.views.explore(cells, autosave=False)\nw"
 PEER = """
-sys.path.append(os.environ["MLSCOPE_PEERS"])
+sys.path.append({peers!r})
 import jscatter
 scatter = jscatter.Scatter(data=cells.embeddings["umap"].assign(plate=cells.obs["plate"].astype("category")),
                            x="x", y="y", color_by="plate", height=400)
@@ -148,7 +147,7 @@ def points(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
 
 def theirs(page: Page, root: Path, line: SlowLine, n: int, runs: int) -> dict[str, Any]:
     """Draw `runs` lassos on jupyter-scatter with our gallery as its callback."""
-    write(root, n, [PEER])
+    write(root, n, [PEER.format(peers=str(_peers.packages()))])
     open_notebook(page, line.port, "lasso.ipynb")
     run_all(page)
     page.wait_for_selector(".ms-crops[data-ready=true]", timeout=120_000)
@@ -181,14 +180,14 @@ def summary(times: list[float]) -> dict[str, Any]:
 
 
 def measure(runs: int, sizes: tuple[int, ...]) -> dict[str, Any]:
-    """Return the figures at each size, of the peer where it is at hand, and over a slow line."""
-    peer = bool(os.environ.get("MLSCOPE_PEERS"))
+    """Return the figures at each size, of the peer too, and over a slow line."""
+    _peers.needed()
     plans: list[tuple[str, Any, int, dict[str, float]]] = []
     for n in sizes:
         plans.append((f"{n:,} cells, mlscope", ours, n, {}))
-        plans += [(f"{n:,} cells, jupyter-scatter", theirs, n, {})] if peer else []
+        plans.append((f"{n:,} cells, jupyter-scatter", theirs, n, {}))
     plans.append((f"{sizes[0]:,} cells, mlscope, 150 ms round trip, 5 Mbit/s", ours, sizes[0], SLOW))
-    figures: dict[str, Any] = {}
+    figures: dict[str, Any] = {"peers": _peers.versions("jupyter-scatter")}
     root = Path(tempfile.mkdtemp())
     with lab(root) as (port, _), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)

@@ -1,10 +1,10 @@
 """Duplicates: precision and recall on planted copies of simulated, toy and real cells; hashing beside; 100,000 cells.
 
-Pairs are counted, all pairs of a group among them. Perceptual hashes are those of the package imagehash (pHash: 8 × 8
-low waves of the cosine transform; dHash: 8 × 8 differences), on the mean of the channels in 8 bits; pairs within 10 of
-64 bits.
+Pairs are counted, all pairs of a group among them. Perceptual hashes are by the package imagehash (pHash: 8 × 8 low
+waves of the cosine transform; dHash: 8 × 8 differences), on the mean of the channels in 8 bits; pairs within 10 of 64
+bits.
 
-.venv/bin/python studies/curate_duplicates.py [first_seed] [n_seeds] [n_large]
+.venv/bin/python studies/curate_duplicates.py [first_seed] [n_seeds] [n_large]          (needs `make peers`)
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 import psutil
 from PIL import Image
-from scipy import fft, ndimage
+from scipy import ndimage
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from skimage.io import imread
@@ -32,6 +32,7 @@ sys.path.insert(0, str(ROOT))
 from mlscope_nb import Cells  # noqa: E402
 from mlscope_nb.curate import find_duplicates  # noqa: E402
 from mlscope_nb.datasets import load, simulate  # noqa: E402
+from studies import _peers  # noqa: E402
 from studies._record import record  # noqa: E402
 
 SHARED = ROOT.parent / "shared" / "data"
@@ -53,8 +54,10 @@ def scored(images: np.ndarray, source: np.ndarray, copy: np.ndarray) -> dict[str
     sizes = np.bincount(group)
     wanted = int((sizes * (sizes - 1) // 2).sum())
     result: dict[str, object] = {"cells": len(images), "pairs": wanted, "mlscope": figures(pairs, group, wanted)}
-    for name, hashed in (("pHash", phash), ("dHash", dhash)):
-        result[name] = figures(near_pairs(np.array([hashed(grey(i)) for i in images])), group, wanted)
+    peer = _peers.borrow("imagehash")
+    for name, hashed in (("pHash", peer.phash), ("dHash", peer.dhash)):
+        bits = np.array([hashed(grey(i)).hash.ravel() for i in images])
+        result[name] = figures(near_pairs(bits), group, wanted)
     return result
 
 
@@ -68,17 +71,6 @@ def grey(image: np.ndarray) -> Image.Image:
     mean = image.astype(float).mean(axis=0)
     scaled = (mean - mean.min()) / max(mean.max() - mean.min(), 1e-9)
     return Image.fromarray(np.rint(255 * scaled).astype(np.uint8))
-
-
-def phash(image: Image.Image) -> np.ndarray:
-    pixels = np.asarray(image.resize((32, 32), Image.Resampling.LANCZOS), float)
-    low = fft.dct(fft.dct(pixels, axis=0), axis=1)[:8, :8]
-    return (low > np.median(low)).ravel()
-
-
-def dhash(image: Image.Image) -> np.ndarray:
-    pixels = np.asarray(image.resize((9, 8), Image.Resampling.LANCZOS), float)
-    return (pixels[:, 1:] > pixels[:, :-1]).ravel()
 
 
 def near_pairs(bits: np.ndarray) -> np.ndarray:
@@ -238,7 +230,7 @@ def large(n: int, n_channels: int) -> dict[str, object]:
 
 def main(first_seed: int = 2000, n_seeds: int = 3, n_large: int = 100_000) -> None:
     seeds = range(first_seed, first_seed + n_seeds)
-    results: dict[str, object] = {}
+    results: dict[str, object] = {"peers": _peers.versions("imagehash")}
     for seed in seeds:
         results[f"simulator, default doses, seed {seed}"] = of_simulator(seed)
     last = seeds.stop
@@ -252,6 +244,7 @@ def main(first_seed: int = 2000, n_seeds: int = 3, n_large: int = 100_000) -> No
         results[f"{name}, real cells with copies"] = scored(*planted(images, 300, rng))
     for name, result in results.items():
         print(name, result, flush=True)
+    record("curate_duplicates", results)
     for n_channels in (1, 3):
         results[f"{n_large:,} cells, {n_channels} channels"] = large(n_large, n_channels)
         print(results[f"{n_large:,} cells, {n_channels} channels"], flush=True)
