@@ -18,8 +18,9 @@
 # - Click into a code cell and press **Shift + Enter**. It runs, and the answer appears under it.
 # - `[*]` beside a cell means "still running", a number means "done".
 # - Run the cells **from top to bottom**: each uses what the ones above it made.
-# - Stuck? In the menu: **Kernel → Restart Kernel and Run All Cells…** starts again from a clean state. You cannot
-#   break anything.
+# - `NameError: name '…' is not defined` means that a cell further up was not run. In the menu: **Run → Run All Above
+#   Selected Cell**, then run yours again. After a pause, or a restart of the kernel, do the same.
+# - Stuck? **Kernel → Restart Kernel and Run All Cells…** starts again from a clean state. You cannot break anything.
 #
 # Try it:
 
@@ -113,7 +114,8 @@ cells
 # ## Turn cells into numbers
 #
 # Each cell is measured: its area, its shape, how bright it is in each channel. Such numbers are called **features**.
-# Here are two of them for the first five cells, in pixels. One row is one cell.
+# Here are two of them for the first five cells: the area of the whole cell (`Cells_…`) and that of its nucleus
+# (`Nuclei_…`), in pixels. One row is one cell.
 
 # %%
 cells = cells.with_features(ms.features.measure(cells))
@@ -212,14 +214,16 @@ ms.lessons.check("00_start_here/position")
 # ## What goes wrong here
 #
 # There are many cells, but only **three** pictures. Cells of one picture share its light, its focus and its staining,
-# so they are not independent witnesses. mlscope asks you to declare what *is* independent, and here it says:
+# so they are not independent witnesses. mlscope asks you to declare what *is* independent: the **unit**. Here the
+# position is the unit, and it says:
 
 # %%
 ms.study.describe(cells)
 
 # %% [markdown]
-# And it counts accordingly. Below: the mean cell area in pixels, and an **interval**: where the mean over very many
-# such pictures may lie. Its width comes from the differences between the three pictures, not between the cells:
+# Each position is there once, so one position cannot be compared with another. A mean over all three can be had.
+# Below: the mean cell area in pixels, and its **95 % interval**: where the mean over very many such pictures may lie.
+# Its width comes from the differences between the three pictures, not between the cells:
 
 # %%
 ms.study.t_interval("Cells_AreaShape_Area", cells)
@@ -237,7 +241,7 @@ map_view.select(no_body.ids)
 # all cells into the gaps, and *that* made these cells alike. Such an island is no new kind of cell.
 
 # %% [markdown]
-# Three things to take home:
+# ## What to take home
 #
 # 1. A map shows **groups**; it does not say **why** they are groups. Colour it by position (or plate, or day) first.
 # 2. A thousand cells of one picture are **one** picture. Count what is independent.

@@ -85,8 +85,13 @@ ms.lessons.hint("01_from_pixels_to_numbers/saturated")
 # to each cell. It is the answer key; we leave it alone until the end.
 
 # %%
-small = {"n_plates": 4, "cells_per_well": 12}
-study, truth = ms.datasets.simulate(**small, faults=0, batch=2, well=1)
+study, truth = ms.datasets.simulate(
+    n_plates=4,
+    cells_per_well=12,
+    faults=0,
+    batch=2,
+    well=1,
+)
 study
 
 # %% [markdown]
@@ -195,8 +200,8 @@ print("number of nuclei, %:", ms.study.t_interval(change["count"]))
 print("mean area, %:       ", ms.study.t_interval(change["mean"]))
 
 # %% [markdown]
-# Behind each number stands its **interval**: where the mean change over very many such pictures may lie. (The three
-# `units` are the three positions. What a unit is comes at the end.)
+# Behind each number stands its **95 % interval**: where the mean change over very many such pictures may lie. (The
+# three `units` are the three positions. What a unit is comes at the end.)
 #
 # Now imagine that the treated pictures were outlined by one person and the untreated ones by another. The difference
 # between the two people would look like an effect on the size of the nucleus. **One setting for all images, written
@@ -489,7 +494,7 @@ print(different.sum(), "of", different.size, "pixels")
 ms.study.describe(wrong).findings[-1]
 
 # %% [markdown]
-# What to take home:
+# ## What to take home
 #
 # 1. **Pixels**: know your bit depth, count saturated pixels, subtract the background, measure original files.
 # 2. **Outlines**: one setting for all images, and know how much your result moves when it moves.

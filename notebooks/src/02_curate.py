@@ -31,8 +31,11 @@ ms.views.running()
 # wrong in any laboratory. `truth` knows where; it is the answer key, and we open it piece by piece.
 
 # %%
-small = {"n_plates": 4, "cells_per_well": 20}
-study, truth = ms.datasets.simulate(**small, swapped_wells=2)
+study, truth = ms.datasets.simulate(
+    n_plates=4,
+    cells_per_well=20,
+    swapped_wells=2,
+)
 study
 
 # %% [markdown]
@@ -58,9 +61,15 @@ fault.value_counts()
 # - `defocus`: out of focus · `saturation`: exposed too long · `debris`: a fibre or a crumb lies there
 # - `empty`: an object without a cell · `touching`: two cells in one outline · `cut`: cut by the edge of the picture
 #
-# More than one cell in ten. Nobody looks through thousands of cells by eye. So we let the computer give **scores**.
-#
+# More than one cell in ten.
+
+# %%
+ms.lessons.check("02_curate/spoilt")
+
+# %% [markdown]
 # ## Scores
+#
+# Nobody looks through thousands of cells by eye. So we let the computer give **scores**.
 
 # %%
 scores = ms.curate.score_quality(study)
@@ -220,9 +229,15 @@ ms.views.gallery(study, taken, channels=["DNA"], rows=2)
 
 # %% [markdown]
 # Cells with this treatment that were thrown out as dirty, and are not: look for the small body beside the nucleus. They
-# *are* the result: what was taken for dirt is what the treatment does. A filter that
-# takes more of one treatment changes your experiment, and nobody sees it in the picture of what is left. **So ask every
-# filter whom it takes**, treatment by treatment and plate by plate. The interval counts wells, not cells.
+# *are* the result: what was taken for dirt is what the treatment does.
+
+# %%
+ms.lessons.check("02_curate/bias")
+
+# %% [markdown]
+# A filter that takes more of one treatment changes your experiment, and nobody sees it in the picture of what is left.
+# **So ask every filter whom it takes**, treatment by treatment and plate by plate. The interval counts wells, not
+# cells.
 
 # %% [markdown]
 # ## Where the wells lie
@@ -356,8 +371,15 @@ print(f"         {odd:.2f} of the atypical ones among them")
 # which 8 of 100 labels are: `errors_2` holds the label that was given and the one that the cell looks like.
 
 # %%
-small = {"n_plates": 3, "cells_per_well": 20, "seed": 1}
-by_hand, key = ms.datasets.simulate(**small, mislabels=0.08, faults=0)
+by_hand, key = ms.datasets.simulate(
+    n_plates=3,
+    cells_per_well=20,
+    seed=1,
+    mislabels=0.08,
+    faults=0,
+)
+
+# %%
 by_hand = by_hand.with_features(ms.features.measure(by_hand))
 errors_2 = ms.curate.find_label_errors(by_hand)
 ranked = errors_2.sort_values("score")
@@ -436,29 +458,8 @@ effect.drop(columns="n_units").round(2)
 # with four plates we cannot say that cleaning made the result better, or worse. That is honest, and it is no argument
 # against cleaning: what is out of focus should not be in the table, whatever it does to the result.
 
-# %% [markdown]
-# ## What goes wrong here
-#
-# "Let us leave out the cells that are hard to tell." It sounds like cleaning. Look what it does:
-
 # %%
-hard = atypical.map({True: "hard to tell", False: ""})
-flattered = ms.curate.filter_effect(study, hard)
-flattered.drop(columns="n_units").round(2)
-
-# %% [markdown]
-# A much better result, and the interval is far from zero! But we have dropped exactly those cells that the model gets
-# wrong. How many of them were spoilt?
-
-# %%
-in_dropped = (fault[atypical] != "none").mean()
-in_others = (fault[~atypical] != "none").mean()
-print(f"spoilt: {in_dropped:.2f} of the dropped, {in_others:.2f} of the others")
-
-# %% [markdown]
-# Not more than among the others: we did not clean, we hid our mistakes. **A filter must never look at the answer**,
-# neither at the label nor at what a model says about it. Decide from the picture, before you look at the result, and
-# report what was left out.
+ms.lessons.check("02_curate/effect")
 
 # %% [markdown]
 # ## Real cells
@@ -480,8 +481,34 @@ ms.views.gallery(fly, fly_flags["flagged"], rows=3)
 # %% [markdown]
 # Most of them are cut by the edge of the picture, as they were in notebook 01. Nobody can tell you how many of these
 # flags are right. **Look at them**, and decide.
+
+# %% [markdown]
+# ## What goes wrong here
 #
-# What to take home:
+# Back in the study with an answer key, somebody says: "Let us leave out the cells that are hard to tell." It sounds
+# like cleaning. Look what it does:
+
+# %%
+hard = atypical.map({True: "hard to tell", False: ""})
+flattered = ms.curate.filter_effect(study, hard)
+flattered.drop(columns="n_units").round(2)
+
+# %% [markdown]
+# A much better result, and the interval is far from zero! But we have dropped exactly those cells that the model gets
+# wrong. How many of them were spoilt?
+
+# %%
+in_dropped = (fault[atypical] != "none").mean()
+in_others = (fault[~atypical] != "none").mean()
+print(f"spoilt: {in_dropped:.2f} of the dropped, {in_others:.2f} of the others")
+
+# %% [markdown]
+# Not more than among the others: we did not clean, we hid our mistakes. **A filter must never look at the answer**,
+# neither at the label nor at what a model says about it. Decide from the picture, before you look at the result, and
+# report what was left out.
+
+# %% [markdown]
+# ## What to take home
 #
 # 1. **Score, then look.** A threshold is chosen with the pictures beside it.
 # 2. **Ask every filter whom it takes**, by treatment and by plate.

@@ -35,8 +35,14 @@ ms.views.running()
 # out features that say the same as another one.
 
 # %%
-small = {"n_plates": 4, "cells_per_well": 15}
-study, truth = ms.datasets.simulate(**small, rare=0.06, faults=0)
+study, truth = ms.datasets.simulate(
+    n_plates=4,
+    cells_per_well=15,
+    rare=0.06,
+    faults=0,
+)
+
+# %%
 study = study.with_features(ms.features.measure(study))
 study = ms.features.select(study)
 study
@@ -57,13 +63,16 @@ by_plate = ms.views.scatter(raw, "umap", "plate", width=430, height=340)
 by_label = ms.views.scatter(raw, "umap", "label", width=460, height=340)
 by_plate + by_label
 
+# %%
+ms.lessons.check("03_explore/raw")
+
 # %% [markdown]
 # ## Normalised
 #
-# So we take the plates out, more thoroughly than in notebook 01: TVN also makes features that usually go together count
-# once, and gives each plate the same spread. Here all wells of a plate set its scale (`control="all"`), which is fair
-# because every plate got the same treatments. Left before, right after. Draw around points on one side: the same cells
-# light up on the other.
+# So we take the plates out, more thoroughly than in notebook 01. **TVN** (typical variation normalisation) also makes
+# features that usually go together count once, and gives each plate the same spread. Here all wells of a plate set its
+# scale (`control="all"`), which is fair because every plate got the same treatments. Left before, right after. Draw
+# around points on one side: the same cells light up on the other.
 
 # %%
 normal = ms.features.normalize(study, "tvn", control="all")
@@ -86,7 +95,7 @@ both
 ms.lessons.predict("03_explore/noise")
 
 # %% [markdown]
-# Left our cells, right the cells that do not exist.
+# Left our cells, right the cells that do not exist. (`**look` hands over the settings in `look`, here the size.)
 
 # %%
 null = ms.explore.null_map(normal)
@@ -108,7 +117,11 @@ torn = ms.views.scatter(torn, ("x", "y"), title="nothing, 3 neighbours", **look)
 # %% [markdown]
 # Now there are strings and islands, and every one of them is made up: there is one group. What a map of nothing shows
 # too, made with the same settings, is no evidence of anything.
-#
+
+# %%
+ms.lessons.check("03_explore/noise")
+
+# %% [markdown]
 # ## How far to trust the map
 #
 # A map has two directions, the features many more, so something must get lost. How much? Take a cell and its 15 nearest
@@ -355,6 +368,9 @@ ms.lessons.check("03_explore/fooled", fooled, of=(small_p, tested))
 # %%
 ms.lessons.hint("03_explore/fooled")
 
+# %%
+ms.lessons.check("03_explore/double")
+
 # %% [markdown]
 # So mlscope gives no p-values for groups that were found, only effects, and says why:
 
@@ -422,14 +438,6 @@ ordered = ms.explore.along(axis, 18, ids=ids)
 ms.views.gallery(study, ordered, channels=["DNA"], rows=2)
 
 # %% [markdown]
-# ## What goes wrong here
-#
-# 1. **Seeing groups on a map of nothing.** Draw the map of nothing beside yours.
-# 2. **Seeing plates and calling them biology.** Colour by plate first.
-# 3. **Testing groups that were found in the same data.** They always differ.
-# 4. **Counting cells as repeats.** Wells are.
-# 5. **"One group explains it" is not "there is one group".** A rare kind of cell can be too few for such a test.
-#
 # ## Real cells
 #
 # The fly cells of notebook 00 have no treatments and no controls. How far can their map be trusted?
@@ -447,8 +455,18 @@ ms.views.explore(fly, "umap", colour="position", autosave=False)
 # Neighbours, to a degree. But some things *cannot* be said here: whether a difference would come back in another
 # experiment, because there is only one; and what is unusual, because there are no controls. Explore, and then plan
 # plates.
+
+# %% [markdown]
+# ## What goes wrong here
 #
-# What to take home:
+# 1. **Seeing groups on a map of nothing.** Draw the map of nothing beside yours.
+# 2. **Seeing plates and calling them biology.** Colour by plate first.
+# 3. **Testing groups that were found in the same data.** They always differ.
+# 4. **Counting cells as repeats.** Wells are.
+# 5. **"One group explains it" is not "there is one group".** A rare kind of cell can be too few for such a test.
+
+# %% [markdown]
+# ## What to take home
 #
 # 1. **Colour by plate first.**
 # 2. **A map is for finding and looking.** Put a number on it, and a map of nothing beside it.

@@ -32,8 +32,11 @@ ms.views.running()
 # others got one of six treatments. Can a computer tell from one cell alone what was done to it?
 
 # %%
-small = {"n_plates": 6, "cells_per_well": 15, "faults": 0}
-study, truth = ms.datasets.simulate(**small)
+study, truth = ms.datasets.simulate(
+    n_plates=6,
+    cells_per_well=15,
+    faults=0,
+)
 study = study.with_features(ms.features.measure(study))
 study = ms.features.select(study)
 study
@@ -63,13 +66,18 @@ by_plate = ms.predict.cross_validate(study, by="plate")
 
 # %%
 scores = {"random cells": by_cell, "new wells": by_well}
-ms.views.estimates(scores | {"new plates": by_plate})
+scores["new plates"] = by_plate
+ms.views.estimates(scores)
 
 # %% [markdown]
 # The dot is the score, the bar its 95 % interval, the dashed line is guessing. The random split is the highest, and it
 # is about nothing you will ever need: its test cells have neighbours from the same well in the training. Your next
 # experiment is a **new plate**. Its interval is the widest, because there are only six plates.
-#
+
+# %%
+ms.lessons.check("04_predict/split")
+
+# %% [markdown]
 # ## Exercise 1: how much did it flatter?
 #
 # `by_cell.balanced_accuracy` is the first score, `by_plate.balanced_accuracy` the last. **How much higher is the random
@@ -223,6 +231,9 @@ ms.views.matrix(normal, label="balanced accuracy", limits=limits)
 gaps = pd.DataFrame(matrix.attrs["gaps"]).T
 gaps[["within", "new", "gap", "low", "high"]].round(2)
 
+# %%
+ms.lessons.check("04_predict/one_plate")
+
 # %% [markdown]
 # ## What brings it back
 #
@@ -323,8 +334,12 @@ ms.views.estimates(advice.evaluations)
 # And in a study in which no treatment does anything? The computer draws one.
 
 # %%
-blank = {"n_plates": 4, "cells_per_well": 10, "faults": 0, "strength": 0}
-nothing, _ = ms.datasets.simulate(**blank)
+nothing, _ = ms.datasets.simulate(
+    n_plates=4,
+    cells_per_well=10,
+    faults=0,
+    strength=0,
+)
 ms.predict.recommend(nothing, ["classical"])
 
 # %% [markdown]
@@ -356,8 +371,9 @@ ms.lessons.hint("04_predict/worth_it")
 # 3. **One plate.** A model of one plate knows that plate.
 # 4. **Choosing the model by the test.** Each look at the test makes it a little less of a test.
 # 5. **A larger model instead of more wells.** Ask the learning curve.
-#
-# What to take home:
+
+# %% [markdown]
+# ## What to take home
 #
 # 1. **Say what is new**: a cell, a well or a plate. Then hold it out.
 # 2. **Intervals over plates**, not over cells.
