@@ -111,6 +111,9 @@ class FigureView(View):
     def __init__(self, element: Any) -> None:
         super().__init__(_figure=_bokeh.to_json(_bokeh.figure_of(element)), _bokeh=_bokeh.library()[0])
 
+    def __repr__(self) -> str:
+        return "A plot. Run this cell again to see it."  # what stands there where no kernel runs
+
 
 def framed(page: str, text: str) -> str:
     """Return a whole page as a part of another one."""
@@ -122,5 +125,6 @@ def saved_html(text: str, pictures: list[np.ndarray], markup: str = "") -> str:
     """Return the picture and note that stay in a saved notebook, and markup that belongs to them."""
     style = "max-width:48%;margin-right:8px;vertical-align:top"
     images = "".join(f'<img src="{_pictures.webp_data_uri(p)}" alt="" style="{style}">' for p in pictures)
-    note = f"{html.escape(text)} This is a saved picture: run this cell again to select and label cells."
+    what = "This is a saved picture: run" if pictures else "Run"
+    note = f"{html.escape(text)} {what} this cell again to use it."
     return f'{_STYLE}<div class="mlscope-saved"><p style="font-size:14px">{note}</p>{images}{markup}</div>'
