@@ -33,7 +33,7 @@ class Structure(Result):
     Parameters
     ----------
     p_value : float
-        Share of one-group nulls (and the data) that fall apart as much.
+        Share of simulated studies of one group (and the data) that fall apart as much.
     statistic : float
         How much tighter the groups are than the null's, in its standard deviations.
     n_groups : int
@@ -54,7 +54,7 @@ class Structure(Result):
     Examples
     --------
     >>> print(Structure(0.62, -0.3, 1, "units", 48, 99, 0.05))
-    One group explains these 48 units: 61 of 99 one-group nulls fall apart as much (p = 0.62). That is no proof that \
+    One group explains these 48 units: 61 of 99 studies of one group fall apart as much (p = 0.62). That is no proof that \
 there is only one; groups may be too alike or too few for this test.
     """
 
@@ -77,7 +77,7 @@ there is only one; groups may be too alike or too few for this test.
     def __str__(self) -> str:
         what = count(self.n_points, self.of.removesuffix("s"), plural(self.of.removesuffix("s")))
         as_much = round(self.p_value * (self.n_null + 1)) - 1
-        figure = f"{as_much} of {self.n_null} one-group nulls fall apart as much (p = {self.p_value:.2g})"
+        figure = f"{as_much} of {self.n_null} studies of one group fall apart as much (p = {self.p_value:.2g})"
         if self.more_than_one:
             said = f"More than one group: these {what} form some {self.n_groups} groups; {figure}."
         else:

@@ -155,10 +155,11 @@ len(picked)
 cells.obs.head(3)
 
 # %% [markdown]
-# A column is taken out with its name in brackets, and a column can be summed up. The largest `x_px`, for example:
+# A column is taken out with its name in brackets, and a column can be summed up. The largest `x_px`, for example (how
+# far right the centre of a cell lies, in pixels):
 
 # %%
-cells.obs["x_px"].max()
+print(cells.obs["x_px"].max())
 
 # %% [markdown]
 # Some cells are cut in two by the edge of the picture. They are not thrown away, they are marked in the column

@@ -409,7 +409,8 @@ print("plate guessed right, after:", report.figures[0].after)
 ms.lessons.predict("01_from_pixels_to_numbers/copies")
 
 # %% [markdown]
-# One feature, the controls, one mean. Three answers to "what is a repeat?": the cell, the well, the plate.
+# One feature, the controls, one mean: all the light of DNA in a cell, in grey values. Three answers to "what is a
+# repeat?": the cell, the well, the plate.
 
 # %%
 dna_sum = controls.features["Cells_Intensity_IntegratedIntensity_DNA"]
@@ -461,7 +462,8 @@ ms.lessons.hint("01_from_pixels_to_numbers/times")
 # ## What goes wrong here
 #
 # An effect is claimed that does not exist. Does the treatment `clustered` change the amount of actin? First with the
-# wells as units, as declared. Then somebody declares each cell to be a unit:
+# wells as units, as declared. Then somebody declares each cell to be a unit. (The difference, treated minus controls,
+# in grey values.)
 
 # %%
 actin = "Cells_Intensity_IntegratedIntensity_actin"

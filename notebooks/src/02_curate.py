@@ -158,7 +158,7 @@ ms.lessons.hint("02_curate/recall")
 # %%
 flags = ms.curate.flag_quality(scores, study)
 print(flags["flagged"].sum(), "of", len(flags), "cells flagged")
-flags.loc[flags["flagged"], ["main", "reason"]].head(4)
+print(*flags.loc[flags["flagged"], "reason"].head(4), sep="\n")
 
 # %%
 ms.views.gallery(study, flags["flagged"], rows=4)
@@ -410,7 +410,8 @@ ms.lessons.hint("02_curate/hits")
 # %% [markdown]
 # ## Decisions are data
 #
-# Now we decide. Each decision is written down with its reason, who made it and when. The study itself is never touched.
+# Now we decide. Each decision is written down with its reason, who made it and when; one decision can be about many
+# cells. The study itself is never touched.
 
 # %%
 decisions = ms.curate.Decisions(study)

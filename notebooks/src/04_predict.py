@@ -128,7 +128,9 @@ asked = list(by_plate.cells_of("granular", "DMSO"))
 name = "04_predict/my_mistakes"
 mine = ms.lessons.checkpoint(name, clicked, otherwise=asked)
 responds = truth.obs["responder"]
-print(f"{len(mine)} cells, of which {responds[mine].mean():.0%} responded")
+treated = responds[~study.controls]
+print(f"{len(mine)} cells, {responds[mine].mean():.0%} of them responded")
+print(f"of all treated cells: {treated.mean():.0%}")
 
 # %% [markdown]
 # A treated cell that did not respond looks like a control because it *is* like one: no model can recognise it. Over all
