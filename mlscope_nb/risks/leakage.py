@@ -82,6 +82,11 @@ def duplicates_of(
         From `ms.curate.find_duplicates`; found here otherwise.
     splits : splits, optional
         Proposed splits: pairs that they part count, whatever their units are.
+
+    Raises
+    ------
+    ValueError
+        The pairs have other columns, or name cells that are not here.
     """
     if pairs is None:
         if cells.images is None:
@@ -95,6 +100,7 @@ def duplicates_of(
         alike = [str(w.message) for w in caught if "drawn at random look the same" in str(w.message)]
         if alike:
             return [Finding(DUPLICATES, ALL, "untestable", alike[0], "Compare more channels or detail.")], pairs
+    _refuse_other_cells(cells, pairs)
     parted = _parted(cells, pairs, splits)
     return _copies(cells, pairs, parted), pairs
 
@@ -164,6 +170,15 @@ def _shared(cells: Cells, listed: list[tuple[pd.Index, ...]]) -> Finding:
         return Finding(SPLIT, ALL, "red", reason, step, len(names) / units.nunique(), kind=DEPENDENT)
     check_split(cells, [(train, test) for train, test in listed])
     return Finding(SPLIT, ALL, "green", f"The proposed splits keep {plural(word)} whole.", "", 0.0)
+
+
+def _refuse_other_cells(cells: Cells, pairs: pd.DataFrame) -> None:
+    again = "Give ms.curate.find_duplicates(cells) of these cells."
+    if not {"cell_a", "cell_b"} <= set(pairs.columns):
+        raise ValueError(f"The pairs have the columns {some(pairs.columns)}, expected cell_a and cell_b. {again}")
+    strangers = pd.Index(sorted(_ids(pairs))).difference(cells.ids)
+    if len(strangers):
+        raise ValueError(f"The pairs name {count(len(strangers), 'cell')} not here: {some(strangers)}. {again}")
 
 
 def _parted(cells: Cells, pairs: pd.DataFrame, splits: Pairs | None) -> pd.Series:

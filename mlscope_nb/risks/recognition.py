@@ -20,6 +20,8 @@ PENALTY = 0.03
 MOST_CURVED = 16
 """Tables with more columns than this are read by straight lines alone."""
 AT_A_TIME = 64
+TIES = 9
+"""Digits, relative to the largest score, to which scores are compared."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,6 +146,8 @@ def area(score: Floats, made: Trial, k: int) -> dict[str, Any]:
     Obuchowski 1997, Biometrics 53:567 (clustered data); DeLong et al. 1988, Biometrics 44:837.
     """
     item, code = made.items, np.asarray(made.found.code)
+    # Sums in another order differ in the last digits: scores of cells that read alike are ties.
+    score = np.round(score / max(float(np.abs(score).max()), 1e-300), TIES)
     mine = code[item] == k
     placed = np.full(len(score), np.nan)
     for s in np.unique(made.stratum):
