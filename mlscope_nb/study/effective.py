@@ -62,7 +62,8 @@ def effective_n(values: str | pd.Series | np.ndarray, units: Cells | pd.Series |
 
     The intraclass correlation is the analysis of variance estimate for units of unequal size; a negative
     one counts as 0. The design effect is Kish's, ``1 + (sum(n_i^2) / sum(n_i) - 1) * icc``. Copies of cells
-    raise the intraclass correlation and not the effective number (exactly so for units of equal size).
+    raise the intraclass correlation and not the effective number (exactly so for units of equal size, where
+    cells of a unit are more alike than others at all).
 
     Parameters
     ----------
