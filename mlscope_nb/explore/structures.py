@@ -54,8 +54,8 @@ class Structure(Result):
     Examples
     --------
     >>> print(Structure(0.62, -0.3, 1, "units", 48, 99, 0.05))
-    One group explains these 48 units: 61 of 99 studies of one group fall apart as much (p = 0.62). That is no proof that \
-there is only one; groups may be too alike or too few for this test.
+    One group explains these 48 units: 61 of 99 studies of one group fall apart as much (p = 0.62). That is no proof \
+that there is only one; groups may be too alike or too few for this test.
     """
 
     p_value: float

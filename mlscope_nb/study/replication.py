@@ -152,9 +152,7 @@ def _same_words(cells: Cells, same: list[list[str]]) -> list[str]:
 def _unit_words(frame: pd.DataFrame, word: str, same: list[list[str]]) -> list[str]:
     words = []
     if len(frame) == frame["unit"].nunique() and len(frame) > 1:
-        words.append(
-            f"Each row is a {word} of its own: right for a table of profiles, wrong for cells that share a well."
-        )
+        words.append(f"Each row is a {word} of its own: right for a table of profiles, wrong for cells of one well.")
     if "batch" in frame and not any({"unit", "batch"} <= set(roles) for roles in same):
         spread = frame.groupby("unit")["batch"].nunique()
         spanning = spread.index[spread > 1]
