@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
 
 
@@ -17,9 +18,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     try:
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
     except OSError as error:
-        raise type(error)(
-            error.errno, f"Cannot write in '{target.parent}' ({error.strerror}). Choose a folder that you may write to"
-        ) from error
+        raise _refused(error, target.parent) from error
     os.close(handle)
     part = Path(name)
     try:
@@ -80,7 +79,7 @@ def append_lines(path: str | Path, lines: Sequence[str]) -> None:
         The disk refused; the file is as long as before.
     """
     data = "".join(f"{line}\n" for line in lines).encode("utf-8")
-    with open(path, "ab+", buffering=0) as file:
+    with _appending(Path(path)) as file:
         end = file.seek(0, os.SEEK_END)
         if end:
             file.seek(-1, os.SEEK_END)
@@ -92,6 +91,24 @@ def append_lines(path: str | Path, lines: Sequence[str]) -> None:
         except OSError:
             file.truncate(end)
             raise
+
+
+def made_folder(path: str | Path) -> Path:
+    """Make a folder, unless it is there, and those above it; the refusal says what to do.
+
+    Raises
+    ------
+    OSError
+        It cannot be made.
+    """
+    folder = Path(path).expanduser()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise  # a file in its place: that is what Python says
+    except OSError as error:
+        raise _refused(error, folder.parent) from error
+    return folder
 
 
 def writable_folder(preferred: str | Path, name: str) -> tuple[Path, bool]:
@@ -107,13 +124,23 @@ def writable_folder(preferred: str | Path, name: str) -> tuple[Path, bool]:
     raise OSError(f"Neither '{preferred}' nor the home folder can be written. Start JupyterLab in a folder of yours.")
 
 
+def _refused(error: OSError, folder: Path) -> OSError:
+    text = f"Cannot write in '{folder}' ({error.strerror}). Choose a folder that you may write to"
+    return type(error)(error.errno, text)
+
+
+def _appending(path: Path) -> FileIO:
+    try:
+        return open(path, "ab+", buffering=0)
+    except OSError as error:
+        raise _refused(error, path.parent) from error
+
+
 def _folder_beside(target: Path, suffix: str) -> Path:
     try:
         return Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=suffix, dir=target.parent))
     except OSError as error:
-        raise type(error)(
-            error.errno, f"Cannot write in '{target.parent}' ({error.strerror}). Choose a folder that you may write to"
-        ) from error
+        raise _refused(error, target.parent) from error
 
 
 def _swap(part: Path, target: Path) -> None:

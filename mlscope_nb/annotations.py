@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from mlscope_nb._files import append_lines
+from mlscope_nb._files import append_lines, made_folder
 from mlscope_nb._words import count, some
 
 VERSION = 1
@@ -178,7 +178,7 @@ class AnnotationLog:
             return
         head = [self._header()] if _is_new(self.path) else []
         lines = [json.dumps(line, ensure_ascii=False) for line in [*head, *(e.to_dict() for e in self._unwritten)]]
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        made_folder(self.path.parent)
         append_lines(self.path, lines)
         self._unwritten.clear()
 

@@ -10,7 +10,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from mlscope_nb._files import write_text
+from mlscope_nb._files import made_folder, write_text
 from mlscope_nb._words import count
 from mlscope_nb.cells import Cells
 from mlscope_nb.io import write_h5ad, write_profiles
@@ -147,8 +147,7 @@ def report_folder(
     (False, ['steps.json', 'steps.py'])
     """
     began = time.process_time()
-    folder = Path(out).expanduser()
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = made_folder(out)
     design = {"label": label, "unit": unit, "batch": batch, "control": control, "treatment": treatment}
     gone = walk(data, Choices({**reading, **design}, nuclei, size, tuple(drop), seed))
     files = []

@@ -1,10 +1,11 @@
 """Files and folders are either whole or as they were before."""
 
 import os
+from pathlib import Path
 
 import pytest
 
-from mlscope_nb._files import new_target, replacing_folder
+from mlscope_nb._files import append_lines, made_folder, new_target, replacing_folder
 
 
 def left_in(folder):
@@ -79,3 +80,16 @@ def test_an_existing_target_is_refused_unless_it_may_go(tmp_path):
 def test_a_missing_folder_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no folder '.*nowhere'"):
         new_target(tmp_path / "nowhere" / "a.csv", overwrite=False)
+
+
+def test_a_folder_that_cannot_be_written_is_named_with_what_to_do(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    monkeypatch.setattr("builtins.open", refuse)
+    with pytest.raises(OSError, match=r"Read-only file system\). Choose a folder") as made:
+        made_folder(tmp_path / "report")
+    with pytest.raises(OSError, match=r"Read-only file system\). Choose a folder") as added:
+        append_lines(tmp_path / "labels.jsonl", ["{}"])
+    assert all(str(tmp_path) in str(found.value) and found.value.errno == 30 for found in (made, added))
