@@ -75,7 +75,7 @@ def test_every_prefix_of_the_log_is_the_state_at_that_time(tmp_path, actions):
     if not states:
         assert not path.exists()
         return
-    header, *lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    header, *lines = [f"{line}\n" for line in path.read_text(encoding="utf-8").split("\n")[:-1]]
     assert len(lines) == len(states)
     for n in range(len(lines) + 1):
         (tmp_path / "part").write_text("".join([header, *lines[:n]]), encoding="utf-8")
