@@ -6,7 +6,8 @@ A script computes its figures and ends with one call:
 
     record("segmentation", {"fluorescence": {"mean IoU": 0.81, "fields": 30}})
 
-That writes `results/segmentation.json` beside the script and renews the folder's one table, `RESULTS.md`.
+That writes `results/segmentation.json` beside the script and renews the folder's one table, `RESULTS.md`, and the table
+of all claims, docs/claims.md.
 """
 
 from __future__ import annotations
@@ -26,10 +27,12 @@ from typing import Any
 import numpy as np
 import psutil
 
+from studies import _claims
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("numpy", "scipy", "scikit-image", "scikit-learn", "torch", "umap-learn", "numba")
 # What scripts write themselves does not make the measured code another one.
-WRITTEN = [":!*/results/*", ":!*/RESULTS.md"]
+WRITTEN = [":!*/results/*", ":!*/RESULTS.md", ":!docs/claims.md"]
 
 
 def record(name: str, figures: Mapping[str, Any], *, folder: str | Path | None = None) -> Path:
@@ -54,6 +57,8 @@ def record(name: str, figures: Mapping[str, Any], *, folder: str | Path | None =
     path = folder / "results" / f"{name}.json"
     write_atomically(path, json.dumps(entry, indent=2, ensure_ascii=False) + "\n")
     write_atomically(folder / "RESULTS.md", table(folder))
+    if folder in (_claims.ROOT / "studies", _claims.ROOT / "benchmarks"):
+        write_atomically(_claims.PAGE, _claims.page())
     return path
 
 

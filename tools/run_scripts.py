@@ -2,6 +2,10 @@
 
 python tools/run_scripts.py studies
 python tools/run_scripts.py benchmarks memory lasso     # only those
+python tools/run_scripts.py benchmarks --table          # none: print what was measured, beside what
+
+At the end the folder's part of docs/claims.md is printed. A script that ends with 77 needs what is not here
+(`make peers`): it is left out, which is no failure, and its figures stay what they were.
 """
 
 from __future__ import annotations
@@ -13,6 +17,11 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from studies import _claims  # noqa: E402
+
+LEFT_OUT = 77
 
 
 def scripts(folder: Path, only: list[str]) -> list[Path]:
@@ -25,20 +34,17 @@ def scripts(folder: Path, only: list[str]) -> list[Path]:
     return [file for file in found if not only or file.stem in only]
 
 
-def run_all(files: list[Path]) -> list[Path]:
-    """Run scripts and say how long each took; return those that failed."""
-    failed = []
+def run_all(files: list[Path]) -> dict[int, list[Path]]:
+    """Run scripts and say how long each took; return them by how they ended: 0, 77 (left out), or 1."""
+    ended: dict[int, list[Path]] = {0: [], LEFT_OUT: [], 1: []}
     for file in files:
         print(f"== {file.parent.name}/{file.name}", flush=True)
         began = time.monotonic()
         code = subprocess.run([sys.executable, str(file)], cwd=file.parent.parent).returncode
-        print(
-            f"== {'done' if code == 0 else f'FAILED ({code})'} in {time.monotonic() - began:.0f} s",
-            flush=True,
-        )
-        if code:
-            failed.append(file)
-    return failed
+        word = {0: "done", LEFT_OUT: "left out"}.get(code, f"FAILED ({code})")
+        print(f"== {word} in {time.monotonic() - began:.0f} s", flush=True)
+        ended[code if code in ended else 1].append(file)
+    return ended
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -46,13 +52,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("only", nargs="*", help="names without .py; default: all")
+    parser.add_argument("--table", action="store_true", help="run nothing, print the table")
     options = parser.parse_args(arguments)
-    chosen = scripts((ROOT / options.folder).resolve(), options.only)
-    failed = run_all(chosen)
-    print(f"{len(chosen) - len(failed)} of {len(chosen)} scripts ran to their end")
-    for file in failed:
-        print(f"failed: {file.parent.name}/{file.name}")
-    return int(bool(failed))
+    folder = (ROOT / options.folder).resolve()
+    ended = run_all([] if options.table else scripts(folder, options.only))
+    if folder.parent == ROOT:
+        print("\n".join(_claims.table(folder.name)))
+    if not options.table:
+        print(f"{len(ended[0])} of {sum(map(len, ended.values()))} scripts ran to their end")
+    for word, code in (("left out", LEFT_OUT), ("failed", 1)):
+        for file in ended[code]:
+            print(f"{word}: {file.parent.name}/{file.name}")
+    return int(bool(ended[1]))
 
 
 if __name__ == "__main__":
