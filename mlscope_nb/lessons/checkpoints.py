@@ -45,11 +45,16 @@ def checkpoint(question_id: str, mine: Any = None, *, otherwise: Any = None, stu
     prepared = find_prepared(question_id)
     name = question_id.split("/")[1]
     if not stuck and not is_missing(mine):
-        say(f"Checkpoint '{name}': your own is used", f"That is {describe(mine)}.")
+        say(f"Checkpoint '{name}': your own is used", _named(mine))
         return mine
     value = _prepared(prepared, otherwise)
-    say(f"Checkpoint '{name}': the prepared one is used", f"{prepared.text}\n\nThat is {describe(value)}.")
+    say(f"Checkpoint '{name}': the prepared one is used", f"{prepared.text}\n\n{_named(value)}")
     return value
+
+
+def _named(value: Any) -> str:
+    text = f"That is {describe(value)}"
+    return text if text.endswith("…") else f"{text}."
 
 
 def _prepared(prepared: Prepared, otherwise: Any) -> Any:

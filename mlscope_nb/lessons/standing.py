@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from typing import Any
 
 from mlscope_nb._words import count
 from mlscope_nb.lessons import answers
 from mlscope_nb.lessons.cards import card, paragraphs, table
-from mlscope_nb.lessons.lesson_file import lesson_names, lesson_path, read_lesson
+from mlscope_nb.lessons.lesson_file import find_asked, lesson_names, lesson_path, read_lesson
 from mlscope_nb.lessons.questions import Prepared, Question
 
 
@@ -82,8 +83,12 @@ class Progress:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        rows = table(["Question", "State"], self.states)
+        rows = table(["Question", "State"], ((_asked(name), state) for name, state in self.states))
         return card("Your progress", [paragraphs(f"{self}."), rows], notes=self.notes)
+
+
+def _asked(question_id: str) -> str:
+    return textwrap.shorten(find_asked(question_id).text, 110, placeholder=" …")
 
 
 def _begun(kept: answers.Answers) -> list[str]:
