@@ -8,7 +8,7 @@ from mlscope_nb.lessons.answers import describe
 from mlscope_nb.lessons.cards import say
 from mlscope_nb.lessons.lesson_file import find_prepared
 from mlscope_nb.lessons.questions import Prepared, load_function
-from mlscope_nb.lessons.rules import is_missing
+from mlscope_nb.lessons.rules import is_missing, not_a_number
 
 
 def checkpoint(question_id: str, mine: Any = None, *, otherwise: Any = None, stuck: bool = False) -> Any:
@@ -22,6 +22,7 @@ def checkpoint(question_id: str, mine: Any = None, *, otherwise: Any = None, stu
         What the learner made. None, ``...`` and empty collections count as not made.
     otherwise : object or callable, optional
         The prepared object, or a function without parameters that makes it; instead of the one in the file.
+        Where it is a number, text or a list of the learner's is not taken, and the note says why.
     stuck : bool
         Take the prepared object even though there is one of the learner's.
 
@@ -44,11 +45,12 @@ def checkpoint(question_id: str, mine: Any = None, *, otherwise: Any = None, stu
     """
     prepared = find_prepared(question_id)
     name = question_id.split("/")[1]
-    if not stuck and not is_missing(mine):
+    amiss = "" if is_missing(mine) or not_a_number(otherwise) else not_a_number(mine)
+    if not stuck and not is_missing(mine) and not amiss:
         say(f"Checkpoint '{name}': your own is used", _named(mine))
         return mine
     value = _prepared(prepared, otherwise)
-    say(f"Checkpoint '{name}': the prepared one is used", f"{prepared.text}\n\n{_named(value)}")
+    say(f"Checkpoint '{name}': the prepared one is used", f"{amiss or prepared.text}\n\n{_named(value)}")
     return value
 
 

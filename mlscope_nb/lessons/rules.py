@@ -73,6 +73,18 @@ def same(a: Any, b: Any) -> bool:
     return bool(_key(a) == _key(b))
 
 
+def not_a_number(value: object) -> str:
+    """Say what was found in the place of a number, and how to write one; nothing where it is one.
+
+    Examples
+    --------
+    >>> not_a_number("4.5")
+    'Text was found where a number was expected. Write it without quotation marks.'
+    """
+    value = plain(value)
+    return "" if _is_number(value) else f"{_kind(value)} was found where a number was expected.{_advice(value)}"
+
+
 def _key(value: Any) -> tuple[str, Any]:
     value = plain(value)
     if isinstance(value, str):
@@ -110,7 +122,7 @@ def _near(value: Any, truth: float, tolerance: float) -> Verdict:
 
 def _between(value: Any, truth: list[float], _: float) -> Verdict:
     if not _is_number(value):
-        return Verdict(False, f"{_kind(value)} was found where a number was expected.{_advice(value)}")
+        return Verdict(False, not_a_number(value))
     if math.isnan(value):
         return Verdict(False, "It is NaN (not a number): something in the calculation was missing.")
     low, high = truth

@@ -187,6 +187,15 @@ def test_a_checkpoint_can_be_asked_for_made_or_passed(shown):
         checkpoint("99_test/passed")
 
 
+@pytest.mark.parametrize(
+    ("mine", "said"), [("4.5", "without quotation marks"), ((4, 5), "write a point"), (max, "Put ()")]
+)
+def test_a_checkpoint_for_a_number_takes_numbers_only(shown, mine, said):
+    assert checkpoint("99_test/passed", mine, otherwise=4.5) == 4.5
+    assert said in shown[0]["text/plain"] and "That is 4.5." in shown[0]["text/plain"]
+    assert checkpoint("99_test/passed", 3, otherwise=4.5) == 3
+
+
 def test_kinds_are_not_mixed_up():
     with pytest.raises(ValueError, match="not a question to predict"):
         predict("99_test/cells")
