@@ -26,11 +26,12 @@ style-src 'unsafe-inline'; img-src data:">
 {style}</style>
 </head>
 <body>
-<div id="page"></div>
+<main id="page"></main>
 <noscript>{still}</noscript>
 <script id="data" type="application/json">{data}</script>
 <script type="module">{code}
 shown(document.getElementById("page"), JSON.parse(document.getElementById("data").textContent));
+asHeading(document.querySelector(".ms-title"));
 </script>
 </body>
 </html>

@@ -116,9 +116,12 @@ class FigureView(View):
 
 
 def framed(page: str, text: str) -> str:
-    """Return a whole page as a part of another one."""
+    """Return a whole page as a part of another one, as high as what it holds."""
     look = "width:100%;height:860px;border:0"
-    return f'<iframe srcdoc="{html.escape(page)}" title="{html.escape(text)}" style="{look}"></iframe>'
+    fit = "new ResizeObserver(([e])=>{this.style.height=e.target.offsetHeight+28+'px'})"
+    fit += ".observe(this.contentDocument.body)"
+    more = f'title="{html.escape(text)}" style="{look}" onload="{fit}"'
+    return f'<iframe srcdoc="{html.escape(page)}" {more}></iframe>'
 
 
 def saved_html(text: str, pictures: list[np.ndarray], markup: str = "") -> str:

@@ -19,7 +19,7 @@ from mlscope_nb.views.map import column_of
 if TYPE_CHECKING:
     from holoviews import Overlay
 
-_GREY = "#a8a8a8"
+_GREY = "#949494"
 _LETTERS = 20
 
 

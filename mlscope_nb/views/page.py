@@ -50,7 +50,7 @@ style-src 'unsafe-inline'; img-src data: blob:">
 {style}</style>
 </head>
 <body>
-<div id="page" class="mlscope ms-workbench"></div>
+<main id="page" class="mlscope ms-workbench"></main>
 <noscript>This page needs JavaScript, which is switched off in this browser.</noscript>
 <script id="data" type="application/json">{data}</script>
 <script>{code}</script>

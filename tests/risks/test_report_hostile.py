@@ -26,7 +26,7 @@ from mlscope_nb.study.intervals import Interval
 EVIL = "<script>alert('1')</script>| `x` [a](javascript:b) \ud800\x00 *\n# b"
 TAGS = {
     "html", "head", "meta", "title", "style", "body", "h1", "h2", "h3", "section", "p", "b", "ul", "li", "span",
-    "div", "table", "caption", "tr", "th", "td", "code",
+    "div", "table", "caption", "tr", "th", "td", "code", "main",
 }  # fmt: skip
 
 

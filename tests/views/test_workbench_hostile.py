@@ -80,7 +80,7 @@ def test_the_page_holds_hostile_text_as_data_only(apart, label):
         "title",
         "style",
         "body",
-        "div",
+        "main",
         "noscript",
         "script",
         "script",

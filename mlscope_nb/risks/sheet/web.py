@@ -38,6 +38,7 @@ HEAD = """<!doctype html>
 <style>{style}</style>
 </head>
 <body>
+<main>
 <h1>{title}</h1>
 """
 
@@ -52,7 +53,8 @@ def html_of(document: Document) -> str:
     (True, True)
     """
     body = [_section(one, 2, first=i == 0) for i, one in enumerate(document.sections)]
-    return "\n".join([HEAD.format(title=escape(document.title), style=STYLE).rstrip(), *body, "</body>", "</html>", ""])
+    head = HEAD.format(title=escape(document.title), style=STYLE).rstrip()
+    return "\n".join([head, *body, "</main>", "</body>", "</html>", ""])
 
 
 def _section(section: Section, depth: int, *, first: bool = False) -> str:

@@ -1,6 +1,6 @@
 // Beside the map: bars of all cells and of the selection, what is different, and where the cells come from.
 function makeBeside(host, model, signal, names = { distribution: "Distribution", differences: "What is different", sources: "Where from" }) {
-  const tabs = make("div", "ms-row ms-tabs", host), body = make("div", "ms-beside", host);
+  const head = make("div", "ms-row ms-tabs", host), tabs = make("div", "ms-row", head), body = make("div", "ms-beside", host);
   tabs.setAttribute("role", "tablist");
   const buttons = Object.entries(names).map(([value, text]) => {
     const node = make("button", "ms-tab", tabs, text);
@@ -12,7 +12,7 @@ function makeBeside(host, model, signal, names = { distribution: "Distribution",
     });
     return [value, node];
   });
-  const holder = make("label", "ms-choice", tabs), column = make("select", "", holder);
+  const holder = make("label", "ms-choice", head), column = make("select", "", holder);
   make("span", "", holder, "of").after(column);
   column.setAttribute("aria-label", "Column of the distribution");
   column.addEventListener("change", () => model.send({ kind: "column", name: column.value }));
@@ -63,7 +63,7 @@ function drawBars(host, part, model, wanted) {
   part.names.forEach((name, i) => {
     const at = left + i * room, gap = numbers ? 0.5 : Math.min(8, room * 0.15), colour = numbers ? "#0072b2" : part.colours[i];
     drawn("rect", svg, { x: at + gap, y: y(part.all[i]), width: Math.max(1, room - 2 * gap), height: base - y(part.all[i]), class: "ms-bar-all" });
-    if (part.chosen.length) drawn("rect", svg, { x: at + gap + room * 0.18, y: y(part.chosen[i]), width: Math.max(1, room * 0.64 - 2 * gap), height: base - y(part.chosen[i]), fill: colour });
+    if (part.chosen.length) drawn("rect", svg, { x: at + gap + room * 0.18, y: y(part.chosen[i]), width: Math.max(1, room * 0.64 - 2 * gap), height: base - y(part.chosen[i]), fill: colour, class: "ms-bar-chosen" });
     area(svg, part, i, { x: at, y: top, width: room, height: base - top });
     if (!numbers) label(svg, name, at + room / 2, base + 14, room, n);
   });
@@ -82,7 +82,7 @@ function drawRows(host, part, model, wide) {
   part.names.forEach((name, i) => {
     const y = i * pitch + 2;
     drawn("rect", svg, { x: left, y, width: long(part.all[i]), height: pitch - 4, class: "ms-bar-all" });
-    if (part.chosen.length) drawn("rect", svg, { x: left, y: y + 5, width: long(part.chosen[i]), height: pitch - 14, fill: part.colours[i] });
+    if (part.chosen.length) drawn("rect", svg, { x: left, y: y + 5, width: long(part.chosen[i]), height: pitch - 14, fill: part.colours[i], class: "ms-bar-chosen" });
     const text = drawn("text", svg, { x: left - 6, y: y + 13, class: "ms-tick", "text-anchor": "end" }, fitMiddle(name, left - 8));
     drawn("title", text, {}, name);
     if (counts.length) drawn("text", svg, { x: wide, y: y + 13, class: "ms-tick", "text-anchor": "end" }, counts[i].toLocaleString("en"));
@@ -95,6 +95,7 @@ function drawRows(host, part, model, wide) {
 function barsOf(host, part, wide, high) {
   const svg = drawn("svg", host, { width: wide, height: high, class: "ms-bars", role: "img", tabindex: 0, "data-lm-suppress-shortcuts": "true" });
   svg.setAttribute("aria-label", `Distribution of ${part.column}`);
+  svg.setAttribute("aria-description", "Arrow keys go from bar to bar, with Shift over several; Enter selects their cells.");
   return svg;
 }
 
@@ -166,7 +167,7 @@ function drawEffects(host, rows, model) {
     const line = make("button", "ms-effect", host), name = make("span", "ms-effect-name", line, row.name);
     line.title = `${row.name}: show its distribution`;
     name.dir = "auto";
-    const svg = drawn("svg", line, { width: wide, height: 16 });
+    const svg = drawn("svg", line, { width: wide, height: 16, "aria-hidden": "true" });
     drawn("line", svg, { x1: wide / 2, x2: wide / 2, y1: 0, y2: 16, class: "ms-grid" });
     if (row.low !== null && row.high !== null) drawn("line", svg, { x1: x(row.low), x2: x(row.high), y1: 8, y2: 8, stroke: "#0072b2", "stroke-width": 3 });
     drawn("circle", svg, { cx: x(row.effect), cy: 8, r: 4.5, fill: "#d55e00" });

@@ -11,6 +11,12 @@ function make(tag, name, parent, text) {
   return node;
 }
 
+// The title of a page that holds one view alone.
+function asHeading(title) {
+  title.setAttribute("role", "heading");
+  title.setAttribute("aria-level", "1");
+}
+
 const SVG = "http://www.w3.org/2000/svg";
 
 function drawn(tag, parent, attributes, text) {

@@ -24,7 +24,7 @@ function makeMap(host, model, signal) {
     // The same map drawn again stays where the reader had zoomed to.
     if (fresh !== key) view = whole;
     key = fresh;
-    over.setAttribute("aria-label", `${name}. Draw around points with the mouse, or select in Python.`);
+    over.setAttribute("aria-label", `${name}. Arrow keys, + and − move it, 0 shows all; Enter selects the points in view, with Shift adds them; Escape selects none.`);
     schedule();
   }
   function colours() { codes = bytesOf(model.get("_codes")); legend.draw(); schedule(); }
@@ -164,11 +164,17 @@ function makeMap(host, model, signal) {
     else if (key === "+" || key === "=") zoom(0.8);
     else if (key === "-") zoom(1.25);
     else if (key === "0") zoomTo(whole);
+    else if (key === "Enter") take(inView(), modeOf(event));
     else if (step) shift((0.1 * step[0]) * (view.right - view.left), (0.1 * step[1]) * (view.top - view.bottom));
     else return;
     event.preventDefault();
   });
 
+  // What the keyboard has in the place of a lasso: everything between the axes.
+  function inView() {
+    const { width, height } = area();
+    return corners([MARGIN.left, MARGIN.top], [MARGIN.left + width, MARGIN.top + height]);
+  }
   function corners([x1, y1], [x2, y2]) { return [[x1, y1], [x2, y1], [x2, y2], [x1, y2]]; }
   // Points that are hidden in the legend are not seen, so they are not taken.
   function take(line, mode) {

@@ -208,7 +208,7 @@ async function openPage() {
   const model = new LocalModel(data), signal = new AbortController().signal;
   await model.decode();
   const head = make("div", "ms-row ms-head", root);
-  make("div", "ms-title ms-grow", head, data.title);
+  asHeading(make("div", "ms-title ms-grow", head, data.title));
   choice(head, "Map", Object.entries(data.maps).map(([value, m]) => ({ value, label: m.title })), data.map, (name) => model.send({ kind: "map", name }));
   choice(head, "Colour by", [{ value: "", label: "(nothing)" }, ...data.columns.map((c) => ({ value: c.name, label: c.name }))], data.colour, (name) => model.send({ kind: "colour", name }));
   const body = make("div", "ms-body", root), map = make("div", "ms-panel ms-map-panel", body);

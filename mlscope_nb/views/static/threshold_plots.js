@@ -1,5 +1,5 @@
 // Drawings beside a threshold: the histogram that the slider runs under, and precision against recall.
-const PLOT = { left: 52, right: 14, top: 14, high: 156, bottom: 40, left_out: "#e69f00", stays: "#a8a8a8", faulty: "#0072b2", line: "#d55e00" };
+const PLOT = { left: 52, right: 14, top: 14, high: 156, bottom: 40, left_out: "#c98500", stays: "#949494", faulty: "#0072b2", line: "#d55e00" };
 
 // Equal steps up are equal factors, so that ten bad cells are seen beside three thousand good ones.
 function drawHistogram(host, score, wide) {
