@@ -32,7 +32,11 @@ def open_log(cells: Cells, autosave: Autosave) -> tuple[AnnotationLog, list[str]
         return AnnotationLog(fingerprint=cells.fingerprint), ["Labels are not saved (autosave=False)."]
     notes: list[str] = []
     if autosave is None or autosave is True:
-        folder, moved = writable_folder(Path.cwd(), FOLDER)
+        try:
+            folder, moved = writable_folder(Path.cwd(), FOLDER)
+        except OSError as error:
+            text = f"Labels are kept only until the kernel stops. {error}"
+            return AnnotationLog(fingerprint=cells.fingerprint), [text]
         path = folder / f"{cells.fingerprint}.jsonl"
         if moved:
             notes.append(f"The notebook's folder cannot be written to: labels are kept in {folder}.")

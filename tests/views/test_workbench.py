@@ -246,6 +246,18 @@ def test_a_folder_that_cannot_be_written_moves_the_labels_home(folder, monkeypat
     assert len(list((home / FOLDER).glob("*.jsonl"))) == 1
 
 
+def test_where_nothing_can_be_written_labels_last_as_long_as_the_kernel(folder, monkeypatch):
+    home = folder / "home"
+    home.mkdir()
+    (home / FOLDER).write_text("")
+    (folder / FOLDER).write_text("")
+    monkeypatch.setenv("HOME", str(home))
+    w = ms.views.explore(make_cells(seed=21))
+    assert "until the kernel stops" in w._words["note"]
+    w.select(["cell0"]).assign("x")
+    assert w.labels["cell0"] == "x" and w.annotations.path is None
+
+
 def test_no_autosave_writes_nothing(folder):
     w = ms.views.explore(make_cells(), autosave=False).select(["cell0"]).assign("x")
     assert w.labels["cell0"] == "x" and list(folder.iterdir()) == []
