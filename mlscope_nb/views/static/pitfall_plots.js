@@ -1,6 +1,6 @@
 // Drawings of the pitfall laboratory. Orange: done carelessly. Blue: with the remedy. Grey: what is so, or no danger.
 const INKS = { done: "#d55e00", remedy: "#0072b2", truth: "#767676", damage: "#d55e00", mitigated: "#0072b2", control: "#767676" };
-const WIDE = 460, ROOM = { left: 58, right: 16, top: 12, bottom: 44 };
+const WIDE = 400, ROOM = { left: 58, right: 16, top: 12, bottom: 44 };
 
 function canvas(host, high, says) {
   host.replaceChildren();
