@@ -108,6 +108,11 @@ def test_conda_s_torch_is_the_pinned_cpu_build():
     assert f'CPU_INDEX = "{index}"' in install
 
 
+def test_texts_name_the_pinned_torch():
+    texts = "".join(path.read_text(encoding="utf-8") for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+    assert set(re.findall(r"torch==([\d.]*\d)", texts)) == {version_of(PINS["torch"])}
+
+
 def test_no_cuda_is_pinned_or_installed_here_beside_a_cpu_build():
     assert [name for name in PINS if re.match(r"nvidia|cuda|triton", name)] == []
     if metadata.version("torch").endswith("+cpu"):
