@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -184,16 +185,28 @@ def _by_pattern(
 
 
 def _masks_by_name(groups: Mapping[str, FieldFiles], masks: Paths | None) -> dict[str, Path]:
-    """Find masks named as the field or as its first file."""
+    """Find masks named as the field, as its first file, or as what the names of its channels share."""
     if masks is None:
         return {}
     known = {f.resolve() for g in groups.values() for files in g.channels for f in files}
     found = [p for p in listing.list_files(masks, listing.LABEL_EXTENSIONS) if p.resolve() not in known]
     by_name = {name: g.first.with_name(name) for name, g in groups.items()}
+    shared = {name: _shared_name(g) for name, g in groups.items()}
     return {
+        **listing.match_masks({n: groups[n].first.with_name(stem) for n, stem in shared.items() if stem}, found),
         **listing.match_masks({n: g.first for n, g in groups.items()}, found),
         **listing.match_masks(by_name, found),
     }
+
+
+def _shared_name(files: FieldFiles) -> str:
+    """Return what the names of all channels begin with, up to the last sign between words: P1-A01 of P1-A01_DNA, …"""
+    stems = [listing.plain_stem(file) for channel in files.channels for file in channel]
+    if len(stems) < 2:
+        return ""
+    first, last = min(stems), max(stems)
+    same = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
+    return re.sub(r"[_\-. ]+[^_\-. ]*$", "", first[:same])
 
 
 def _every_frame(
