@@ -57,11 +57,16 @@ def holds(frame: pd.DataFrame, query: str) -> np.ndarray:
         return _true_or_false(result, len(frame))
     # pandas raises NotImplementedError for grammar it does not read: part of the answer, not a gap of ours.
     except (*_UNFIT, NotImplementedError, RecursionError) as error:
-        unknown = re.search(r"name '(.+)' is not defined", str(error))
-        guess = meant(unknown[1], frame.columns) if unknown else ""
-        raise ValueError(
-            f"Cannot use the condition {query!r}: {error}.{guess} Columns: {some(frame.columns, 20)}."
-        ) from error
+        why = f"{error}.{_advice(query, error, frame)}"
+        raise ValueError(f"Cannot use the condition {query!r}: {why} Columns: {some(frame.columns, 20)}.") from error
+
+
+def _advice(query: str, error: Exception, frame: pd.DataFrame) -> str:
+    """Say what a beginner probably meant, where that can be told."""
+    unknown = re.search(r"name '(.+)' is not defined", str(error))
+    if unknown:
+        return meant(unknown[1], frame.columns) or f" Text stands in quotation marks: '{unknown[1]}'."
+    return " Two things are compared with ==." if re.search(r"[^=<>!]=[^=]", query) else ""
 
 
 def _without_backticks(query: str, frame: pd.DataFrame) -> tuple[str, dict[str, pd.Series]]:

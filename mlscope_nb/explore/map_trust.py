@@ -236,9 +236,10 @@ def named_map(cells_or_table: Cells | pd.DataFrame, name: str) -> pd.DataFrame:
         raise TypeError(f"The map is a name ('{name}') but there are no cells that have it. Give the map itself.")
     maps = cells_or_table.embeddings
     if name not in maps:
+        kind = name if name in ("pca", "tsne") else "umap"
         raise KeyError(
             f"No map '{name}'. Maps: {', '.join(maps) or 'none'}. "
-            f"Make one: cells.with_embedding('{name}', ms.explore.umap(cells))."
+            f"Make one: cells.with_embedding('{name}', ms.explore.{kind}(cells))."
         )
     return maps[name]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -95,11 +96,15 @@ def find_objects(
     return labels, {**settings, "threshold": first, "level": level, "n": int(labels.max(initial=0))}
 
 
+def _is_above_0(value: object) -> bool:
+    return isinstance(value, numbers.Real) and 0 < float(value) < float("inf")
+
+
 def check_tuning(*, threshold: float, min_area_px: float | None, max_area_px: float | None, split: float) -> None:
     """Refuse a threshold, sizes or a split that no image could use."""
-    if not 0 < threshold < float("inf"):
+    if not _is_above_0(threshold):
         raise ValueError(
-            f"threshold is {threshold}, expected a number above 0: 1 is half-way between background and objects, "
+            f"threshold is {threshold!r}, expected a number above 0: 1 is half-way between background and objects, "
             "less finds more, more finds less."
         )
     if not 0 <= split <= 2:

@@ -136,8 +136,8 @@ class LabelRounds:
         given = labels.dropna().astype(str)
         mine = given[given.index.isin(self.open)]
         if mine.nunique() < 2:
-            found = f"one class only: {some(mine.unique())}" if len(mine) else "no cell outside of the test is labelled"
-            raise ValueError(f"To train takes two classes, found {found}. Label some cells of another kind too.")
+            found = f"one class only: {some(mine.unique())}" if len(mine) else "no label on a cell outside of the test"
+            raise ValueError(f"Training takes two classes, found {found}. Label some cells of another kind too.")
         prepared, ready = self._prepared()
         model = prepared.fitted(mine.reindex(self.open))
         score, n_tested = self._score(model, ready, given)

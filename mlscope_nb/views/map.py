@@ -133,9 +133,10 @@ def axes_of(cells: Cells | pd.DataFrame, embedding: Embedding) -> Axes:
     if isinstance(embedding, str):
         maps = cells.embeddings if isinstance(cells, Cells) else {}
         if embedding not in maps:
+            kind = embedding if embedding in ("pca", "tsne") else "umap"
             raise KeyError(
                 f"No map '{embedding}'. There are: {some(maps) or 'none'}. "
-                f"Make one: cells.with_embedding('{embedding}', ms.explore.umap(cells)), or name two columns."
+                f"Make one: cells.with_embedding('{embedding}', ms.explore.{kind}(cells)), or name two columns."
             )
         return _named(maps[embedding], embedding)
     if isinstance(embedding, pd.DataFrame):

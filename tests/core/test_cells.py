@@ -147,6 +147,10 @@ def test_where_reads_obs_and_features(cells):
         cells.where("plat == 'q'")
     with pytest.raises(ValueError, match="Cannot use the condition"):
         cells.where("plate ==")
+    with pytest.raises(ValueError, match="Text stands in quotation marks: 'zebra'"):
+        cells.where("plate == zebra")
+    with pytest.raises(ValueError, match="compared with =="):
+        cells.where("plate = 'q'")
     with pytest.raises(ValueError, match="Cannot use the condition"):
         cells.where("@pd.io == 1")
 

@@ -123,7 +123,9 @@ function ends(svg, part, left, room, base) {
   const every = Math.max(1, Math.ceil(part.edges.length / 8));
   part.edges.forEach((edge, i) => {
     if (i % every) return;
-    drawn("text", svg, { x: left + i * room, y: base + 14, class: "ms-tick", "text-anchor": "middle" }, String(Number(edge.toPrecision(4))));
+    const x = left + i * room;
+    const anchor = i === 0 ? "start" : x > svg.getAttribute("width") - 20 ? "end" : "middle"; // neither in the axis nor cut off
+    drawn("text", svg, { x, y: base + 14, class: "ms-tick", "text-anchor": anchor }, String(Number(edge.toPrecision(4))));
   });
 }
 
