@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlscope_nb._files import replacing
+from mlscope_nb._files import made_folder, replacing
 from mlscope_nb._words import count, some
 
 _PACKAGE = Path(__file__).parent
@@ -83,7 +83,7 @@ def copy_notebooks(folder: str | Path) -> Copied:
     kept: list[str] = []
     for name, source in notebooks().items():
         path = target / name
-        path.parent.mkdir(parents=True, exist_ok=True)
+        made_folder(path.parent)
         if path.exists() or path.is_symlink():
             same = path.is_file() and path.read_bytes() == source.read_bytes()
             (unchanged if same else kept).append(name)
