@@ -156,6 +156,6 @@ def test_texts_name_only_targets_and_files_that_exist(name):
     text = (ROOT / name).read_text(encoding="utf-8")
     known = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
     assert set(re.findall(r"`make ([a-z]+)", text)) - known == set()
-    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", text)
+    links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", text)
     missing = [link for link in links if not ((ROOT / name).parent / link).exists()]
     assert missing == []
