@@ -85,18 +85,21 @@ def main(n_seeds: int = 5, n: int = 5000) -> None:
             values = cells(n, seed)
             for who, found in rows.items():
                 found.append(one(who, values, seed, Path(folder)))
-            print(
-                seed, {who: {k: round(v, 3) for k, v in found[-1].items()} for who, found in rows.items()}, flush=True
-            )
+            print(seed, {who: found[-1] for who, found in rows.items()}, flush=True)
+            # After each seed, so that what is finished stands when the run is interrupted.
+            record("tsne", {"what": f"{n:,} cells × 128 features, {seed + 1} tables", **told(rows)})
+
+
+def told(rows: dict[str, list[dict[str, float]]]) -> dict[str, Any]:
+    """Figures of all seeds so far."""
     figures: dict[str, Any] = {
-        "what": f"{n:,} cells × 128 features, {n_seeds} tables",
         "threads": os.environ.get("OMP_NUM_THREADS", "all"),
         "peers": _peers.versions("openTSNE"),
     }
     for who, found in rows.items():
         table = pd.DataFrame(found)
         figures[who] = {name: [round(float(v), 4) for v in table[name]] for name in table}
-    record("tsne", figures)
+    return figures
 
 
 if __name__ == "__main__":
