@@ -76,7 +76,9 @@ def test_masks_are_found_again_where_names_say_plate_and_well(tmp_path):
     """Names such as P1-A01-f1_DNA.tif are read by plate and well; their mask is called P1-A01-f1.tif."""
     ids = pd.Index(["P1-A01-f1", "P1-A02-f1"], name="field_id")
     obs = pd.DataFrame({"plate": "P1", "well": ["A01", "A02"]}, index=ids)
-    image, mask = np.ones((2, 5, 6), np.uint16), np.eye(5, 6, dtype=np.int32)
-    fields = ms.Fields(obs, [image, image], channels=["DNA", "actin"]).with_masks([mask, 2 * mask])
+    image, one = np.ones((2, 5, 6), np.uint16), np.zeros((5, 6), np.int32)
+    one[:2, :2] = 1
+    two = one + 2 * one[::-1, ::-1]
+    fields = ms.Fields(obs, [image, image], channels=["DNA", "actin"]).with_masks([one, two])
     back = ms.io.recognise(ms.io.write_fields(fields, tmp_path / "plates")).read()
     assert list(back.obs["well"]) == ["A01", "A02"] and [m.max() for m in back.masks] == [1, 2]
