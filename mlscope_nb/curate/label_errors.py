@@ -19,7 +19,7 @@ from mlscope_nb.curate.given import checked_probabilities
 from mlscope_nb.curate.held_out import Given, evidence, folds, given_labels, settings
 from mlscope_nb.curate.measured import with_features
 from mlscope_nb.curate.noise import Noise, estimate_noise, expected_precision
-from mlscope_nb.curate.swaps import unit_scores, unit_table
+from mlscope_nb.curate.swaps import LEAST_RATE, recognised, unit_scores, unit_table
 from mlscope_nb.features.normalization import Method
 from mlscope_nb.study.splits import CELL
 from mlscope_nb.study.units import noun, plural
@@ -40,7 +40,7 @@ class _Said(NamedTuple):
 
 
 class _Judged(NamedTuple):
-    """Probability that each label is right, the class that fits best, which cells are atypical, and the noise."""
+    """Probability that each label is right, the class that fits best, atypical cells, the noise; do labels show?"""
 
     score: Floats
     suggested: Codes
@@ -49,6 +49,7 @@ class _Judged(NamedTuple):
     joint: ConfidentJoint
     probabilities: Floats
     unlike: float
+    recognised: bool
 
 
 def find_label_errors(
@@ -102,7 +103,8 @@ def find_label_errors(
         self_confidence (what the model says of the given class by features alone). A cell without a label has NaN.
         In ``attrs``: "history", "words", "given_per", "noise_rate" (a rough figure: "noise_rate_reliable" is False),
         "expected_precision" at the flagged depth (None where nothing is flagged), "confident_joint", "classes",
-        "units".
+        "units", "recognised" (False where units do not look like their labels more often than by guessing: then none
+        is flagged).
 
     Raises
     ------
@@ -166,20 +168,23 @@ def _judge(said: _Said, given: Given, unit: Codes, per: str, composition: bool) 
     score = noise.of_label(plain[own])
     joint = confident_joint(codes, plain)
     best = plain.argmax(axis=1)
-    atypical = np.zeros(len(codes), bool)
+    atypical, shown = np.zeros(len(codes), bool), True
     if per == "unit":
         # The floor keeps a cell of debris from outvoting the others of its well.
         bounded = np.log(noise.floor + (1 - noise.floor * plain.shape[1]) * noise.of_class(plain)) - prior
         of_unit, best_of = unit_scores(bounded, codes, units)
         atypical = confident_errors(codes, plain, joint)
         score, best = of_unit[units], best_of[units]
+        shown = recognised(best_of, codes[np.unique(units, return_index=True)[1]])
+        if not shown:
+            score, atypical = np.full(len(codes), 1 - LEAST_RATE / len(of_unit)), np.zeros(len(codes), bool)
     elif composition:
         shares, unlike = log_shares_of_others(codes, units, plain.shape[1])
         told = posterior(seen, shares)
         noise = estimate_noise(codes, told)
         score, best = noise.of_label(told[own]), told.argmax(axis=1)
     return _Judged(_spread(score, known), _spread(best, known, -1), _spread(atypical, known, False), noise, joint,
-                   _spread(plain, known), unlike)  # fmt: skip
+                   _spread(plain, known), unlike, shown)  # fmt: skip
 
 
 def _table(ids: pd.Index, given: Given, judged: _Judged, per: str, flag_by: str) -> pd.DataFrame:
@@ -225,6 +230,7 @@ def _described(
         "noise_rate": judged.noise.rate if per == "cell" else float(np.mean([1 - u["score"] for u in units])),
         "noise_rate_reliable": False,
         "expected_precision": precision,
+        "recognised": judged.recognised,
         "confident_joint": {
             "counts": judged.joint.counts.tolist(),
             "calibrated": judged.joint.calibrated.tolist(),
@@ -243,6 +249,11 @@ def _words(found: pd.DataFrame, per: str, word: str, units: list[dict[str, Any]]
     precision, rate = found.attrs["expected_precision"], found.attrs["noise_rate"]
     rough = f"Some {rate:.1%} of labels may be wrong; this figure is rough, do not report it."
     hope = "" if precision is None else f" About {precision:.0%} of these should turn out to be wrong: look at them."
+    if per == "unit" and not found.attrs["recognised"]:
+        return (
+            f"Labels were given per {word}, and the {plural(word)} do not look like their labels more often than by "
+            "guessing: the features say nothing about these labels, so none of them can be said to be wrong."
+        )
     if per == "unit":
         suspects = sum(u["flagged"] for u in units)
         return (

@@ -9,11 +9,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit, log_softmax
+from scipy.stats import binom
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.intp]
 LEAST_RATE = 0.5
 """Units expected to be wrong where none is seen: the rate is then still not known to be zero."""
+GUESSED = 0.1
+"""How often, at most, labels without meaning may be taken for labels that show in the cells."""
 
 
 def unit_scores(evidence: Floats, labels: Codes, unit: Codes) -> tuple[Floats, Codes]:
@@ -63,6 +66,27 @@ def unit_scores(evidence: Floats, labels: Codes, unit: Codes) -> tuple[Floats, C
     yes, no = right(fitted.x)
     scores = np.clip(yes / np.maximum(yes + no, 1e-300), 0, 1)
     return scores, np.asarray((mean + np.log(shares) / np.exp(fitted.x[0])).argmax(axis=1))
+
+
+def recognised(best: Codes, given: Codes) -> bool:
+    """Return whether units look like their labels more often than if these were dealt out at random.
+
+    Where they do not, what the model finds is no sign that a label is wrong.
+
+    Parameters
+    ----------
+    best, given : int array (U,)
+        Number of the class that each unit looks like, and of its label.
+
+    Examples
+    --------
+    >>> given = np.arange(12) % 2
+    >>> recognised(given, given), recognised(np.roll(given, 3) * given, given)
+    (True, False)
+    """
+    n, n_classes = len(given), int(max(best.max(), given.max())) + 1
+    shares = [np.bincount(codes, minlength=n_classes) / n for codes in (best, given)]
+    return bool(binom.sf(int((best == given).sum()) - 1, n, float(shares[0] @ shares[1])) <= GUESSED)
 
 
 def unit_table(names: pd.Index, batch: pd.Series, found: pd.DataFrame) -> pd.DataFrame:

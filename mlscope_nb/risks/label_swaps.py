@@ -37,6 +37,8 @@ def label_swaps(cells: Cells, seed: int = 0) -> tuple[list[Finding], pd.DataFram
             return [Finding(CHECK, ALL, "untestable", str(error), "")], None
     table = suspected_swaps(errors)
     word = noun(cells.design.unit)
+    if not errors.attrs["recognised"]:
+        return [Finding(CHECK, ALL, "untestable", errors.attrs["words"], "")], table
     flagged = table[table["flagged"]]
     if not len(flagged):
         reason = f"None of {count(len(table), word, plural(word))} looks more like another class than like its own."
