@@ -24,7 +24,8 @@ def score_fields(fields: Fields, *, progress: bool = True) -> pd.DataFrame:
     small = [f"{i} {s[1:]}" for i, s in zip(fields.ids, fields.images.shapes, strict=True) if min(s[1:]) < SMALLEST]
     if small:
         raise ValueError(
-            f"Fields smaller than {SMALLEST} × {SMALLEST} pixels cannot be scored: {', '.join(small[:5])}."
+            f"Fields smaller than {SMALLEST} × {SMALLEST} pixels cannot be scored: {', '.join(small[:5])}. "
+            "Leave them out: fields.subset(ids)."
         )
     rows = []
     bar = tqdm(range(len(fields)), desc="Scoring fields", delay=2, leave=False, disable=not progress)

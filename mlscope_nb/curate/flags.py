@@ -130,7 +130,7 @@ def _scored(
         )
     odd = [name for name in known if not pd.api.types.is_numeric_dtype(scores[name])]
     if odd:
-        raise TypeError(f"Scores that are no numbers: {some(odd)}.")
+        raise TypeError(f"Scores that are no numbers: {some(odd)}. Make them numbers, or leave these columns out.")
     if cells is None:
         return scores, None
     return aligned(scores, pd.Index(cells.ids), "the table of scores"), cells

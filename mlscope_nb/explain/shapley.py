@@ -13,7 +13,7 @@ from mlscope_nb.cells import Cells
 from mlscope_nb.features.scaling import Floats
 from mlscope_nb.predict.feature_model import FeatureClassifier
 
-EXTRA = "Shapley values of trees are an extra. Install it: pip install 'mlscope_nb[shap]'"
+EXTRA = 'Shapley values of trees are an extra. Install it: python -m pip install "mlscope_nb[shap]"'
 
 
 def shapley(
@@ -30,7 +30,7 @@ def shapley(
     ----------
     model : FeatureClassifier
         From `train_model`: "logistic", "svm", any linear classifier of scikit-learn, or one of trees (an extra:
-        ``pip install 'mlscope_nb[shap]'``; the values are then shap's, of the only table of features).
+        ``pip install "mlscope_nb[shap]"``; the values are then shap's, of the only table of features).
     cells : Cells
         With the features that the model was trained on.
     target : optional

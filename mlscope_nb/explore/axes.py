@@ -142,7 +142,7 @@ def along(axis: pd.Series, n: int = 12, *, ids: Any = None, trim: float = 0.01) 
     chosen_from = axis if ids is None else axis.iloc[positions(ids, text_index(axis.index, "cell_id"))]
     known = chosen_from.dropna().sort_values(kind="stable")
     if known.empty:
-        raise ValueError("No cell has a place on this axis.")
+        raise ValueError("No cell has a place on this axis: all values are missing. Give cells with values.")
     low, high = known.quantile([trim, 1 - trim])
     inside = known[(known >= low) & (known <= high)]
     values, free = inside.to_numpy(), np.ones(len(inside), bool)

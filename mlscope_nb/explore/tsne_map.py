@@ -97,7 +97,7 @@ def pacmap(
 ) -> pd.DataFrame:
     """Map cells with PaCMAP on the leading principal components of their standardised features, starting from PCA.
 
-    PaCMAP is an extra: ``pip install 'mlscope_nb[pacmap]'``.
+    PaCMAP is an extra: ``pip install "mlscope_nb[pacmap]"``.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def pacmap(
     """
     numbers = table(cells_or_table)
     if importlib.util.find_spec("pacmap") is None:
-        raise ImportError("PaCMAP is an extra. Install it: pip install 'mlscope_nb[pacmap]'")
+        raise ImportError('PaCMAP is an extra. Install it: python -m pip install "mlscope_nb[pacmap]"')
     from pacmap import PaCMAP
 
     scores, made = _ready(numbers, n_components, seed, "PaCMAP")

@@ -64,7 +64,7 @@ def from_low_to_high(cells: Cells, name: str, n: int) -> tuple[pd.Index, str]:
         )
     known = table[name].dropna().sort_values(kind="stable")
     if known.empty:
-        raise ValueError(f"No cell has a value of '{name}'.")
+        raise ValueError(f"No cell has a value of '{name}'. Give other cells, or another feature.")
     edge = int(TRIM * len(known))
     rows = np.unique(np.linspace(edge, len(known) - 1 - edge, min(n, len(known))).round().astype(int))
     chosen = known.iloc[rows]

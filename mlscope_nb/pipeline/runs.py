@@ -140,7 +140,9 @@ def require_dask() -> None:
     try:
         import distributed  # noqa: F401
     except ImportError as error:
-        raise ImportError('scheduler="dask" needs two more packages: pip install "mlscope_nb[cluster]"') from error
+        raise ImportError(
+            "scheduler='dask' needs two more packages: python -m pip install \"mlscope_nb[cluster]\""
+        ) from error
 
 
 @contextmanager

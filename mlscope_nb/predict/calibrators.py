@@ -123,7 +123,7 @@ def calibrated(calibrator: Calibrator, table: pd.DataFrame, classes: pd.Index) -
         Other classes than those calibrated.
     """
     if set(table.columns) != set(classes):
-        raise ValueError(f"Classes {some(table.columns)} found, calibrated were {some(classes)}.")
+        raise ValueError(f"Found the classes {some(table.columns)}, expected those calibrated: {some(classes)}.")
     return pd.DataFrame(calibrator.apply(table[list(classes)].to_numpy(np.float64)), table.index, classes)
 
 

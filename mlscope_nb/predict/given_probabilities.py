@@ -45,10 +45,12 @@ def probabilities_of(source: Source, cells: Cells) -> pd.DataFrame:
         table = source.predict_proba(cells)
     else:
         raise TypeError(
-            f"Probabilities expected (a table, an Evaluation or a trained model), not {type(source).__name__}."
+            f"Expected probabilities (a table, an Evaluation or a trained model), found {type(source).__name__}."
         )
     if not table.index.is_unique:
-        raise ValueError("Some ids stand twice in the table of probabilities. One row per cell is expected.")
+        raise ValueError(
+            "Some ids stand twice in the table of probabilities, expected one row per cell. Keep one of them."
+        )
     missing = cells.ids.difference(table.index, sort=False)
     if len(missing):
         raise ValueError(
@@ -81,7 +83,7 @@ def labelled(source: Source, cells: Cells) -> tuple[Cells, pd.DataFrame, Codes]:
         raise ValueError("No label is declared, so nothing can be compared. Name it: cells.with_design(label=…).")
     known = cells.subset(cells.ids[cells.labels.notna().to_numpy()])
     if not len(known):
-        raise ValueError(f"No cell has a label in '{cells.design.label}'.")
+        raise ValueError(f"No cell has a label in '{cells.design.label}'. Label some, or declare another column.")
     table = probabilities_of(source, known)
     return known, table, codes_of(known.labels, table.columns)
 

@@ -94,7 +94,7 @@ class Conformal(Result):
             table = checked(given.probabilities if isinstance(given, Evaluation) else given)
         classes = self.thresholds.index
         if set(table.columns) != set(classes):
-            raise ValueError(f"Classes {some(table.columns)} found, calibrated were {some(classes)}.")
+            raise ValueError(f"Found the classes {some(table.columns)}, expected those calibrated: {some(classes)}.")
         values = scores(table[list(classes)].to_numpy(np.float64), self.method)
         found = pd.DataFrame(values <= self.thresholds.to_numpy(np.float64), table.index, classes)
         found.attrs["history"] = [*self.history]

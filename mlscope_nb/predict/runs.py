@@ -126,10 +126,13 @@ def _checked(found: Any, cells: Cells) -> pd.DataFrame:
         )
     missing = cells.ids.difference(found.index)
     if len(missing):
-        raise ValueError(f"The model said nothing about {count(len(missing), 'cell')}: {some(missing)}.")
+        raise ValueError(
+            f"The model's predict_proba said nothing about {count(len(missing), 'cell')}: {some(missing)}, "
+            "expected a row for each."
+        )
     values = found.loc[cells.ids]
     if not np.isfinite(values.to_numpy(np.float64)).all():
-        raise ValueError("The model gave probabilities that are no numbers (NaN or infinite).")
+        raise ValueError("The model's predict_proba gave NaN or infinite values, expected numbers from 0 to 1.")
     return values
 
 

@@ -54,10 +54,13 @@ def coverage(sets: pd.DataFrame, labels: pd.Series, cells: Cells, *, level: floa
     check_level(level)
     missing = sets.index.difference(cells.ids, sort=False).union(sets.index.difference(labels.index, sort=False))
     if len(missing):
-        raise ValueError(f"{count(len(missing), 'cell')} with a set but no cell or label: {some(missing)}.")
+        raise ValueError(
+            f"{count(len(missing), 'set')} of cells that are not here or have no label: {some(missing)}. "
+            "Give the cells that the sets were made for."
+        )
     given = labels.loc[sets.index].dropna()
     if not len(given):
-        raise ValueError("No cell with a set has a label, so there is nothing to compare it with.")
+        raise ValueError("No cell with a set has a label, so there is nothing to compare it with. Give labelled cells.")
     chosen, mine = cells.subset(given.index), sets.loc[given.index].to_numpy(bool)
     held = mine[np.arange(len(given)), codes_of(given, sets.columns)]
     table = pd.DataFrame({"held": held.astype(float), "size": mine.sum(axis=1)}, index=given.index)

@@ -234,10 +234,12 @@ def check_split(cells: Cells, splits: Split | Iterable[Split | tuple[Iterable[st
         rows = [cells.ids.get_indexer(ids) for ids in (train, test)]
         unknown = train[rows[0] < 0].append(test[rows[1] < 0])
         if len(unknown):
-            raise ValueError(f"{where} names cells that are not there: {some(unknown)}.")
+            raise ValueError(f"{where} names cells that are not there: {some(unknown)}. Give ids of these cells.")
         twice = train.intersection(test)
         if len(twice):
-            raise ValueError(f"{where} trains and tests on {count(len(twice), 'same cell')}: {some(twice)}.")
+            raise ValueError(
+                f"{where} trains and tests on {count(len(twice), 'same cell')}: {some(twice)}. Keep each in one part."
+            )
         shared = names[np.intersect1d(units[rows[0]], units[rows[1]])]
         if len(shared):
             raise ValueError(

@@ -70,7 +70,7 @@ class CropView(LinkedView):
             Contrast found over all cells (they can be compared) or for each crop (they cannot).
         """
         if self._crops is None:
-            raise ValueError("These cells have no images, only tables.")
+            raise ValueError("These cells have no images, only tables. Read them with images to see them.")
         self._crops.change(channels=names or None, contrast=contrast, mode=mode)
         self.send({"kind": "forget"})
         self._draw_page()

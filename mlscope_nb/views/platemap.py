@@ -47,6 +47,8 @@ def plate_map(
 
     Raises
     ------
+    TypeError
+        Something other than a layout.
     KeyError
         There is no such plate.
 
@@ -58,6 +60,9 @@ def plate_map(
     >>> plate_map(layout(Cells(obs, unit="well"), "area")).label
     'plate'
     """
+    if not isinstance(layout, Layout):
+        found = type(layout).__name__
+        raise TypeError(f"Expected a layout, found {found}. Make one: ms.curate.layout(cells, 'n_cells').")
     hv = _bokeh.holoviews()
     known = layout.wells["value"].dropna()
     ends = limits or ((float(known.min()), float(known.max())) if len(known) else (0.0, 1.0))

@@ -171,7 +171,7 @@ def test_shapley_refuses(monkeypatch):
     with pytest.raises(TypeError, match="train_model"):
         ms.explain.shapley("logistic", cells)
     monkeypatch.setitem(sys.modules, "shap", None)
-    with pytest.raises(ImportError, match=r"pip install 'mlscope_nb\[shap\]'"):
+    with pytest.raises(ImportError, match=r'pip install "mlscope_nb\[shap\]"'):
         ms.explain.shapley(ms.predict.train_model(cells, "forest"), cells, target="a")
 
 

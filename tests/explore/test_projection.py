@@ -107,7 +107,7 @@ def test_pacmap_says_how_to_install_it_and_is_asked_rightly(study, tmp_path, mon
 
     numbers, _ = study
     if importlib.util.find_spec("pacmap") is None:
-        with pytest.raises(ImportError, match=r"pip install 'mlscope_nb\[pacmap\]'"):
+        with pytest.raises(ImportError, match=r'pip install "mlscope_nb\[pacmap\]"'):
             pacmap(numbers)
     (tmp_path / "pacmap.py").write_text(
         "class PaCMAP:\n"

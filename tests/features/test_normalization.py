@@ -280,7 +280,7 @@ def test_harmony_without_its_package_says_how_to_install_it(monkeypatch):
     import sys
 
     monkeypatch.setitem(sys.modules, "harmonypy", None)
-    with pytest.raises(ImportError, match=r"pip install 'mlscope_nb\[harmony\]'"):
+    with pytest.raises(ImportError, match=r'pip install "mlscope_nb\[harmony\]"'):
         normalize(study(), "harmony")
 
 

@@ -181,7 +181,7 @@ def test_it_predicts_corrected_probabilities(shifted, study):
     np.testing.assert_allclose(said.sum(axis=1), 1)
     assert (said.max(axis=1) <= raw.max(axis=1) + 1e-12).all() and said.idxmax(axis=1).equals(raw.idxmax(axis=1))
     assert shifted.to_dict()["temperature"] == shifted.temperature and "<table" in shifted._repr_html_()
-    with pytest.raises(ValueError, match="calibrated were"):
+    with pytest.raises(ValueError, match="expected those calibrated"):
         shifted.apply(said.rename(columns={"a": "other"}))
 
 

@@ -63,7 +63,7 @@ def test_cells_that_taught_the_model_are_refused():
 
 def test_what_is_no_model_and_labels_that_it_does_not_know_are_refused():
     cells = study()
-    with pytest.raises(TypeError, match="Probabilities expected"):
+    with pytest.raises(TypeError, match="Expected probabilities"):
         ms.predict.evaluate("network", cells)
     with pytest.raises(ValueError, match="No probabilities for the class 'b'"):
         ms.predict.evaluate(pd.DataFrame({"a": 0.5, "c": 0.5}, index=cells.ids), cells)

@@ -50,3 +50,8 @@ def test_one_value_everywhere_and_none_at_all(made):
 def test_an_unknown_plate_is_refused(made):
     with pytest.raises(KeyError, match="No plate 'P9'"):
         ms.views.plate_map(made, "P9")
+
+
+def test_something_else_than_a_layout_is_refused(some_cells):
+    with pytest.raises(TypeError, match=r"Expected a layout, found Cells\. Make one: ms\.curate\.layout"):
+        ms.views.plate_map(some_cells())

@@ -157,7 +157,9 @@ def _check_together(predicted: Fields, truth: Fields, name: str, domain: str | N
     shapes = zip(truth.ids, predicted.images.shapes, truth.images.shapes, strict=True)
     other = [str(i) for i, a, b in shapes if a[1:] != b[1:]]
     if other:
-        raise ValueError(f"Predicted pictures of another size than the true ones: {some(other)}.")
+        raise ValueError(
+            f"Predicted pictures of another size than the true ones: {some(other)}. Give them as predicted."
+        )
 
 
 def _domains(truth: Fields, domain: str | None) -> pd.Series:

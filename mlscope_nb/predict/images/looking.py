@@ -48,7 +48,7 @@ def overlaid(predicted: Fields, truth: Fields, *, channel: str | None = None) ->
     name = predicted.channels[0] if channel is None else channel
     missing = [i for i in predicted.ids if i not in truth.ids]
     if missing:
-        raise KeyError(f"The truth lacks {some(missing)}.")
+        raise KeyError(f"The truth lacks {some(missing)}. Give the same fields in both.")
     pair = Pictures(truth.subset(predicted.ids)), Pictures(predicted)
     rows = [part.rows([name]) for part in pair]
     images = [
@@ -98,7 +98,7 @@ def windows(fields: Fields, places: pd.DataFrame, *, size: int = 64) -> Cells:
     images = [np.asarray(fields.images[numbers[f]])[:, y : y + size, x : x + size] for f, y, x in corners]
     beyond = [str(i) for i, image in zip(places.index, images, strict=True) if image.shape[1:] != (size, size)]
     if beyond:
-        raise ValueError(f"A window of {size} pixels reaches beyond its field: {some(beyond)}.")
+        raise ValueError(f"A window of {size} pixels reaches beyond its field: {some(beyond)}. Take a smaller one.")
     return Cells(
         places.set_axis(places.index.astype(str), axis=0),
         np.stack(images) if images else None,

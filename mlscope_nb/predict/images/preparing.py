@@ -137,7 +137,7 @@ def _denoise(pictures: Pictures, inputs: tuple[str, ...] | None, clean: Given | 
     asked = [scaled(image[better.rows(into)], e) for image, e in zip(better, between, strict=True)]
     other = [str(i) for i, a, b in zip(pictures.ids, read, asked, strict=True) if a.shape != b.shape]
     if other:
-        raise ValueError(f"Clean pictures of another size than the fields: {some(other)}.")
+        raise ValueError(f"Clean pictures of another size than the fields: {some(other)}. Give pairs of one size.")
     return Prepared(read, asked, into, into, scale)
 
 

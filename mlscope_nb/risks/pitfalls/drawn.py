@@ -37,7 +37,7 @@ def statistics() -> dict[str, Any]:
     """
     content = PATH.read_bytes()
     if hashlib.sha256(content).hexdigest() != SHA256:
-        raise ValueError(f"{PATH.name} is not the file that was shipped. Install mlscope again.")
+        raise ValueError(f"{PATH.name} is not the file that was shipped. Install mlscope_nb again.")
     read = json.loads(content)
     roots = {level: _root(np.array(read[level])) for level in ("cell", "well", "plate")}
     effects = {name: np.array(effect) for name, effect in read["effects"].items()}
