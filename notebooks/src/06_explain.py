@@ -36,10 +36,12 @@ cells, truth = ms.datasets.simulate(**study, seed=11)
 
 # %%
 score = ms.predict.evaluate(network, cells)
+print(score)
 score.per_class[["recall", "n_groups"]].round(2)
 
 # %% [markdown]
-# `recall` is the share of each treatment's cells that it names right; guessing would be 0.14. One treatment gives cells
+# `recall` is the share of each treatment's cells that it names right, `n_groups` how many wells there are. Balanced
+# accuracy is the mean recall, and comes with its interval over wells; guessing would be 0.14. One treatment gives cells
 # a **micronucleus**: a small second nucleus beside the large one. Here are cells of that treatment that it got right.
 
 # %%
@@ -96,7 +98,8 @@ ms.views.gallery(bare, channels=["DNA"], size=80, rows=2)
 effect[["probability", "probability_without", "effect"]].head().round(2)
 
 # %% [markdown]
-# `effect` is how far the network's score for "micronucleus" falls. A fall of 1 makes the odds about 2.7 times smaller.
+# `effect` is how far the network's score for "micronucleus" falls. The score is counted in **logits**: a fall of 1
+# makes the odds about 2.7 times smaller.
 #
 # ## Exercise 1: does it use the micronucleus?
 #
@@ -118,8 +121,9 @@ ms.lessons.hint("06_explain/used")
 # So the network does use it, and that map was wrong about it. Now other ways to draw a map. They differ in what they
 # ask:
 #
-# - **Grad-CAM**: which maps inside of the network count for the class? One weight for each, at all places.
-# - **HiResCAM**: the same, with a weight for each place.
+# - **Grad-CAM**: inside of the network each unit has a small picture of the cell. Which of these pictures count for the
+#   class? Each gets one weight.
+# - **HiResCAM**: the same, with a weight for each place of each picture.
 # - **integrated gradients**: what does each pixel add on the way from a blurred cell to the real one?
 # - **occlusion**: how far does the score fall if a small patch is covered?
 
@@ -167,7 +171,10 @@ print(grades.attrs["note"])
 grades[["pointing", "above_trivial", "above_trivial_low"]].round(2)
 
 # %% [markdown]
-# The dot is the share of cells, the bar its interval over wells. The first map points no better than a map of edges
+# In the plot, the dot is the share of cells (`pointing`), the bar its 95 % interval over wells. `above_trivial` is how
+# far it lies above the best map that knows no network, `above_trivial_low` the lower end of the interval of that.
+#
+# The first map points no better than a map of edges
 # that has never heard of the network: a cue of a few pixels drowned in the noise that was added. A map is a
 # **claim**, and it can be wrong. Which method is right depends on the network and on the cue, so grade the one that
 # you use.
@@ -183,13 +190,13 @@ sane = explain.sanity_check(network, cells, "smoothgrad", stages=2, **asked)
 sane.query("check == 'weights'")[["what", "kept", "verdict"]].round(2)
 
 # %% [markdown]
-# `kept` is the share of what is special to a cell's map that is still there after mixing up. Our first map passes
-# this check, **and is wrong nevertheless**. That is what the critics of the check say (Yona and Greenfeld, 2021, and
+# `what` says how deep it was mixed up, from the last layer of the network down. `kept` is the share of what is special
+# to a cell's map that is still there afterwards (0 and below: nothing). Our first map passes this check, **and is wrong
+# nevertheless**. That is what the critics of the check say (Yona and Greenfeld, 2021, and
 # others): it can convict a map, it cannot acquit one.
 #
-# The other way round, a network that has **forgotten everything** can still point right. Where the cue is the brightest
-# thing in the cell, as in "clustered", integrated gradients of such networks find it in about half of the cells,
-# because they multiply with the picture. `explain.mix_weights` makes such a network, and
+# The other way round, a network that has **forgotten everything** can still point right: where the cue is the brightest
+# thing in the cell, a map that multiplies with the picture finds it. `explain.mix_weights` makes such a network, and
 # `explain.grade(…, forgotten=…)` counts how often it is right: that much is no merit of learning.
 #
 # ## A colleague's better network
@@ -388,8 +395,9 @@ ms.views.gallery(fly, list(typical.index), **look)
 # 3. **A score on plates with the same flaw.** Marks, plate edges, dates: they are on the test plates too.
 # 4. **One feature at a time.** Of ten that say the same, a model can do without any one.
 # 5. **A p-value for a group that was chosen by looking.**
-#
-# What to take home:
+
+# %% [markdown]
+# ## What to take home
 #
 # 1. **A map is a claim. Grade it**, where there is an answer key, with the method that you use on real cells.
 # 2. **Paste and remove** before you believe a network.
@@ -400,16 +408,20 @@ ms.views.gallery(fly, list(typical.index), **look)
 # ## The same on your own data
 #
 # ```python
-# cells = ms.load("my_cells.ms")                        # with images, masks, labels and units
-# train, test = ...                                     # whole plates: cells.subset(...)
+# cells = ms.load("curated.mlscope")                    # with images, masks, labels and units, as saved in notebook 02
+# last = cells.obs["plate"] == "P4"                     # change me: the plates to test on, whole
+# train, test = cells.subset(~last), cells.subset(last)
 # network = ms.predict.train_network(train)             # two minutes on two cores
 # print(ms.predict.evaluate(network, test))
 #
 # print(ms.explain.counterfactual(network, test))       # corners, border, outside, each channel
-# maps = ms.explain.attribute(network, test, method="integrated_gradients")
-# ms.explain.sanity_check(network, test, "integrated_gradients")
-# ms.explain.concepts(network, test, bench.selected, target="lobed")   # does what you lassoed count?
-# ms.views.maps(test, {"integrated gradients": maps})
+# asked = {"ids": test.ids[:12], "target": "lobed"}     # change me: which cells, and which class
+# maps = ms.explain.attribute(network, test, method="integrated_gradients", **asked)
+# ms.views.maps(test.subset(test.ids[:12]), {"integrated gradients": maps})
+# ms.explain.sanity_check(network, test, "integrated_gradients", **asked)
+#
+# bench = ms.views.explore(test, autosave=False)        # draw around some cells ...
+# ms.explain.concepts(network, test, bench.selected, target="lobed")   # ... does what they share count?
 # ```
 
 # %% [markdown]

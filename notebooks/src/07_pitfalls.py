@@ -250,7 +250,7 @@ found = audit.findings
 found[found["level"] == "red"][["check", "subject", "figure"]].round(2)
 
 # %% [markdown]
-# Red: a result would rest on it. Each finding says why, and what to do next:
+# Red: a result would rest on it. (One thing can be red in two checks.) Each finding says why, and what to do next:
 
 # %%
 print(found["reason"].iloc[0])
@@ -327,7 +327,8 @@ left = again.findings
 left[left["level"] == "red"][["check", "subject", "figure"]].round(2)
 
 # %% [markdown]
-# The mark is left. It lies outside of the cell, so measuring **inside of the cell** is one way out; taking the pictures
+# The mark is left. (Is "class and batch" still there? Then another treatment was left out: see Exercise 5.) It lies
+# outside of the cell, so measuring **inside of the cell** is one way out; taking the pictures
 # again is the better one.
 #
 # ## How do you know?
@@ -353,8 +354,9 @@ print(text.splitlines()[4].strip("*"))
 # 3. **A remedy for another illness.** Held-out wells do not help against marks; controls do not help where there are
 #    none.
 # 4. **A single dose.** With six studies the interval is wide. `ms.risks.curve` repeats it.
-#
-# What to take home:
+
+# %% [markdown]
+# ## What to take home
 #
 # 1. **Count what was treated**, not what was measured.
 # 2. **Keep together what belongs together**: wells, plates, days, donors.
@@ -365,7 +367,7 @@ print(text.splitlines()[4].strip("*"))
 # ## The same on your own data
 #
 # ```python
-# cells = ms.load("my_cells.ms")               # with wells, plates, labels and controls, as far as you have them
+# cells = ms.load("curated.mlscope")           # with wells, plates, labels and controls, as saved in notebook 02
 # audit = ms.risks.audit(cells)
 # print(audit)                                 # in words, the worst first
 # audit.findings                               # as a table: check, subject, level, figure, reason, next step

@@ -27,12 +27,13 @@ ms.views.running()
 #
 # You need a folder with pictures, and a **layout**: a table (CSV) that says for each picture or well what it is. So
 # that there is one to practise with, the next cell writes the fly cells of notebook 00 as a microscope would have left
-# them: one file for each channel, and a layout.
+# them: one file for each channel, and a layout. (`mine` is the folder for what you make, beside this notebook.)
 
 # %%
 mine = ms.lessons.workplace()
 fly = ms.datasets.load_fields("fly")
-ms.io.write_fields(fly, mine / "my_folder", overwrite=True)
+written = ms.io.write_fields(fly, mine / "my_folder", overwrite=True)
+print("written:", written)
 
 # %% [markdown]
 # ## Your decisions
@@ -115,19 +116,20 @@ cells
 # %% [markdown]
 # ## 3 · Look, decide, and write down why
 #
-# Which cells are unusual? Nothing is removed: you look, and decide.
+# Which cells are unusual, and what is the main reason? (Notebook 02 has the reasons one by one.) Nothing is removed:
+# you look, and decide.
 
 # %%
 flags = ms.curate.flag_quality(cells)
-flags["main"].replace("", "not flagged").value_counts()
+flags["main"].replace("", "not flagged").value_counts().to_frame("cells")
 
 # %%
 ms.views.gallery(cells, flags["flagged"], rows=2)
 
 # %% [markdown]
 # One decision is easy to defend: a cell that is **cut** by the edge of its picture has no size and no shape. It was not
-# left out because of its label, nor because of what a model said about it. The decision goes into a log, with its
-# reason.
+# left out because of its label, nor because of what a model said about it. (There may be a few more than above: those
+# with another main reason.) The decision goes into a log, with its reason.
 
 # %%
 cut = cells.ids[flags["cut"]]  # change me: what you leave out
@@ -143,7 +145,7 @@ decisions
 # %%
 measured = whole.with_features(ms.features.measure(whole))
 audit = ms.risks.audit(measured)
-audit.findings["level"].value_counts()
+audit.findings["level"].value_counts().to_frame("findings")
 
 # %%
 found = audit.findings
@@ -270,7 +272,7 @@ ms.lessons.hint("08_your_own_data/sentence")
 results = [flags, decisions, audit, how_far, score, flatters, matters]
 sheet = ms.risks.report(mapped, results, mine / "evidence.html")
 text = sheet.with_suffix(".md").read_text(encoding="utf-8")
-print(text.splitlines()[4])
+print(text.splitlines()[4].strip("*"))
 
 # %% [markdown]
 # `evidence.html` lies where your files are: open it. "You do not" is a good result. You know it now, and not after two
@@ -281,6 +283,7 @@ print(text.splitlines()[4])
 h5ad, parquet = mine / "cells.h5ad", mine / "profiles.parquet"
 ms.io.write_h5ad(mapped, h5ad, missing="median", overwrite=True)
 ms.io.write_profiles(mapped, parquet, overwrite=True)
+print("written:", h5ad, parquet)
 
 # %% [markdown]
 # ## A study that can carry an answer
@@ -335,7 +338,7 @@ next_week
 
 # %%
 text = (next_week.out / "evidence.md").read_text(encoding="utf-8")
-print(text.splitlines()[4])
+print(text.splitlines()[4].strip("*"))
 
 # %%
 carried = next_week.results["predict, plate held out"]
@@ -358,8 +361,9 @@ print(carried)
 # 3. **A layout that is made up afterwards.** It belongs into the folder on the day of the experiment.
 # 4. **Trying until it works.** Every evaluation that you made belongs into the sheet, not only the best one.
 # 5. **A score for a question that the design cannot carry.** Ask the audit first.
-#
-# What to take home:
+
+# %% [markdown]
+# ## What to take home
 #
 # 1. **Four decisions come before the first picture**: label, unit, batch, control.
 # 2. **"Cannot be told" is a result.** It says what the next experiment has to look like.
@@ -369,10 +373,12 @@ print(carried)
 # ## The same on your own data
 #
 # ```python
-# look = ms.views.read_folder("D:/plates/week_12")     # see, correct, read
-# fields = look.read()
+# look = ms.views.read_folder("D:/plates/week_12")     # with / also on Windows: see, correct ...
+# look                                                 # (the last line of a cell, so that it shows)
+# fields = look.read()                                 # ... and read, in the next cell
 #
-# made = ms.risks.report_folder("D:/plates/week_12", "report_12", label="drug", control={"drug": "DMSO"})
+# declared = {"label": "drug", "unit": ["plate", "well"], "control": {"drug": "DMSO"}}      # change me
+# made = ms.risks.report_folder("D:/plates/week_12", "report_12", **declared)
 # print(made)                                          # files, and what could not be done
 # print(made.steps.code)                               # the same, line by line
 # ```
