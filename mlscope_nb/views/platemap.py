@@ -60,9 +60,7 @@ def plate_map(
     >>> plate_map(layout(Cells(obs, unit="well"), "area")).label
     'plate'
     """
-    if not isinstance(layout, Layout):
-        found = type(layout).__name__
-        raise TypeError(f"Expected a layout, found {found}. Make one: ms.curate.layout(cells, 'n_cells').")
+    _refuse_other(layout)
     hv = _bokeh.holoviews()
     known = layout.wells["value"].dropna()
     ends = limits or ((float(known.min()), float(known.max())) if len(known) else (0.0, 1.0))
@@ -74,6 +72,12 @@ def plate_map(
 def value_words(layout: Layout) -> str:
     """Return what the colours mean, with its unit where it has one."""
     return "cells in well / mean of plate" if layout.value == N_CELLS else f"{layout.value} (mean of well)"
+
+
+def _refuse_other(given: Any) -> None:
+    if not isinstance(given, Layout):
+        found = type(given).__name__
+        raise TypeError(f"Expected a layout, found {found}. Make one: ms.curate.layout(cells, 'n_cells').")
 
 
 def _drawn(hv: Any, layout: Layout, plate: str, limits: tuple[float, float], width: int | None) -> Any:
