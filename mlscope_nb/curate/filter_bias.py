@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,7 +38,7 @@ class FilterBias(Result):
         flagged, cells = int(self.table.attrs["n_flagged"]), int(self.table.attrs["n_cells"])
         first = f"{flagged:,} of {count(cells, 'cell')} flagged ({flagged / max(cells, 1):.1%})."
         if self.warnings:
-            return "\n".join([first, *self.warnings])
+            return "\n".join([first, *(textwrap.fill(warning, 100) for warning in self.warnings)])
         return f"{first} No class or plate is shown to lose more than the rest."
 
     def _repr_html_(self) -> str:

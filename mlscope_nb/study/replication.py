@@ -137,6 +137,8 @@ def _relation(frame: pd.DataFrame) -> str:
 def _same_words(cells: Cells, same: list[list[str]]) -> list[str]:
     words = []
     for roles in same:
+        if set(roles) == {"label", "treatment"}:
+            continue  # what one wants to tell apart is the treatment: as it should be
         names = [f"{role} ({_column(cells, role)})" for role in roles]
         text = f"{', '.join(names[:-1])} and {names[-1]} are one and the same here"
         if "label" in roles or "treatment" in roles:

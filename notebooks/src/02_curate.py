@@ -82,8 +82,8 @@ scores[wanted].head().round(2)
 # channel shows something bright that the cells of this plate do not have there. All names, and what they mean:
 # `help(ms.curate.score_quality)`.
 #
-# On the map below, left is blurred and right is sharp; low is small and high is large. **Draw around the points on the
-# far left.** What do these cells look like?
+# On the map below, left is blurred and right is sharp; low is small and high is large (1 is twice the usual area on its
+# plate). **Draw around the points on the far left.** What do these cells look like?
 
 # %%
 judged = study.with_obs(scores[["focus", "size", "debris"]])
@@ -158,7 +158,7 @@ ms.lessons.hint("02_curate/recall")
 # %%
 flags = ms.curate.flag_quality(scores, study)
 print(flags["flagged"].sum(), "of", len(flags), "cells flagged")
-print(*flags.loc[flags["flagged"], "reason"].head(4), sep="\n")
+flags.loc[flags["flagged"], ["reason"]].head(4).style
 
 # %%
 ms.views.gallery(study, flags["flagged"], rows=4)
