@@ -17,6 +17,7 @@ CLAIMS = {claim.key: claim for claim in _claims.claims()}
 PAGES = [ROOT / "README.md", *(p for p in sorted((ROOT / "docs").rglob("*.md")) if p != _claims.PAGE)]
 QUOTE = re.compile(r'\[([^\]]+)\]\(([^)\s]*claims\.md) "([^"]+)"\)')
 MEASURED = re.compile(r"\d[\d.,]*\s?(?:s|ms|dB|MB|GB)\b|(?<!\d )\d[\d.,]*\s?times\b")
+SCORE = re.compile(r"\b(?:AUROC|F1|mAP|accuracy|correlation|recall|precision)\b[^|.]{0,40}\b0\.\d\d")
 COLUMNS = {"mlscope": 1, "beside": 2, "difference": 3}
 # Limits, settings and sizes that are given and not measured, and what nobody can measure again with one command.
 GIVEN = (
@@ -102,6 +103,13 @@ def test_no_seconds_megabytes_or_decibels_are_told_that_are_not_of_the_table(pag
     lines = QUOTE.sub("", page.read_text(encoding="utf-8")).splitlines()
     told = [line for line in lines if MEASURED.search(line) and not any(words in line for words in GIVEN)]
     assert told == []
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_no_score_is_told_that_is_not_of_the_table(page):
+    """But in the architecture, which says why a way was taken, and names the study."""
+    text = "" if page.name == "architecture.md" else QUOTE.sub("", page.read_text(encoding="utf-8"))
+    assert SCORE.findall(text) == []
 
 
 def test_minutes_of_notebooks_are_not_shorter_than_measured():
