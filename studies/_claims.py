@@ -65,7 +65,8 @@ def short(value: float) -> str:
     """Three digits that count."""
     if value == 0:
         return "0"
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}".replace("-", "−")
+    digits = ",.0f" if abs(value) >= 100 else ".3g" if abs(value) >= 0.0005 else ".5f"
+    return format(value, digits).replace("-", "−")
 
 
 def ends(low: float | None, high: float | None) -> str:
@@ -106,6 +107,8 @@ def figure(figures: Mapping[str, Any], keys: str) -> Figure:
 
 
 def several(values: list[float]) -> Figure:
+    if len(values) == 1:
+        return Figure(values[0], each=tuple(values))
     return Figure(median(values), min(values), max(values), tuple(values))
 
 
