@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlscope_nb.annotations import AnnotationLog
@@ -35,6 +35,7 @@ def test_undo_and_redo_survive_a_restart_and_are_logged(tmp_path):
     assert log.entries["action"].tolist() == ["assign", "assign", "undo", "redo"]
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["add", "undo", "redo"]), max_size=25))
 def test_history_is_that_of_an_ordinary_editor(actions):
     log, past, future = AnnotationLog(), [], []

@@ -202,3 +202,26 @@ def test_the_table_of_entries_is_what_the_file_holds(tmp_path, actions):
     assert same(log.entries.to_dict("records"), [json.loads(line) for line in lines])
     assert log.columns == list(dict.fromkeys(log.entries.query("action == 'assign'")["column"]))
     assert log.entries["entry_id"].is_unique and log.entries["time"].is_monotonic_increasing
+
+
+def test_two_kernels_that_take_back_the_same_take_it_back_once(tmp_path):
+    path = tmp_path / "log"
+    AnnotationLog(path).add(["b"], "kind", "x")
+    one, two = AnnotationLog(path), AnnotationLog(path)
+    assert one.undo().value == two.undo().value == "x"
+    assert AnnotationLog(path).column("kind", ["b"]).tolist() == [None]
+    assert one.redo().value == two.redo().value == "x"
+    again = AnnotationLog(path)
+    assert again.column("kind", ["b"]).tolist() == ["x"] and len(again.standing) == 1 and len(again) == 5
+
+
+def test_what_a_log_says_of_itself(tmp_path):
+    log = AnnotationLog()
+    assert str(log) == "AnnotationLog in memory: 0 entries in no column"
+    assert str(log.add(["b", "ü"], "kind", "x", "because")) == "kind = x for 2 cells (because)"
+    assert str(log.add(["b"], "kind", None)) == "kind = None for 1 cell" and not log.unwritten
+    log.undo()
+    assert str(log) == "AnnotationLog in memory: 1 entry in 'kind'"
+    saved = AnnotationLog(tmp_path / "log.jsonl")
+    saved.add(["b"], "kind", "x")
+    assert str(saved) == "AnnotationLog in log.jsonl: 1 entry in 'kind'" and not saved.unwritten

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mlscope_nb as ms
@@ -92,6 +92,7 @@ def test_the_callers_arrays_are_not_locked():
     features.iloc[0, 0] = 9
 
 
+@settings(deadline=None)
 @given(st.permutations(list("abcd")), st.integers(0, 4))
 def test_subset_keeps_rows_together_in_the_order_asked_for(order, n):
     ids = list("abcd")
