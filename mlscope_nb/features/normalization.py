@@ -287,7 +287,7 @@ def normalize(
 
 def _warn_constant(names: tuple[str, ...], what: str) -> str:
     text = (
-        f"{count(len(names), 'feature')} that do not vary between the {what} of some batch: {some(names)}. They were "
+        f"{count(len(names), 'feature')} that do not vary between {what} of some batch: {some(names)}. They were "
         "not divided by a spread. Leave them out with ms.features.select(cells)."
     )
     warnings.warn(text, UserWarning, stacklevel=4)

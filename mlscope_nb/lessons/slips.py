@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from mlscope_nb.explore import Trust
     from mlscope_nb.predict import Evaluation
+    from mlscope_nb.predict.images import Invented
+    from mlscope_nb.risks import Lesson
     from mlscope_nb.study import Interval
 
 
@@ -239,3 +241,79 @@ def most_units(curve: pd.DataFrame) -> int:
     20
     """
     return int(curve["n_units"].max())
+
+
+def part_missed(found: Invented) -> float:
+    """Which part of the true objects is missed, where the invented ones were asked for."""
+    return float(found.per_field["n_missed"].sum() / found.per_field["n_true"].sum())
+
+
+def number_invented(found: Invented) -> int:
+    """How many objects are invented: a number, where a part was asked for."""
+    return int(found.per_field["n_invented"].sum())
+
+
+def mean_of_parts(found: Invented) -> float:
+    """The mean over fields of the part that is invented: a field with few objects then counts as much as others.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from types import SimpleNamespace
+    >>> mean_of_parts(SimpleNamespace(per_field=pd.DataFrame({"n_invented": [1, 0], "n_found": [2, 8]})))
+    0.25
+    """
+    return float((found.per_field["n_invented"] / found.per_field["n_found"]).mean())
+
+
+def times_as_little_invented(pair: tuple[Invented, Invented]) -> float:
+    """The ratio of the two shares, the wrong way round."""
+    first, second = pair
+    return second.invented.estimate / first.invented.estimate
+
+
+def more_invented(pair: tuple[Invented, Invented]) -> float:
+    """By how much the share grows, instead of how many times."""
+    first, second = pair
+    return first.invented.estimate - second.invented.estimate
+
+
+def features_below(correlations: pd.Series, least: float = 0.7) -> int:
+    """How many features do not correlate by more than this.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> features_below(pd.Series([0.95, 0.5, 0.1]))
+    2
+    """
+    return int((correlations <= least).sum())
+
+
+def part_that_stays(effect: pd.DataFrame, least: float = 1.0) -> float:
+    """Which part of cells keeps its score: the other part.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> part_that_stays(pd.DataFrame({"effect": [2.0, 0.1, 0.2, 0.3]}))
+    0.75
+    """
+    return float((effect["effect"] < least).mean())
+
+
+def number_that_falls(effect: pd.DataFrame, least: float = 1.0) -> int:
+    """How many cells lose their score: a number, where a part was asked for.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> number_that_falls(pd.DataFrame({"effect": [2.0, 0.1]}))
+    1
+    """
+    return int((effect["effect"] >= least).sum())
+
+
+def plain_accuracy(lesson: Lesson) -> float:
+    """The share of right answers, which the common class decides."""
+    return round(float(lesson.pictures["studies"]["accuracy said"].mean()), 2)
