@@ -43,6 +43,16 @@ def test_each_notebook_has_a_handout_of_one_page():
     assert {name for name, text in handouts.items() if len(text.splitlines()) > 45} == set()
 
 
+def test_every_part_of_the_package_is_described():
+    told = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    parts = {
+        path.stem
+        for path in (ROOT / "mlscope_nb").iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").is_file()
+    }
+    assert sorted(part for part in parts - {"__init__"} if not re.search(rf"`{part}(\.py|/)?`", told)) == []
+
+
 def words_of_the_glossary():
     text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
     return re.findall(r"(?m)^## (.+)$", text)
