@@ -76,7 +76,7 @@ def _missing_parts(cells: Sequence[NotebookNode]) -> Iterator[str]:
 
 
 def _question_problems(cells: Sequence[NotebookNode]) -> Iterator[str]:
-    """Find ids that no question has, and exercises that are checked without a hint on offer."""
+    """Find ids that no question has, exercises without a hint on offer, and predictions that are never answered."""
     used: dict[str, set[str]] = {"predict": set(), "check": set(), "hint": set(), "checkpoint": set()}
     for cell in cells:
         for name, found in CALL_WITH_ID.findall(cell.source if cell.cell_type == "code" else ""):
@@ -89,3 +89,5 @@ def _question_problems(cells: Sequence[NotebookNode]) -> Iterator[str]:
             continue
         if isinstance(question, Exercise) and found in used["check"] - used["hint"]:
             yield f"checks the exercise '{found}' without offering ms.lessons.hint('{found}')."
+        if found in used["predict"] - used["check"]:
+            yield f"asks '{found}' and never answers it: ms.lessons.check('{found}') where the result is."

@@ -26,6 +26,7 @@ import mlscope_nb as ms
 
 ms.lessons.predict("00_example/larger")
 # %%
+ms.lessons.check("00_example/larger")
 ms.lessons.check("00_example/mean", ...)
 ms.lessons.hint("00_example/mean")
 ms.lessons.checkpoint("00_example/picked")
@@ -274,6 +275,7 @@ def test_code_a_beginner_can_read_passes():
         ('ms.lessons.checkpoint("00_example/picked")', "1", "a checkpoint"),
         ("ms.views.explore(cells)", "1", "a linked view"),
         ('ms.lessons.hint("00_example/mean")', "1", "without offering ms.lessons.hint('00_example/mean')"),
+        ('ms.lessons.check("00_example/larger")', "1", "asks '00_example/larger' and never answers it"),
         ("00_example/larger", "00_example/large", "Did you mean 'larger'?"),
         ("00_example/larger", "03_none/larger", "No questions for notebook '03_none'"),
         ("x = 1", "x = [y for y in z]", "comprehension"),
