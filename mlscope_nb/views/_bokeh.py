@@ -7,6 +7,9 @@ import json
 from functools import cache
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
+
+_written: list[bool] = []  # whether this kernel has given BokehJS to its page
 
 
 @cache
@@ -57,6 +60,21 @@ def library() -> tuple[str, bytes]:
     return bokeh.__version__, gzip.compress((folder / "js" / "bokeh.min.js").read_bytes(), 6)
 
 
+def on_a_page(figure: Any) -> str:
+    """Return markup that draws a Bokeh figure on a page without a kernel; the first brings BokehJS along."""
+    item = to_json(figure).replace("</", "<\\/")
+    place = f"mlscope-plot-{uuid4().hex}"
+    draw = f"Bokeh.embed.embed_item({item}, {place!r})"
+    return f'<div id="{place}" role="img"></div>{_script_once()}<script>{draw}</script>'
+
+
+def _script_once() -> str:
+    if _written:
+        return ""
+    _written.append(True)
+    return f"<script>{gzip.decompress(library()[1]).decode('utf-8')}</script>"
+
+
 def _show_elements() -> None:
     """Let notebooks draw HoloViews elements through our own widget, unless ``hv.extension`` was chosen."""
     import sys
@@ -74,8 +92,10 @@ def _show_elements() -> None:
     def draw(element: Any) -> Any:
         if notebook_extension._loaded:
             return element._repr_mimebundle_()
-        from mlscope_nb.views._widget import FigureView
+        from mlscope_nb.views._widget import FigureView, for_a_site
 
+        if for_a_site():
+            return {"text/html": on_a_page(figure_of(element)), "text/plain": "A plot."}
         return FigureView(element)._repr_mimebundle_()
 
     shell.display_formatter.mimebundle_formatter.for_type(Dimensioned, draw)

@@ -32,6 +32,11 @@ def script(*names: str) -> str:
     return "\n".join((_STATIC / name).read_text(encoding="utf-8") for name in names)
 
 
+def for_a_site() -> bool:
+    """Say whether notebooks are run to become pages of a site."""
+    return bool(os.environ.get(DOCS))
+
+
 def by_hand() -> bool:
     """Say whether what happens now was asked for in a view (a click, a key) and not from Python."""
     return _BY_HAND.get()
@@ -87,7 +92,7 @@ class View(anywidget.AnyWidget):
         from IPython.display import display
 
         text, pictures = self._saved()
-        page = self._whole() if os.environ.get(DOCS) else None
+        page = self._whole() if for_a_site() else None
         if page is not None:
             display({"text/html": framed(page, text), "text/plain": text}, raw=True)
             return
@@ -127,7 +132,8 @@ def framed(page: str, text: str) -> str:
 def saved_html(text: str, pictures: list[np.ndarray], markup: str = "") -> str:
     """Return the picture and note that stay in a saved notebook, and markup that belongs to them."""
     style = "max-width:48%;margin-right:8px;vertical-align:top"
-    images = "".join(f'<img src="{_pictures.webp_data_uri(p)}" alt="" style="{style}">' for p in pictures)
+    more = f'alt="{html.escape(text)}" style="{style}"'
+    images = "".join(f'<img src="{_pictures.webp_data_uri(p)}" {more}>' for p in pictures)
     what = "This is a saved picture: run" if pictures else "Run"
     note = f"{html.escape(text)} {what} this cell again to use it."
     return f'{_STYLE}<div class="mlscope-saved"><p style="font-size:14px">{note}</p>{images}{markup}</div>'

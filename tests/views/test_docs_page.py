@@ -7,6 +7,7 @@ import IPython.display
 import pytest
 
 import mlscope_nb as ms
+from mlscope_nb.views import _bokeh
 from mlscope_nb.views._widget import DOCS
 
 pytestmark = pytest.mark.usefixtures("apart")
@@ -51,3 +52,13 @@ def test_a_map_that_is_still_computed_is_waited_for(some_cells, monkeypatch, sho
     monkeypatch.setenv(DOCS, "1")
     (data,) = shown(ms.views.explore(plain))
     assert "&quot;map&quot;:&quot;umap&quot;" in data["text/html"]
+
+
+def test_plots_of_a_site_are_drawn_without_a_kernel_and_bring_bokeh_once(some_cells, monkeypatch):
+    monkeypatch.setattr(_bokeh, "_written", [])
+    plot = ms.views.scatter(some_cells(obs={"kind": "</script><b>"}), colour="kind")
+    first, second = (_bokeh.on_a_page(_bokeh.figure_of(plot)) for _ in range(2))
+    assert "</script><b>" not in first + second
+    assert first.count("embed_item(") == second.count("embed_item(") == 1
+    assert first.count("</script>") == 2 and second.count("</script>") == 1
+    assert len(first) > 500_000 > len(second)
