@@ -136,3 +136,12 @@ def test_nothing_turns_for_those_who_asked_for_less_motion():
     moving |= {".ms-busy::before"} if "animation: ms-turn" in style else set()
     calmed = re.search(r"@media \(prefers-reduced-motion: reduce\) \{(.*?\}) \}", style).group(1)
     assert moving and all(f"{one} {{ animation: none" in calmed for one in moving)
+
+
+@pytest.mark.parametrize("paper, ink", [("#ffffff", "#212121"), ("#111111", "#e0e0e0")], ids=GROUNDS)
+def test_numbers_of_the_confusion_matrix_stand_out_however_dark(paper, ink):
+    script = (STATIC / "confusion.js").read_text(encoding="utf-8")
+    accent, most = re.search(r"color-mix\(in srgb, (#\w{6}) \$\{Math.round\(share \* (\d+)\)", script).groups()
+    part = int(most) / 100
+    mixed = [part * int(accent[i : i + 2], 16) + (1 - part) * int(paper[i : i + 2], 16) for i in (1, 3, 5)]
+    assert contrast("#" + "".join(f"{round(value):02x}" for value in mixed), ink) >= 4.5

@@ -50,8 +50,8 @@ function makeMatrix(parent, matrix, picked) {
 
 function oneNumber(parent, matrix, i, j, n, picked) {
   const button = make("button", "ms-number", parent, String(n)), share = matrix.shares[i][j];
-  button.style.background = `color-mix(in srgb, #0072b2 ${Math.round(share * 100)}%, var(--ms-paper))`;
-  if (share > 0.5) button.style.color = "#ffffff";
+  // Never so strong that the number, in the ink of the theme, would not stand out.
+  button.style.background = `color-mix(in srgb, #0072b2 ${Math.round(share * 60)}%, var(--ms-paper))`;
   const percent = `${Math.round(share * 100)} %`;
   button.title = `${matrix.classes[i]} taken for ${matrix.classes[j]}: ${n} cells, ${percent} of the class`;
   button.setAttribute("aria-label", button.title);
