@@ -102,6 +102,9 @@ ms.lessons.predict("08_your_own_data/conditions")
 # Everything that is measured is measured **inside of outlines**. Look at several fields before you go on: the sliders
 # are for those where the outlines are wrong. (Where the folder has masks, these are used, and the sliders only show
 # what else could be done.)
+#
+# Does your folder hold cells already, as CellProfiler leaves them? Then write `cells = fields` in place of the next two
+# cells. Where there are tables only, without pictures, go to "The same in one line" at the end.
 
 # %%
 tuner = ms.views.tune_segmentation(fields)
