@@ -222,7 +222,7 @@ print(score)
 # Nothing stops you from testing on other cells of the **same** pictures. You have to ask for it by name:
 
 # %%
-flatters = ms.predict.cross_validate(mapped, by="cell")
+flatters = ms.risks.attempt(ms.predict.cross_validate, mapped, by="cell")
 print(flatters)
 
 # %% [markdown]
@@ -231,16 +231,17 @@ print(flatters)
 #
 # ## 7 · Explain a little
 #
-# Where there is a score: what does the model go by? And without any model: in what do the cells of the first class
-# differ from the others?
+# Where there is a score: what does the model go by? And without any model: in what do the cells of the first class (or
+# of the first field, where there is no label) differ from the others?
 
 # %%
 matters = ms.risks.attempt(ms.explain.importance, mapped, **options)
 print(matters)
 
 # %%
-first = mapped.labels.unique()[0]
-differs = ms.explain.about(mapped, mapped.ids[mapped.labels == first])
+classes = mapped.obs[label or "field_id"]
+first = classes.iloc[0]
+differs = ms.explain.about(mapped, mapped.ids[classes == first])
 print(first, "differs most in:", differs["says"].iloc[0])
 differs[["effect", "low", "high"]].head(3).round(2)
 
