@@ -173,7 +173,7 @@ def pixel_size(value: float | None) -> float | None:
 
 def finite(pixels: np.ndarray, ids: Sequence[str]) -> None:
     """Raise when float images (first axis: rows) hold NaN or inf, naming the rows."""
-    if pixels.dtype.kind != "f":
+    if pixels.dtype.kind != "f" or not len(pixels):
         return
     bad = ~np.isfinite(pixels).reshape(len(pixels), -1).all(axis=1)
     if bad.any():

@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
 import pandas as pd
 
 from mlscope_nb import _align
-from mlscope_nb._design import Columns, Design, check, controls, declare, keys
-from mlscope_nb._lazy import read_rows, take
+from mlscope_nb._batches import Batch, batches, fingerprint
+from mlscope_nb._design import Columns, declare
+from mlscope_nb._lazy import take
+from mlscope_nb._numbers import numbers_of
+from mlscope_nb._observed import Observed
 from mlscope_nb._query import holds
-from mlscope_nb._words import some
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
 
-class Batch(NamedTuple):
-    """A few cells in memory: ids, images (n, C, Y, X), masks (n, Y, X) or None, compartments."""
-
-    ids: pd.Index
-    images: np.ndarray
-    masks: np.ndarray | None
-    compartments: dict[str, np.ndarray]
-
-
-class Cells:
+class Cells(Observed):
     """Single cells with everything known about them, one row each.
 
     Nothing is changed in place: every method returns new `Cells`, and copies are the cells themselves.
@@ -67,6 +57,7 @@ class Cells:
 
     Examples
     --------
+    >>> import numpy as np
     >>> obs = pd.DataFrame({"well": ["A01", "A02"]}, index=["a", "b"])
     >>> cells = Cells(obs, np.zeros((2, 1, 8, 8), "uint16"), channels=["DNA"], unit="well")
     >>> len(cells), cells.design.unit
@@ -74,25 +65,15 @@ class Cells:
     """
 
     __slots__ = (
-        "_embeddings",
-        "_features",
-        "_history",
-        "_obs",
-        "channels",
-        "compartments",
-        "design",
-        "images",
-        "masks",
+        "_embeddings", "_features", "_history", "_obs", "channels", "compartments", "design", "images", "masks",
         "pixel_size_um",
-    )
+    )  # fmt: skip
+    _instead: ClassVar[str] = "with_obs, with_features, subset, …"
 
-    _obs: pd.DataFrame
     _features: pd.DataFrame | None
     _embeddings: dict[str, pd.DataFrame]
     channels: tuple[str, ...]
     compartments: Mapping[str, Any]
-    design: Design
-    _history: tuple[dict[str, Any], ...]
     images: Any
     masks: Any
     pixel_size_um: float | None
@@ -132,35 +113,6 @@ class Cells:
             _history=history,
         )
 
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(
-            f"Cells cannot be changed. Make new ones with with_obs, with_features, subset, … ('{name}')"
-        )
-
-    def __copy__(self) -> Cells:
-        return self
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Cells:
-        return self
-
-    def __len__(self) -> int:
-        return len(self._obs)
-
-    @property
-    def obs(self) -> pd.DataFrame:
-        """A copy of the observations, one row per cell."""
-        return self._obs.copy()
-
-    @property
-    def ids(self) -> pd.Index:
-        """The cell ids in order."""
-        return self._obs.index.copy()
-
-    @property
-    def history(self) -> tuple[dict[str, Any], ...]:
-        """A copy of what was done so far: for each step its name and parameters."""
-        return _align.entries(self._history)
-
     @property
     def features(self) -> pd.DataFrame | None:
         """The features (read-only numbers), or None."""
@@ -172,66 +124,17 @@ class Cells:
         return {name: _align.shown(table) for name, table in self._embeddings.items()}
 
     @property
-    def units(self) -> pd.Series:
-        """The unit of independence of each cell, as text ('plate1 · A01')."""
-        return self._keys("unit", "what is independent of what (well, plate, donor, image)")
-
-    @property
-    def batches_of(self) -> pd.Series:
-        """The batch of each cell, as text."""
-        return self._keys("batch", "what was made together (plate, day, scanner)")
-
-    @property
-    def labels(self) -> pd.Series:
-        """The declared label of each cell."""
-        if self.design.label is None:
-            raise ValueError("No label is declared. Name its column: cells.with_design(label=…).")
-        return self._obs[self.design.label].copy()
-
-    @property
-    def controls(self) -> pd.Series:
-        """True for control cells."""
-        return controls(self._obs, self.design)
-
-    @property
     def fingerprint(self) -> str:
         """A short hash of ids, image layout and a sample of pixels: changes when the data change."""
-        digest = hashlib.sha256("\n".join(self.ids).encode())
-        if self.images is not None:
-            digest.update(repr((tuple(self.images.shape), str(self.images.dtype), self.channels)).encode())
-            rows = np.unique(np.linspace(0, len(self) - 1, 32).astype(int)) if len(self) else np.array([], int)
-            digest.update(np.ascontiguousarray(read_rows(self.images, rows)).tobytes())
-        elif self._features is not None:
-            digest.update(np.ascontiguousarray(self._features.to_numpy()).tobytes())
-        return digest.hexdigest()[:16]
+        return fingerprint(self)
 
     def batches(self, size: int = 1000) -> Iterator[Batch]:
         """Yield the cells a few at a time, in order: the one way in which images are read for computing."""
-        if self.images is None:
-            raise ValueError("These cells have no images, only tables. Read them with images to use this function.")
-        if size < 1:
-            raise ValueError(f"size is {size}, expected at least 1 cell per batch.")
-        for start in range(0, len(self), size):
-            part = slice(start, min(start + size, len(self)))
-            images = read_rows(self.images, part)
-            _align.finite(images, list(self.ids[part]))
-            masks = None if self.masks is None else read_rows(self.masks, part)
-            parts = {k: read_rows(v, part) for k, v in self.compartments.items()}
-            yield Batch(self.ids[part], images, masks, parts)
+        return batches(self, size)
 
     def table(self, x: str | Sequence[str] | pd.DataFrame | None = None) -> pd.DataFrame:
         """Return numbers per cell: the features, a map by name, or chosen columns of features and obs."""
-        if isinstance(x, pd.DataFrame):
-            return _align.numeric(_align.aligned(x, self.ids, "the table"), "the table")
-        if x is None or (isinstance(x, str) and x == "features"):
-            if self._features is None:
-                raise ValueError(
-                    "These cells have no features yet. Measure them: cells.with_features(ms.features.measure(cells))."
-                )
-            return _align.shown(self._features)
-        if isinstance(x, str) and x in self._embeddings:
-            return _align.shown(self._embeddings[x])
-        return _align.numeric(self._columns([x] if isinstance(x, str) else list(x)), "the chosen columns")
+        return numbers_of(x, self._obs, self._features, self._embeddings)
 
     def subset(self, ids: Any) -> Cells:
         """Return the cells with these ids in this order (or where a mask, one True or False per cell, is True)."""
@@ -243,7 +146,7 @@ class Cells:
             compartments={k: take(v, rows) for k, v in self.compartments.items()},
             _features=None if self._features is None else _align.rows_of(self._features, rows),
             _embeddings={k: _align.rows_of(v, rows) for k, v in self._embeddings.items()},
-            _history=(*self._history, _align.step("subset", n=len(rows), n_before=len(self))),
+            _history=self._after("subset", n=len(rows), n_before=len(self)),
         )
 
     def where(self, query: str) -> Cells:
@@ -251,27 +154,13 @@ class Cells:
         frame = self._obs if self._features is None else self._obs.join(self._features, rsuffix="_feature")
         return self.subset(holds(frame, query))
 
-    def with_design(self, **roles: Any) -> Cells:
-        """Return the cells with label, unit, batch, control or treatment declared anew."""
-        now = {role: getattr(self.design, role) for role in Design.__dataclass_fields__}
-        design = declare(self._obs, **{**now, **roles})
-        return self._copy(design=design, _history=(*self._history, _align.step("with_design", **roles)))
-
-    def with_obs(self, table: pd.DataFrame | pd.Series) -> Cells:
-        """Return the cells with columns added to obs (same names are replaced)."""
-        new = _align.aligned(table, self.ids, "obs")
-        kept = self._obs.drop(columns=[c for c in new.columns if c in self._obs.columns])
-        obs = _align.identified(pd.concat([kept, new], axis=1), "cell_id")
-        check(obs, self.design)
-        return self._copy(_obs=obs, _history=self._after(table, "with_obs", columns=list(map(str, new.columns))))
-
     def with_features(self, table: pd.DataFrame, *, add: bool = False) -> Cells:
         """Return the cells with these features; ``add=True`` keeps the others beside them."""
         new = _align.numbers(table, self.ids, "features")
         if add and self._features is not None:
             kept = self._features.drop(columns=[c for c in new.columns if c in self._features.columns])
             new = _align.numeric(pd.concat([kept, new], axis=1), "features")
-        return self._copy(_features=new, _history=self._after(table, "with_features", n_features=new.shape[1]))
+        return self._copy(_features=new, _history=self._after("with_features", table, n_features=new.shape[1]))
 
     def with_images(self, images: Any | None, *, channels: Sequence[str] | None = None) -> Cells:
         """Return the cells with other images (N, C, Y, X) and the same features; None: without images and masks."""
@@ -286,7 +175,7 @@ class Cells:
             masks=None if self.masks is None else _align.masks_array(self.masks, shape, len(self)),
             compartments=_align.compartment_arrays(self.compartments, shape, len(self)),
             channels=_align.channel_names(channels, shape[1]),
-            _history=(*self._history, _align.step("with_images")),
+            _history=self._after("with_images"),
         )
 
     def with_masks(self, masks: Any, compartments: Mapping[str, Any] | None = None) -> Cells:
@@ -297,13 +186,13 @@ class Cells:
             compartments=self.compartments
             if compartments is None
             else _align.compartment_arrays(compartments, shape, len(self)),
-            _history=(*self._history, _align.step("with_masks")),
+            _history=self._after("with_masks"),
         )
 
     def with_embedding(self, name: str, table: pd.DataFrame) -> Cells:
         """Return the cells with a map (columns x and y) under this name."""
         new = _map(name, table, self.ids)
-        history = self._after(table, "with_embedding", name=name)
+        history = self._after("with_embedding", table, name=name)
         return self._copy(_embeddings={**self._embeddings, name: new}, _history=history)
 
     def save(self, path: str | Path) -> Path:
@@ -334,35 +223,6 @@ class Cells:
         from mlscope_nb._summary import cells_html
 
         return cells_html(self)
-
-    def _keys(self, role: str, meaning: str) -> pd.Series:
-        columns = getattr(self.design, role)
-        if not columns:
-            raise ValueError(f"No {role} is declared: {meaning}. Name its column: cells.with_design({role}=…).")
-        return keys(self._obs, columns)
-
-    def _columns(self, names: list[str]) -> pd.DataFrame:
-        tables = [t for t in (self._features, self._obs) if t is not None]
-        found = {name: next((t[name] for t in tables if name in t.columns), None) for name in names}
-        missing = [name for name, column in found.items() if column is None]
-        if missing:
-            have = [c for t in tables for c in t.columns] + list(self._embeddings)
-            raise KeyError(f"Not found in features, obs or embeddings: {some(missing)}. There are: {some(have, 20)}.")
-        return pd.DataFrame(found, index=self.ids)
-
-    def _after(self, table: pd.DataFrame | pd.Series, name: str, /, **parameters: Any) -> tuple[dict[str, Any], ...]:
-        return (*self._history, *table.attrs.get("history", ()), dict(_align.step(name, **parameters)))
-
-    def _fill(self, **slots: Any) -> None:
-        slots["_history"] = _align.entries(slots["_history"])
-        slots["compartments"] = MappingProxyType(dict(slots["compartments"]))
-        for name, value in slots.items():
-            object.__setattr__(self, name, _align.read_only(value))
-
-    def _copy(self, **changes: Any) -> Cells:
-        new = Cells.__new__(Cells)
-        new._fill(**{**{name: getattr(self, name) for name in self.__slots__}, **changes})
-        return new
 
 
 def _map(name: str, table: pd.DataFrame, ids: pd.Index) -> pd.DataFrame:

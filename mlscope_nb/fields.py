@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from types import MappingProxyType
-from typing import Any, overload
+from typing import Any, ClassVar, overload
 
 import numpy as np
 import pandas as pd
 
 from mlscope_nb import _align
-from mlscope_nb._design import Columns, Design, check, declare
+from mlscope_nb._design import Columns, declare
+from mlscope_nb._observed import Observed
 from mlscope_nb._words import some
 
 Reader = Callable[[], np.ndarray]
@@ -53,7 +53,7 @@ class Stack(Sequence[np.ndarray]):
         return Stack([self._items[r] for r in rows], [self.shapes[r] for r in rows])
 
 
-class Fields:
+class Fields(Observed):
     """Whole fields of view: images, label masks and what is known about each.
 
     Parameters
@@ -82,22 +82,12 @@ class Fields:
     """
 
     __slots__ = (
-        "_obs",
-        "channels",
-        "compartments",
-        "design",
-        "history",
-        "images",
-        "masks",
-        "pixel_size_um",
-        "problems",
-    )
+        "_history", "_obs", "channels", "compartments", "design", "images", "masks", "pixel_size_um", "problems",
+    )  # fmt: skip
+    _instead: ClassVar[str] = "with_images or with_masks"
 
-    _obs: pd.DataFrame
     channels: tuple[str, ...]
     compartments: Mapping[str, Stack]
-    design: Design
-    history: tuple[dict[str, Any], ...]
     images: Stack
     masks: Stack | None
     pixel_size_um: float | None
@@ -133,29 +123,13 @@ class Fields:
             channels=_align.channel_names(channels, n_channels),
             pixel_size_um=_align.pixel_size(pixel_size_um),
             design=declare(table, label=label, unit=unit, batch=batch, control=control, treatment=treatment),
-            history=tuple(dict(entry) for entry in history),
+            _history=history,
             problems=tuple(dict(p) for p in problems),
         )
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"Fields cannot be changed. Make new ones with with_images or with_masks ('{name}').")
-
-    def __len__(self) -> int:
-        return len(self._obs)
 
     def __iter__(self) -> Iterator[tuple[str, np.ndarray]]:
         """Yield (field_id, image) one at a time."""
         yield from zip(self._obs.index, self.images, strict=True)
-
-    @property
-    def obs(self) -> pd.DataFrame:
-        """A copy of what is known about each field."""
-        return self._obs.copy()
-
-    @property
-    def ids(self) -> pd.Index:
-        """The field ids in order."""
-        return self._obs.index
 
     def channel(self, name: str | int) -> int:
         """Return the position of a channel given by name or number."""
@@ -173,17 +147,8 @@ class Fields:
             images=self.images.take(rows),
             masks=None if self.masks is None else self.masks.take(rows),
             compartments={k: v.take(rows) for k, v in self.compartments.items()},
-            history=(*self.history, _align.step("subset", n=len(rows), n_before=len(self))),
+            _history=self._after("subset", n=len(rows), n_before=len(self)),
         )
-
-    def with_obs(self, table: pd.DataFrame | pd.Series) -> Fields:
-        """Return the fields with columns added to obs (same names are replaced)."""
-        new = _align.aligned(table, self.ids, "obs")
-        kept = self._obs.drop(columns=[c for c in new.columns if c in self._obs.columns])
-        obs = _align.identified(pd.concat([kept, new], axis=1), "field_id")
-        check(obs, self.design)
-        step = _align.step("with_obs", columns=list(map(str, new.columns)))
-        return self._copy(_obs=obs, history=(*self.history, step))
 
     def with_images(self, images: Sequence[np.ndarray] | Stack, *, step: Mapping[str, Any] | None = None) -> Fields:
         """Return the fields with other images of the same sizes (corrected, denoised)."""
@@ -195,9 +160,7 @@ class Fields:
             )
         names = self.channels if not len(stack) or stack.shapes[0][0] == len(self.channels) else None
         channels = _align.channel_names(names, stack.shapes[0][0] if len(stack) else None)
-        return self._copy(
-            images=stack, channels=channels, history=(*self.history, dict(step or {"step": "with_images"}))
-        )
+        return self._copy(images=stack, channels=channels, _history=(*self._history, step or {"step": "with_images"}))
 
     def with_masks(
         self,
@@ -212,7 +175,7 @@ class Fields:
             compartments={
                 k: _masks(v, self.images, self.ids, f"compartment '{k}'") for k, v in (compartments or {}).items()
             },
-            history=(*self.history, dict(step or {"step": "with_masks"})),
+            _history=(*self._history, step or {"step": "with_masks"}),
         )
 
     def __repr__(self) -> str:
@@ -224,16 +187,6 @@ class Fields:
         from mlscope_nb._summary import fields_html
 
         return fields_html(self)
-
-    def _fill(self, **slots: Any) -> None:
-        for name, value in slots.items():
-            fixed = MappingProxyType(dict(value)) if name == "compartments" else value
-            object.__setattr__(self, name, fixed)
-
-    def _copy(self, **changes: Any) -> Fields:
-        new = Fields.__new__(Fields)
-        new._fill(**{**{name: getattr(self, name) for name in self.__slots__}, **changes})
-        return new
 
 
 def _images(images: Sequence[np.ndarray] | Stack, ids: pd.Index) -> Stack:

@@ -23,9 +23,23 @@ from types import ModuleType
 import nbformat
 from nbclient import NotebookClient
 
+from mlscope_nb._observed import Observed
+
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build" / "docs"
-ROOMS = ["cells", "annotations", "study", "io", "datasets", "features", "pipeline", "curate", "explore", "predict"]
+ROOMS = [
+    "cells",
+    "fields",
+    "annotations",
+    "study",
+    "io",
+    "datasets",
+    "features",
+    "pipeline",
+    "curate",
+    "explore",
+    "predict",
+]
 ROOMS += ["predict.images", "explain", "risks", "views", "lessons"]
 SOLUTIONS = ROOT / "notebooks" / "solutions"
 
@@ -94,7 +108,7 @@ def write_reference(folder: Path) -> None:
 
 def page(room: str, module: ModuleType, told: set[int]) -> str:
     """Return the page of one room; what an earlier room has told of is named there alone."""
-    title = f"ms.{room}" if room not in ("cells", "annotations") else f"mlscope_nb.{room}"
+    title = f"ms.{room}" if room not in ("cells", "fields", "annotations") else f"mlscope_nb.{room}"
     parts = [title, "=" * len(title), "", f".. automodule:: mlscope_nb.{room}", "   :no-members:", ""]
     for name in public(module):
         found = getattr(module, name)
@@ -102,7 +116,9 @@ def page(room: str, module: ModuleType, told: set[int]) -> str:
             continue
         told.add(id(found))
         kind = "autoclass" if isinstance(found, type) else "autofunction" if callable(found) else "autodata"
-        parts += [f".. {kind}:: mlscope_nb.{room}.{name}", ""]
+        # What cells and fields have in common is told of each of them.
+        more = ["   :inherited-members:"] if isinstance(found, type) and issubclass(found, Observed) else []
+        parts += [f".. {kind}:: mlscope_nb.{room}.{name}", *more, ""]
     return "\n".join(parts)
 
 

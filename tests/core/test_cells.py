@@ -401,3 +401,14 @@ def test_other_images_keep_all_else_and_must_fit(cells):
         cells.with_images(spoilt)
     bare = cells.with_images(None)
     assert bare.images is None and bare.masks is None and not bare.compartments and len(bare) == len(cells)
+
+
+def test_a_subset_without_controls_is_declared_anew_and_no_cells_at_all_go_to_anndata_and_back():
+    obs = pd.DataFrame({"well": ["A", "B"], "n": [1, 2]}, index=["a", "b"])
+    cells = ms.Cells(obs, np.zeros((2, 1, 4, 4), "float32"), unit="well", control={"well": "A"})
+    rest = cells.subset(["b"]).with_design(label="n")
+    assert rest.design.control == {"well": "A"} and rest.design.label == "n"
+    with pytest.raises(ValueError, match="No row is a control"):
+        rest.with_design(control={"well": "A"})
+    none = cells.subset([])
+    assert len(ms.Cells.from_anndata(none.to_anndata())) == 0

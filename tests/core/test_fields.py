@@ -1,5 +1,7 @@
 """Fields of different sizes stay aligned with their masks; what does not fit is named."""
 
+import copy
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -100,3 +102,13 @@ def test_a_changed_data_file_is_refused(monkeypatch, tmp_path):
     monkeypatch.setattr(embedded, "folder", lambda: tmp_path / "data")
     with pytest.raises(ValueError, match="not the file that was shipped"):
         embedded.load_fields("fly")
+
+
+def test_fields_say_which_are_independent_and_their_history_is_a_copy(fields):
+    assert list(fields.units) == ["A", "B"] and copy.deepcopy(fields) is fields
+    with pytest.raises(ValueError, match=r"No batch is declared.*fields.with_design\(batch=…\)"):
+        _ = fields.batches_of
+    said = fields.with_design(label="well")
+    assert list(said.labels) == ["A", "B"] and said.history[-1] == {"step": "with_design", "label": "well"}
+    said.history[-1]["label"] = "other"
+    assert said.history[-1]["label"] == "well"
