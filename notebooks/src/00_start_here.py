@@ -260,8 +260,9 @@ map_view.select(no_body.ids)
 # segmented = ms.io.segment_cells(nuclei, "actin")
 # ```
 #
-# One file for each channel? Then `channels={"DNA": "*_w1.tif", "actin": "*_w2.tif"}`. Files that cannot be read are
-# named and left out. After that: `crop`, `measure` and `explore` as above, with `well` in the place of `position`.
+# One file for each channel? Then `channels={"DNA": "*_w1.tif", "actin": "*_w2.tif"}`, and the table names the files of
+# the first channel. Files that cannot be read are named and left out. After that: `crop`, `measure` and `explore` as
+# above, with `well` in the place of `position`.
 
 # %% [markdown]
 # ## Where to go next

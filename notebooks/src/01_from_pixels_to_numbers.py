@@ -510,7 +510,8 @@ ms.study.describe(wrong).findings[-1]
 # ```python
 # fields = ms.io.read_fields("my_images", metadata="layout.csv",
 #                            channels=["DNA", "actin"], unit=("plate", "well"),
-#                            batch="plate", control={"treatment": "DMSO"})
+#                            batch="plate", label="treatment",
+#                            control={"treatment": "DMSO"})
 # ms.views.tune_segmentation(fields, "DNA")      # then copy its line of code
 # nuclei = ms.io.segment(fields, "DNA", threshold=1)
 # cells = ms.io.crop(ms.io.segment_cells(nuclei, "actin"))
