@@ -16,7 +16,7 @@ from mlscope_nb._words import count, some
 from mlscope_nb.cells import Cells
 from mlscope_nb.features.scaling import Floats
 from mlscope_nb.predict.models import ModelName, Recipe, fitted, log_probabilities, recipe
-from mlscope_nb.predict.scale import Normalize, Scale
+from mlscope_nb.predict.scale import Normalize, Scale, with_usable_controls
 from mlscope_nb.predict.tables import Features, Origins, combined
 from mlscope_nb.study.blocks import ordered
 
@@ -185,7 +185,7 @@ def train_model(
     model : str or classifier
         As in `cross_validate`.
     normalize : str or Normalizer, optional
-        As in `cross_validate`.
+        As in `cross_validate`: to controls, or to all cells of a batch where the label defines the controls.
     features : DataFrame, sequence or mapping of DataFrames, optional
         As in `cross_validate`; new cells then need these columns among their own features.
     seed : int
@@ -210,4 +210,5 @@ def train_model(
     ['x', 'x', 'x', 'y', 'y', 'y']
     """
     whole, found = combined(cells, features)
+    whole, _ = with_usable_controls(whole, normalize, [])
     return FeatureLearner(recipe(model, seed), found, normalize)(whole)

@@ -45,12 +45,14 @@ class Scale:
         self._options: dict[str, Any] | None = None if normalize is None else normalize.to_dict()
         self._fitted: Normalizer | None = None
         self._known: set[str] = set()
+        self._bare = False
 
     def fit(self, cells: Cells) -> Scale:
         """Learn from training cells, labelled or not."""
         if self._options is not None:
             self._fitted = self._new().fit(cells)
             self._known = set(self._batch(cells))
+            self._bare = cells.design.control is None
         return self
 
     def transform(self, cells: Cells) -> Cells:
@@ -65,6 +67,8 @@ class Scale:
             return cells
         if self._fitted is None:
             raise ValueError("This scale was not fitted yet. Use Scale(…).fit(train).transform(test).")
+        if self._bare:
+            cells = cells.with_design(control=None)  # learned without controls: those of new cells do not count either
         new = ~np.isin(self._batch(cells), list(self._known))
         control = self._options["control"] if self._options["control"] is not None else cells.design.control
         if control is not None or self._options["method"] == "ruv" or not new.any():

@@ -69,3 +69,10 @@ def test_what_is_no_model_and_labels_that_it_does_not_know_are_refused():
         ms.predict.evaluate(pd.DataFrame({"a": 0.5, "c": 0.5}, index=cells.ids), cells)
     with pytest.raises(ValueError, match="No label"):
         ms.predict.evaluate(pd.DataFrame({"a": 0.5, "b": 0.5}, index=cells.ids), Cells(cells.obs, unit="well"))
+
+
+def test_a_model_normalised_where_the_label_defines_the_controls_takes_a_new_plate():
+    known, new = (study(n, n, name).with_design(control={"drug": "a"}) for n, name in ((4, "p"), (1, "q")))
+    model = ms.predict.train_model(known, normalize="standardize")
+    assert (model.predict(new) == new.labels).mean() > 0.7
+    assert model.predict(new).equals(model.predict(new.with_design(control=None)))
