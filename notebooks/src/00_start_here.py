@@ -62,8 +62,8 @@ ms.views.running()
 # ## Look at real images
 #
 # These are cells of the fruit fly *Drosophila* (Kc167 cells), photographed at three **positions**. Each position was
-# photographed three times, once for each stain. One such photograph is called a **channel**: `DNA` shows the nuclei,
-# `F` and `R` are two further stains.
+# photographed three times, once for each stain. One such photograph is called a [**channel**](glossary.md#channel):
+# `DNA` shows the nuclei, `F` and `R` are two further stains.
 
 # %%
 fields = ms.datasets.load_fields("fly")
@@ -89,8 +89,9 @@ ms.lessons.predict("00_start_here/position")
 # %% [markdown]
 # ## Find the cells
 #
-# A computer does not see cells, only brightness. **Segmentation** decides which pixels belong to which cell: first the
-# nuclei, which are bright and well apart, then the rest of each cell, grown outwards from its nucleus.
+# A computer does not see cells, only brightness. [**Segmentation**](glossary.md#segmentation) decides which pixels
+# belong to which cell: first the nuclei, which are bright and well apart, then the rest of each cell, grown outwards
+# from its nucleus.
 
 # %%
 nuclei = ms.io.segment(fields, "DNA")
@@ -113,9 +114,9 @@ cells
 # %% [markdown]
 # ## Turn cells into numbers
 #
-# Each cell is measured: its area, its shape, how bright it is in each channel. Such numbers are called **features**.
-# Here are two of them for the first five cells: the area of the whole cell (`Cells_…`) and that of its nucleus
-# (`Nuclei_…`), in pixels. One row is one cell.
+# Each cell is measured: its area, its shape, how bright it is in each channel. Such numbers are called
+# [**features**](glossary.md#feature). Here are two of them for the first five cells: the area of the whole cell
+# (`Cells_…`) and that of its nucleus (`Nuclei_…`), in pixels. One row is one cell.
 
 # %%
 cells = cells.with_features(ms.features.measure(cells))
@@ -124,9 +125,9 @@ cells.table(["Cells_AreaShape_Area", "Nuclei_AreaShape_Area"]).head()
 # %% [markdown]
 # ## The map and the lasso
 #
-# Nobody can look at so many numbers at once. A **map** places every cell as a point, so that cells with similar numbers
-# lie near each other. PCA and UMAP are two ways to draw such a map: PCA is there at once, UMAP takes its place when it
-# is ready. The colour shows the area of each cell, in pixels.
+# Nobody can look at so many numbers at once. A [**map**](glossary.md#map) places every cell as a point, so that cells
+# with similar numbers lie near each other. PCA and UMAP are two ways to draw such a map: PCA is there at once, UMAP
+# takes its place when it is ready. The colour shows the area of each cell, in pixels.
 #
 # **Now draw.** Hold the mouse button and circle some points. The pictures on the right are *those* cells. Circle
 # another region: what is different? Then type a name and press **Label selection**.
@@ -223,8 +224,8 @@ ms.study.describe(cells)
 
 # %% [markdown]
 # Each position is there once, so one position cannot be compared with another. A mean over all three can be had.
-# Below: the mean cell area in pixels, and its **95 % interval**: where the mean over very many such pictures may lie.
-# Its width comes from the differences between the three pictures, not between the cells:
+# Below: the mean cell area in pixels, and its [**95 % interval**](glossary.md#interval): where the mean over very many
+# such pictures may lie. Its width comes from the differences between the three pictures, not between the cells:
 
 # %%
 ms.study.t_interval("Cells_AreaShape_Area", cells)

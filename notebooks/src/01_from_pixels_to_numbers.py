@@ -46,15 +46,16 @@ dna[319:325, 48:58]
 # That is all there is. No cell, no edge, no colour: brightness, pixel by pixel. Everything else is a decision that
 # somebody made later. In this notebook you watch those decisions being made.
 #
-# How large can such a number get? That depends on how it was stored, its **bit depth**. **8 bit** means 256 steps, from
+# How large can such a number get? That depends on how it was stored, its [**bit depth**](glossary.md#bit-depth). **8
+# bit** means 256 steps, from
 # 0 to 255. **16 bit** means 65,536 steps, from 0 to 65,535. What is it here?
 
 # %%
 print("type:", dna.dtype, " darkest:", dna.min(), " brightest:", dna.max())
 
 # %% [markdown]
-# `uint8`: 8 bit. What is brighter than 255 is written down as 255. Such a pixel is **saturated**: it says "255 or
-# more", and nobody can find out how much more.
+# `uint8`: 8 bit. What is brighter than 255 is written down as 255. Such a pixel is
+# [**saturated**](glossary.md#saturation): it says "255 or more", and nobody can find out how much more.
 #
 # ## Exercise 1: count what was lost
 #
@@ -81,8 +82,9 @@ ms.lessons.hint("01_from_pixels_to_numbers/saturated")
 # ## Images with 16 bit
 #
 # For the second half of this notebook we need a larger study: four plates, with treatments and with untreated
-# **controls**. We let the computer draw one, a **simulated** study. The advantage: `truth` knows what was really done
-# to each cell. It is the answer key; we leave it alone until the end.
+# [**controls**](glossary.md#control). We let the computer draw one, a **simulated** study. The advantage: `truth`
+# knows what was really done to each cell. It is the [answer key](glossary.md#answer-key); we leave it alone until the
+# end.
 
 # %%
 study, truth = ms.datasets.simulate(
@@ -348,7 +350,7 @@ ms.features.describe(feature)
 #
 # The remedy uses what you have on every plate: controls. For each plate and each feature, take away the mean of the
 # plate's controls, and divide by how much they vary. Zero then means "like an untreated cell *of this plate*". That is
-# called **normalising**.
+# called [**normalising**](glossary.md#normalisation).
 
 # %%
 normalised = ms.features.normalize(study)
@@ -399,9 +401,10 @@ print("plate guessed right, after:", report.figures[0].after)
 # %% [markdown]
 # ## What is a replicate here?
 #
-# A **replicate** is an independent repeat of the experiment. The cells of one well share their medium, their stain and
-# their place on the plate, so they are not repeats of each other. When data are loaded, mlscope wants to know what *is*
-# independent: the **unit**. In this study it is the well, and the wells of all plates count.
+# A [**replicate**](glossary.md#replicate) is an independent repeat of the experiment. The cells of one well share
+# their medium, their stain and their place on the plate, so they are not repeats of each other. When data are loaded,
+# mlscope wants to know what *is* independent: the [**unit**](glossary.md#unit-of-independence). In this study it is
+# the well, and the wells of all plates count.
 #
 # ## Predict first
 
@@ -490,7 +493,7 @@ print(different.sum(), "of", different.size, "pixels")
 # who looks through many finds something, and even a correct interval misses the truth once in twenty times.)
 #
 # mlscope cannot know what is independent in *your* laboratory. But it tells you what is odd about what you declared (a
-# *profile* is a row that stands for a whole well):
+# [*profile*](glossary.md#profile) is a row that stands for a whole well):
 
 # %%
 ms.study.describe(wrong).findings[-1]

@@ -28,7 +28,8 @@ ms.views.running()
 # ## A study with an answer key
 #
 # We let the computer draw a study: 4 plates, 16 wells on each, 20 cells in each well. Into it we planted what goes
-# wrong in any laboratory. `truth` knows where; it is the answer key, and we open it piece by piece.
+# wrong in any laboratory. `truth` knows where; it is the [answer key](glossary.md#answer-key), and we open it piece by
+# piece.
 
 # %%
 study, truth = ms.datasets.simulate(
@@ -105,9 +106,9 @@ len(view.selected)
 # A **threshold** turns a score into a decision: above it, out. Move the slider (with the mouse, or with the arrow keys)
 # and watch the pictures of what you would leave out.
 #
-# Two numbers tell how good a threshold is. **Precision**: of the cells that you leave out, which part is truly dirty?
-# **Recall**: of all truly dirty cells, which part do you leave out? You can only know them here, because there is an
-# answer key.
+# Two numbers tell how good a threshold is. [**Precision**](glossary.md#precision-and-recall): of the cells that you
+# leave out, which part is truly dirty? **Recall**: of all truly dirty cells, which part do you leave out? You can only
+# know them here, because there is an answer key.
 
 # %%
 dirty = fault == "debris"
@@ -151,9 +152,9 @@ ms.lessons.hint("02_curate/recall")
 # %% [markdown]
 # ## Thresholds without an answer key
 #
-# In your own data nobody tells you who is blurred. But you have **controls**: untreated cells on every plate. The
-# computer looks at how the controls of a plate scatter, and flags what lies far outside (more than five deviations).
-# Each flag comes with its reason.
+# In your own data nobody tells you who is blurred. But you have [**controls**](glossary.md#control): untreated cells
+# on every plate. The computer looks at how the controls of a plate scatter, and flags what lies far outside (more than
+# five deviations). Each flag comes with its reason.
 
 # %%
 flags = ms.curate.flag_quality(scores, study)
@@ -287,7 +288,8 @@ ms.views.gallery(study, first, rows=2)
 # %% [markdown]
 # Each cell stands beside its copy. The noise differs, so no program that compares files would find them.
 #
-# A cell can have several copies, so we look at groups. In `groups`, `keep` is True for one cell of each group.
+# A cell can have several [copies](glossary.md#duplicate), so we look at groups. In `groups`, `keep` is True for one
+# cell of each group.
 
 # %%
 groups = ms.curate.group_duplicates(pairs)
@@ -321,9 +323,9 @@ print(f"{found.sum()} of {len(planted)} planted copies found")
 # %% [markdown]
 # ## Wells that were mixed up
 #
-# In our study every cell of a well carries the label of its well: what was pipetted into it. Two wells were exchanged.
-# The computer measures the cells, learns from all *other* wells what each treatment looks like, and asks each well:
-# do your cells look like what your label says?
+# In our study every cell of a well carries the [label](glossary.md#label) of its well: what was pipetted into it. Two
+# wells were exchanged. The computer measures the cells, learns from all *other* wells what each treatment looks like,
+# and asks each well: do your cells look like what your label says?
 
 # %%
 study = study.with_features(ms.features.measure(study))

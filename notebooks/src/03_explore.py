@@ -54,8 +54,8 @@ study
 ms.lessons.predict("03_explore/raw")
 
 # %% [markdown]
-# A **map** puts cells with similar numbers next to each other. The most used one is called UMAP. Here it is twice, from
-# the features as they were measured: on the left coloured by plate, on the right by treatment.
+# A [**map**](glossary.md#map) puts cells with similar numbers next to each other. The most used one is called UMAP.
+# Here it is twice, from the features as they were measured: on the left coloured by plate, on the right by treatment.
 
 # %%
 raw = study.with_embedding("umap", ms.explore.umap(study))
@@ -87,7 +87,7 @@ both
 # ## How many groups are there in nothing?
 #
 # Now a computer draws cells that do **not exist**. Each feature varies as much as in our cells, and features go
-# together as they do in our cells, but there is one single group, without any phenotype.
+# together as they do in our cells, but there is one single group, without any [phenotype](glossary.md#phenotype).
 #
 # ## Predict first
 
@@ -115,8 +115,8 @@ torn = ms.views.scatter(torn, ("x", "y"), title="nothing, 3 neighbours", **look)
 (nothing + torn).opts(shared_axes=False)
 
 # %% [markdown]
-# Now there are strings and islands, and every one of them is made up: there is one group. What a map of nothing shows
-# too, made with the same settings, is no evidence of anything.
+# Now there are strings and islands, and every one of them is made up: there is one group. What a [map of
+# nothing](glossary.md#null) shows too, made with the same settings, is no evidence of anything.
 
 # %%
 ms.lessons.check("03_explore/noise")
@@ -132,8 +132,8 @@ trust = ms.explore.trust(normal, "umap")
 trust
 
 # %% [markdown]
-# `knn_recall` is the share of neighbours that the map keeps. **Trustworthiness** and **continuity** ask the same, and
-# forgive a neighbour that is only a little too far away. 1 would be a perfect map.
+# `knn_recall` is the share of neighbours that the map keeps. [**Trustworthiness**](glossary.md#trustworthiness) and
+# **continuity** ask the same, and forgive a neighbour that is only a little too far away. 1 would be a perfect map.
 #
 # ## Exercise 1: neighbours
 #
@@ -155,9 +155,9 @@ ms.lessons.hint("03_explore/kept")
 # %% [markdown]
 # ## Would it come out alike again?
 #
-# UMAP starts with a number, the **seed**, and has that setting, how many **neighbours** a cell is joined to. Nobody can
-# tell you the right ones. Four maps of the same cells: few and many neighbours from left to right, two seeds from top
-# to bottom. One treatment is coloured in all of them; it is the same cells each time.
+# UMAP starts with a number, the [**seed**](glossary.md#seed), and has that setting, how many **neighbours** a cell is
+# joined to. Nobody can tell you the right ones. Four maps of the same cells: few and many neighbours from left to
+# right, two seeds from top to bottom. One treatment is coloured in all of them; it is the same cells each time.
 
 # %%
 shown = (study.labels == "lobed").map({True: "lobed", False: "other"})
@@ -328,8 +328,8 @@ lobed = lobed.set_index("feature")
 lobed[["effect", "low", "high", "q_value"]].round(3)
 
 # %% [markdown]
-# `effect` counts in standard deviations of cells, `low` to `high` is its interval over wells, `q_value` is the p-value
-# after correcting for having asked so many questions (0.000 is below 0.0005).
+# `effect` counts in standard deviations of cells, `low` to `high` is its interval over wells, `q_value` is the
+# [p-value](glossary.md#p-value) after correcting for having asked so many questions (0.000 is below 0.0005).
 #
 # Groups that were **found** in the same features (a lasso, a cluster) are different *because they were made to be*. How
 # badly can that fool us? We take untreated cells only, and tell the computer to cut them in two groups.
@@ -374,7 +374,7 @@ ms.lessons.hint("03_explore/fooled")
 ms.lessons.check("03_explore/double")
 
 # %% [markdown]
-# So mlscope gives no p-values for groups that were found, only effects, and says why:
+# So mlscope gives no p-values for [groups that were found](glossary.md#double-dipping), only effects, and says why:
 
 # %%
 honest = ms.explore.markers(controls, half)
@@ -383,8 +383,9 @@ print(textwrap.fill(honest.attrs["reason"], 90))
 # %% [markdown]
 # ## Which treatments do anything?
 #
-# Each well becomes one profile. Does it find the other wells of its treatment before it finds controls? 1 is always;
-# `null` is what chance would give.
+# Each well becomes one [profile](glossary.md#profile). Does it [find the other wells of its
+# treatment](glossary.md#mean-average-precision) before it finds controls? 1 is always; `null` is what chance would
+# give.
 
 # %%
 profiles = ms.explore.map_precision(normal)
@@ -413,7 +414,8 @@ ms.lessons.hint("03_explore/hardest")
 # %% [markdown]
 # ## How many cells respond?
 #
-# In a treated well not every cell responds. The **penetrance** is the share that does, well by well, with its interval.
+# In a treated well not every cell responds. The [**penetrance**](glossary.md#penetrance) is the share that does, well
+# by well, with its interval.
 
 # %%
 wells = ms.explore.penetrance(normal, groups=["lobed"])

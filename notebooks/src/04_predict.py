@@ -45,8 +45,8 @@ study
 # ## Train and test
 #
 # A **model** learns from cells whose treatment it is told (**training**), and guesses that of other cells (**test**).
-# Its score is the **balanced accuracy**: the share recognised of each treatment, averaged over the treatments. 1 is
-# always right; guessing gives 1/7, that is 0.14.
+# Its score is the [**balanced accuracy**](glossary.md#balanced-accuracy): the share recognised of each treatment,
+# averaged over the treatments. 1 is always right; guessing gives 1/7, that is 0.14.
 #
 # The question that matters: *which* other cells?
 #
@@ -56,8 +56,8 @@ study
 ms.lessons.predict("04_predict/split")
 
 # %% [markdown]
-# The same model three times. First the test cells are drawn at random; then whole wells are held out; then whole
-# plates.
+# The same model three times. First the test cells are drawn at random; then whole wells are [held
+# out](glossary.md#held-out); then whole plates.
 
 # %%
 by_cell = ms.predict.cross_validate(study, by="cell", baselines=False)
@@ -168,9 +168,9 @@ ms.lessons.hint("04_predict/worst")
 # ## Teach one yourself
 #
 # Often nobody knows the right answer before a person has looked. Then you label a few cells, train, look at those that
-# the model **doubts** most, correct, and train again. Here with two classes only, controls and `elongated`: **label six
-# cells of each, from different plates** (click a cell, press 1 or 2), press "Train", then "Show uncertain". One well in
-# three is locked away: the score is about wells that nobody taught from.
+# the model [**doubts**](glossary.md#active-learning) most, correct, and train again. Here with two classes only,
+# controls and `elongated`: **label six cells of each, from different plates** (click a cell, press 1 or 2), press
+# "Train", then "Show uncertain". One well in three is locked away: the score is about wells that nobody taught from.
 
 # %%
 pair = study.subset(study.labels.isin(["DMSO", "elongated"]))
@@ -219,7 +219,8 @@ ms.views.matrix(raw, label="balanced accuracy", limits=limits)
 # Plates differ in stain and lamp, so a model of one plate falls on another. The last row learned from all the others:
 # it has seen that plates differ.
 #
-# Now each plate is put on the scale of its own controls first (**normalising**, notebook 01):
+# Now each plate is put on the scale of its own controls first ([**normalising**](glossary.md#normalisation), notebook
+# 01):
 
 # %%
 normal = matrix.loc["standardize"]
@@ -288,8 +289,8 @@ ms.lessons.hint("04_predict/enough")
 # %% [markdown]
 # ## How sure is it?
 #
-# A model gives a **probability** for each treatment. If it answers only where it is sure, it should be right more
-# often:
+# A model gives a [**probability**](glossary.md#calibration) for each treatment. If it answers only where it is sure,
+# it should be right more often:
 
 # %%
 sure = ms.predict.abstention(better)
@@ -298,8 +299,8 @@ sure[["accuracy", "low", "high"]].round(2)
 # %% [markdown]
 # Each row answers a smaller share of the cells: 1.0 all of them, 0.3 the surest three of ten.
 #
-# Another way: not one answer but a **set** of treatments that holds the right one in 9 of 10 cells. The promise is made
-# on four plates. Does it hold on the two others?
+# Another way: not one answer but a [**set**](glossary.md#prediction-set) of treatments that holds the right one in 9
+# of 10 cells. The promise is made on four plates. Does it hold on the two others?
 
 # %%
 four = study.obs["plate"].isin(["P1", "P2", "P3", "P4"])
@@ -372,7 +373,7 @@ ms.lessons.hint("04_predict/worth_it")
 # 2. **A score without company.** Guessing, background pixels and exchanged labels stand beside it, or it means nothing.
 # 3. **One plate.** A model of one plate knows that plate.
 # 4. **Choosing the model by the test.** Each look at the test makes it a little less of a test.
-# 5. **A larger model instead of more wells.** Ask the learning curve.
+# 5. **A larger model instead of more wells.** Ask the [learning curve](glossary.md#learning-curve).
 
 # %% [markdown]
 # ## What to take home

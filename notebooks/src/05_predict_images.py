@@ -28,8 +28,9 @@ ms.views.running()
 # %% [markdown]
 # ## Fields with an answer key
 #
-# Two plates, six wells on each, one field of each well. Three stains: DNA (the nuclei), actin (the body of the cell)
-# and puncta (small bright dots). Look at them first. (`**study` hands over the settings in `study`.)
+# Two plates, six wells on each, one [field](glossary.md#field-of-view) of each well. Three stains: DNA (the nuclei),
+# actin (the body of the cell) and puncta (small bright dots). Look at them first. (`**study` hands over the settings
+# in `study`.)
 
 # %%
 study = {"n_plates": 2, "wells_per_plate": 6, "cells_per_well": 50}
@@ -53,7 +54,7 @@ seen = images.overlaid(predicted, fields)
 ms.views.fields(seen, channels=["predicted DNA"])
 
 # %% [markdown]
-# Nobody stained these nuclei. A convincing picture. But is it true?
+# [Nobody stained these nuclei](glossary.md#virtual-stain). A convincing picture. But is it true?
 #
 # ## Predict first
 
@@ -307,8 +308,8 @@ print(images.invented(of_fly, fly))
 ms.views.fields(images.overlaid(of_fly, fly))
 
 # %% [markdown]
-# One field is one unit, so there is no interval: nothing is known about the next field. For a claim, stain a few wells
-# on *every* new plate, and count there what was invented.
+# One field is one [unit](glossary.md#unit-of-independence), so there is no interval: nothing is known about the next
+# field. For a claim, stain a few wells on *every* new plate, and count there what was invented.
 #
 # ## What goes wrong here
 #

@@ -6,7 +6,7 @@
 # - draw maps of what a network looks at, and find out whether they are right;
 # - see a convincing map fail;
 # - find out what a network really uses: change the picture, and ask again;
-# - catch a network that has learned a shortcut, which its score does not show;
+# - catch a network that has learned a [shortcut](glossary.md#shortcut), which its score does not show;
 # - say in words what a model, or a group of cells, is about.
 #
 # Run-all: 3 minutes · Learning: 90 minutes · Memory: 1200 MB
@@ -53,9 +53,9 @@ ms.views.gallery(cells, mine, channels=["DNA"], size=80, rows=2)
 #
 # ## A map of what it looks at
 #
-# A map gives every pixel a number: does it speak for "micronucleus" (orange) or against it (blue)? There are many ways
-# to draw one. This one is popular. It asks how the score answers to a little more light in each pixel, many times over
-# with noise added, and takes the mean (`noise=0.1` is what is usual for photographs).
+# A [map](glossary.md#attribution) gives every pixel a number: does it speak for "micronucleus" (orange) or against it
+# (blue)? There are many ways to draw one. This one is popular. It asks how the score answers to a little more light in
+# each pixel, many times over with noise added, and takes the mean (`noise=0.1` is what is usual for photographs).
 
 # %%
 few = cells.subset(mine)
@@ -72,8 +72,8 @@ ms.views.maps(few, {"smoothgrad": smooth}, **dna)
 ms.lessons.predict("06_explain/smooth")
 
 # %% [markdown]
-# These cells were drawn by a simulator, so there is an **answer key**: it knows which pixels are the micronucleus. They
-# are outlined now.
+# These cells were drawn by a simulator, so there is an [**answer key**](glossary.md#answer-key): it knows which pixels
+# are the micronucleus. They are outlined now.
 
 # %%
 key = truth.subset(mine).cues
@@ -229,8 +229,9 @@ print(scores["second network"].against(scores["first network"]))
 ms.lessons.predict("06_explain/better")
 
 # %% [markdown]
-# Do not draw a map: **change the picture**. Each cell of the control gets one region of a "clustered" cell, pasted in
-# at the same place: a corner, the nucleus, what lies outside the cell. How often does the answer turn?
+# Do not draw a map: [**change the picture**](glossary.md#counterfactual). Each cell of the control gets one region of
+# a "clustered" cell, pasted in at the same place: a corner, the nucleus, what lies outside the cell. How often does
+# the answer turn?
 
 # %%
 asked = {"target": "clustered", "n_cells": 100}
@@ -375,8 +376,9 @@ print(is_about["says"].iloc[0])
 is_about[["effect", "low", "high", "n_features"]].head().round(2)
 
 # %% [markdown]
-# `effect` counts in deviations of single cells. No p-values: you chose these cells *because* they differ. And a few
-# cells that stand for the group, beside a few that do not fit it (these are bright cells: all grey values are shown):
+# `effect` counts in deviations of single cells. [No p-values](glossary.md#double-dipping): you chose these cells
+# *because* they differ. And a few cells that stand for the group, beside a few that do not fit it (these are bright
+# cells: all grey values are shown):
 
 # %%
 typical = explain.prototypes(fly, {"chosen": chosen}, n=5)

@@ -22,8 +22,9 @@ import mlscope_nb as ms
 ms.views.running()
 
 # %% [markdown]
-# This notebook is a laboratory. A slider gives a study a **dose** of something bad. A picture shows what it does. One
-# number says how much: the **damage**. A button applies the **remedy**, and you see whether it helps.
+# This notebook is a laboratory. A slider gives a study a [**dose**](glossary.md#dose) of something bad. A picture
+# shows what it does. One number says how much: the **damage**. A button applies the **remedy**, and you see whether it
+# helps.
 #
 # ## 1 · Counting cells as replicates
 #
@@ -39,8 +40,8 @@ ms.lessons.predict("07_pitfalls/replicates")
 ms.views.pitfall("pseudo_replication")
 
 # %% [markdown]
-# Move the slider, and watch the left picture: where nothing is different, p-values should fall anywhere, equally often
-# (the dashed line). Then press **Apply the remedy**.
+# Move the slider, and watch the left picture: where nothing is different, [p-values](glossary.md#p-value) should fall
+# anywhere, equally often (the dashed line). Then press **Apply the remedy**.
 
 # %%
 lesson = ms.risks.run("pseudo_replication")
@@ -76,7 +77,7 @@ ms.lessons.hint("07_pitfalls/how_many")
 # ## 2 · Cells of one well in training and test
 #
 # A model is trained on some cells and tested on others. If cells of one well stand on both sides, it need not know the
-# treatment. It is enough to know the well.
+# treatment. It is [enough to know the well](glossary.md#leakage).
 #
 # ### Predict first
 
@@ -93,8 +94,9 @@ print("damage:         ", leak.damage)
 print("with the remedy:", leak.mitigated)
 
 # %% [markdown]
-# The damage is what cross-validation says, minus what new wells say. Below zero means too modest, which happens with
-# few wells. `ms.predict.cross_validate` keeps wells whole unless you ask it by name not to.
+# The damage is what [cross-validation](glossary.md#cross-validation) says, minus what new wells say. Below zero means
+# too modest, which happens with few wells. `ms.predict.cross_validate` keeps wells whole unless you ask it by name not
+# to.
 
 # %%
 ms.lessons.check("07_pitfalls/wells")
@@ -119,7 +121,8 @@ print("damage:         ", mixed.damage)
 print("with the remedy:", mixed.mitigated)
 
 # %% [markdown]
-# The remedy works because **every plate has control wells**: each treatment is compared with the controls beside it.
+# The remedy works because [**every plate has control wells**](glossary.md#control): each treatment is compared with
+# the controls beside it.
 
 # %%
 ms.lessons.check("07_pitfalls/plates")
@@ -164,7 +167,8 @@ print("damage:         ", mark.damage)
 print("with the remedy:", mark.mitigated)
 
 # %% [markdown]
-# Held-out wells do not help here: they have the mark as well. Notebook 06 shows how to catch such a model.
+# Held-out wells do not help here: they have the mark as well. Notebook 06 shows how to catch [such a
+# model](glossary.md#shortcut).
 
 # %%
 ms.lessons.check("07_pitfalls/mark")
@@ -205,8 +209,8 @@ ms.views.pitfall()
 # ## Exercise 3: 94 % right
 #
 # Choose **The wrong metric** from the list, and 16 times as the dose. A model is right in more than
-# nine of ten cells. **What does balanced accuracy say of cells of both classes in equal numbers?** Press *Apply the
-# remedy*, and read it from the left picture ("and of equal numbers").
+# nine of ten cells. **What does [balanced accuracy](glossary.md#balanced-accuracy) say of cells of both classes in
+# equal numbers?** Press *Apply the remedy*, and read it from the left picture ("and of equal numbers").
 
 # %% tags=["exercise"]
 honest = ...  # change me: a number
@@ -285,8 +289,8 @@ ms.lessons.hint("07_pitfalls/marked")
 # %% [markdown]
 # ## Exercise 5: alone, and twice
 #
-# **Which treatment stands on one plate alone**, so that nothing can tell it from that plate? And **are there cells that
-# stand in two wells**?
+# **Which treatment stands on one plate alone**, so that [nothing can tell it from that
+# plate](glossary.md#confounding)? And **are there cells that stand in two wells**?
 
 # %% tags=["exercise"]
 alone = ...  # change me: the name of a treatment

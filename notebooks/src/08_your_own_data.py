@@ -74,7 +74,8 @@ print(look.code)
 # %% [markdown]
 # ## Exercise 1: how many replicates?
 #
-# Think of each class (each value of your label). **How many independent units has the class with the fewest?**
+# Think of each class (each value of your label). **How many [independent units](glossary.md#unit-of-independence) has
+# the class with the fewest?**
 
 # %% tags=["exercise"]
 replicates = ...  # change me: a number
@@ -184,8 +185,9 @@ ms.lessons.hint("08_your_own_data/repair")
 # %% [markdown]
 # ## 5 · A map, to look at
 #
-# Where there are batches with controls in each, features are first compared with the controls beside them (or with the
-# whole batch, where the controls are a class of the label: they must not tell it). Without controls nothing is done.
+# Where there are [batches](glossary.md#batch) with controls in each, features are first compared with the controls
+# beside them (or with the whole batch, where the controls are a class of the label: they must not tell it). Without
+# controls nothing is done.
 
 # %%
 scale = "standardize" if batch and control else None
