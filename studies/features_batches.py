@@ -55,6 +55,10 @@ def reports(classical: Cells, seed: int) -> dict[str, float]:
         for name, figure in (("iLISI", MIXING), ("mAP", REPLICATES), ("label", LABEL)):
             row[f"{name} before"] = table.loc[figure, "before"]
             row[f"{name} after {method}"] = table.loc[figure, "after"]
+    for name in ("plate", "iLISI", "mAP", "label"):
+        row[f"{name}, tvn of whole plates less harmony"] = (
+            row[f"{name} after tvn, whole plates"] - row[f"{name} after harmony"]
+        )
     return row
 
 
