@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mlscope_nb._words import count, some
-from mlscope_nb.io import listing
+from mlscope_nb.io import file_tables
 from mlscope_nb.io.limits import DAMAGE, check_npz
 from mlscope_nb.io.listing import Problem
 from mlscope_nb.io.pixels import labelled
@@ -90,7 +90,7 @@ def crops_first(array: np.ndarray) -> np.ndarray:
 def _in_order(obs: pd.DataFrame, metadata: Any) -> pd.DataFrame:
     if metadata is None:
         return obs
-    table = listing.read_table(metadata)
+    table = file_tables.read_table(metadata)
     if len(table) != len(obs):
         raise ValueError(
             f"The table has {count(len(table), 'row')} for {count(len(obs), 'crop')}, expected one row each."

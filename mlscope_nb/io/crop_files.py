@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 
 from mlscope_nb._words import count, some
 from mlscope_nb.cells import Cells
-from mlscope_nb.io import listing
+from mlscope_nb.io import file_tables, listing, mask_files
 from mlscope_nb.io.crop_arrays import Found, central, from_array, from_npz, is_npz
 from mlscope_nb.io.listing import Errors, Paths, Problem
 from mlscope_nb.io.pixels import EXTENSIONS, read_image, read_mask
@@ -103,9 +103,9 @@ def _from_files(source: Paths, metadata: Any, masks: Any, size: int | None, on: 
     files, classes, problems = _files(source)
     own_files: list[Path] = []
     if masks is not None:
-        files, own_files = listing.without_masks(files, masks)
+        files, own_files = mask_files.without_masks(files, masks)
     named = dict(zip(listing.unique_names(files), files, strict=True))
-    beside = listing.match_masks(named, own_files)
+    beside = mask_files.match_masks(named, own_files)
     images, own, more = _read_each(named, beside, masks is not None, size)
     problems += more
     obs = pd.DataFrame({"file": [str(named[n]) for n in images]}, index=pd.Index(list(images), dtype=object))
@@ -113,8 +113,8 @@ def _from_files(source: Paths, metadata: Any, masks: Any, size: int | None, on: 
         obs["label"] = [classes[named[n]] for n in images]
     if metadata is not None and images:
         files_of = [Path(f) for f in obs["file"]]
-        with listing.naming_table(metadata):
-            table, more = listing.join_table(list(images), files_of, listing.read_table(metadata), on)
+        with file_tables.naming_table(metadata):
+            table, more = file_tables.join_table(list(images), files_of, file_tables.read_table(metadata), on)
         bad = {listing.plain_stem(p["file"]) for p in problems}
         problems += [p for p in more if listing.plain_stem(p["file"]) not in bad]
         obs = obs.loc[table.index].join(table, rsuffix="_table")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -14,12 +13,12 @@ from tqdm.auto import tqdm
 
 from mlscope_nb._words import some
 from mlscope_nb.fields import Fields, Reader, Stack
-from mlscope_nb.io import listing
-from mlscope_nb.io.fieldfiles import FieldFiles, all_frames, by_name
+from mlscope_nb.io import file_tables, listing
+from mlscope_nb.io.field_groups import every_frame, field_groups
+from mlscope_nb.io.fieldfiles import FieldFiles
 from mlscope_nb.io.label_files import read_labels
 from mlscope_nb.io.layouts import join_wells, well_columns
 from mlscope_nb.io.listing import Errors, Paths, Problem
-from mlscope_nb.io.naming import NamePattern, find_pattern
 from mlscope_nb.io.pixels import Picture
 from mlscope_nb.io.stacks import Frame, Projection, check_choice
 
@@ -98,16 +97,16 @@ def read_fields(
     ['POS002', 'POS076', 'POS218']
     """
     check_choice(projection, frame)
-    groups, mask_files, problems, named = _groups(images, channels, masks, pattern, projection, frame)
+    groups, mask_files, problems, named = field_groups(images, channels, masks, pattern, projection, frame)
     total = sum(len({f for fs in g.channels for f in fs}) for g in groups.values()) + len(problems)
     if frame == "all":
-        groups, mask_files, more = _every_frame(groups, mask_files)
+        groups, mask_files, more = every_frame(groups, mask_files)
         problems += more
     found, more = _read_all(groups, mask_files, masks is not None, keep_mb)
     obs = _obs(groups, list(found))
     problems += more
     if metadata is not None and found:
-        with listing.naming_table(metadata):
+        with file_tables.naming_table(metadata):
             table, unmatched = _joined(groups, list(found), metadata, on)
         bad = {listing.plain_stem(p["file"]) for p in problems}
         problems += [p for p in unmatched if listing.plain_stem(p["file"]) not in bad]
@@ -142,91 +141,6 @@ class _Field:
         self.channels, self.pixel_size_um, self.remarks = picture.channels, picture.pixel_size_um, picture.remarks
 
 
-def _groups(
-    images: Paths,
-    channels: Sequence[str] | Mapping[str, str] | None,
-    masks: Paths | None,
-    pattern: str | None,
-    projection: str | None,
-    frame: object,
-) -> tuple[dict[str, FieldFiles], dict[str, Path], list[Problem], list[str] | None]:
-    """Say which files make which field, which mask is whose, and what the names say of channels."""
-    if pattern is not None:
-        return _by_pattern(images, channels, masks, find_pattern(pattern), projection, frame)
-    one = int(frame) if isinstance(frame, int) else None
-    if isinstance(channels, Mapping):
-        if not isinstance(images, str | Path) or not Path(images).is_dir():
-            raise ValueError(f"With one file a channel, images is the folder of the files, found {images!r}.")
-        by_channel, problems = listing.by_channel(images, channels)
-        groups = {n: FieldFiles(tuple((f,) for f in files), {}, one, projection) for n, files in by_channel.items()}
-        return groups, _masks_by_name(groups, masks), problems, list(channels)
-    files = listing.list_files(images)
-    found: list[Path] = []
-    if masks is not None:
-        files, found = listing.without_masks(files, masks)
-    named = dict(zip(listing.unique_names(files), files, strict=True))
-    groups = {name: FieldFiles(((file,),), {}, one, projection) for name, file in named.items()}
-    return groups, listing.match_masks(named, found), [], None
-
-
-def _by_pattern(
-    images: Paths,
-    channels: Sequence[str] | Mapping[str, str] | None,
-    masks: Paths | None,
-    pattern: NamePattern,
-    projection: str | None,
-    frame: object,
-) -> tuple[dict[str, FieldFiles], dict[str, Path], list[Problem], list[str] | None]:
-    files = [f for f in listing.list_files(images) if not listing.is_thumbnail(f)]
-    if masks is not None:
-        files, _ = listing.without_masks(files, masks)
-    groups, names, problems = by_name(files, pattern, channels, projection, frame)
-    return groups, _masks_by_name(groups, masks), problems, names
-
-
-def _masks_by_name(groups: Mapping[str, FieldFiles], masks: Paths | None) -> dict[str, Path]:
-    """Find masks named as the field, as its first file, or as what the names of its channels share."""
-    if masks is None:
-        return {}
-    known = {f.resolve() for g in groups.values() for files in g.channels for f in files}
-    found = [p for p in listing.list_files(masks, listing.LABEL_EXTENSIONS) if p.resolve() not in known]
-    by_name = {name: g.first.with_name(name) for name, g in groups.items()}
-    shared = {name: _shared_name(g) for name, g in groups.items()}
-    return {
-        **listing.match_masks({n: groups[n].first.with_name(stem) for n, stem in shared.items() if stem}, found),
-        **listing.match_masks({n: g.first for n, g in groups.items()}, found),
-        **listing.match_masks(by_name, found),
-    }
-
-
-def _shared_name(files: FieldFiles) -> str:
-    """Return what the names of all channels begin with, up to the last sign between words: P1-A01 of P1-A01_DNA, …"""
-    stems = [listing.plain_stem(file) for channel in files.channels for file in channel]
-    if len(stems) < 2:
-        return ""
-    first, last = min(stems), max(stems)
-    same = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
-    return re.sub(r"[_\-. ]+[^_\-. ]*$", "", first[:same])
-
-
-def _every_frame(
-    groups: Mapping[str, FieldFiles], masks: Mapping[str, Path]
-) -> tuple[dict[str, FieldFiles], dict[str, Path], list[Problem]]:
-    """Make every frame a field; names that hold times have done so already. Masks are the movie's."""
-    frames: dict[str, FieldFiles] = {}
-    own: dict[str, Path] = {}
-    problems: list[Problem] = []
-    for name, files in groups.items():
-        try:
-            more = {name: files} if "movie" in files.parts else all_frames(name, files)
-        except (ValueError, OSError) as error:
-            problems.append({"file": str(files.first), "problem": str(error)})
-            continue
-        frames |= more
-        own |= {n: masks[name] for n in more if name in masks}
-    return frames, own, problems
-
-
 def _obs(groups: Mapping[str, FieldFiles], names: Sequence[str]) -> pd.DataFrame:
     index = pd.Index(list(names), dtype=object)
     rows = [{"file": str(groups[n].first), **groups[n].parts} for n in names]
@@ -237,12 +151,12 @@ def _joined(
     groups: Mapping[str, FieldFiles], names: Sequence[str], metadata: str | Path | pd.DataFrame, on: str | None
 ) -> tuple[pd.DataFrame, list[Problem]]:
     """Join a table by file name, or by plate and well where the names of files say these."""
-    table = listing.read_table(metadata)
+    table = file_tables.read_table(metadata)
     parts = pd.DataFrame([groups[n].parts for n in names], index=pd.Index(list(names), dtype=object))
     keys = well_columns(table, parts)
     if keys and on is None:
         return join_wells(parts, table, keys, {n: str(groups[n].first) for n in names})
-    return listing.join_table(names, [groups[n].first for n in names], table, on)
+    return file_tables.join_table(names, [groups[n].first for n in names], table, on)
 
 
 def _read_all(

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mlscope_nb.io import listing
+from mlscope_nb.io import listing, mask_files
 from mlscope_nb.io.centre_crops import CentreCrops, check_fields, label_image, object_codes, odd_types, windows
 from mlscope_nb.io.image_sets import ImageFile
 from mlscope_nb.io.listing import Paths, Problem
@@ -83,7 +83,7 @@ def _rows_of(field: np.ndarray) -> dict[Hashable, np.ndarray]:
 def _label_files(files: Files, masks: Mapping[str, Paths]) -> dict[str, dict[Hashable, Path]]:
     keys = {listing.plain_stem(found[0].file): key for key, found in files.items()}
     named = {stem: files[key][0].file for stem, key in keys.items()}
-    found = {name: listing.match_masks(named, listing.list_files(paths)) for name, paths in masks.items()}
+    found = {name: mask_files.match_masks(named, listing.list_files(paths)) for name, paths in masks.items()}
     return {name: {keys[stem]: file for stem, file in matched.items()} for name, matched in found.items()}
 
 

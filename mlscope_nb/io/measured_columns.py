@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mlscope_nb._words import count, some
-from mlscope_nb.io.csv_tables import exact_numbers
+from mlscope_nb.io.numbers_in_text import exact_numbers
 
 # Where an object lies in its image and which number it has: no property of it, and it tells wells apart.
 PLACES = re.compile(

@@ -14,7 +14,7 @@ from tqdm.auto import tqdm
 
 from mlscope_nb._words import some
 from mlscope_nb.fields import Fields, Stack
-from mlscope_nb.io import listing
+from mlscope_nb.io import file_tables, listing
 from mlscope_nb.io.limits import check_size
 from mlscope_nb.io.listing import Errors, Problem
 from mlscope_nb.io.ngff import Level, image_level, inner_folder
@@ -115,7 +115,7 @@ def read_omezarr(
     found, problems = _collect(stores, level, labels, projection, frame)
     obs = _table(found)
     if metadata is not None and len(obs):
-        with listing.naming_table(metadata):
+        with file_tables.naming_table(metadata):
             obs, more = _with_layout(obs, metadata)
         problems += more
     listing.report(problems, errors, len(found) + len(problems), ".problems")
@@ -276,11 +276,11 @@ def _table(found: Mapping[str, _Found]) -> pd.DataFrame:
 def _with_layout(obs: pd.DataFrame, metadata: str | Path | pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
     from mlscope_nb.io.layouts import join_wells, well_columns
 
-    table = listing.read_table(metadata)
+    table = file_tables.read_table(metadata)
     keys = well_columns(table, obs)
     files = dict(zip(obs.index, obs["file"], strict=True))
     if keys:
         rows, problems = join_wells(obs, table, keys, files)
     else:
-        rows, problems = listing.join_table(list(obs.index), [Path(f) for f in obs["file"]], table, None)
+        rows, problems = file_tables.join_table(list(obs.index), [Path(f) for f in obs["file"]], table, None)
     return obs.loc[rows.index].join(rows, rsuffix="_table"), problems

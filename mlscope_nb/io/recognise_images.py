@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from mlscope_nb._words import count
-from mlscope_nb.io import listing
+from mlscope_nb.io import listing, mask_files
 from mlscope_nb.io.fieldfiles import field_name, with_folders
 from mlscope_nb.io.harmony_index import read_index
 from mlscope_nb.io.listing import Problem
@@ -72,7 +72,7 @@ def _without_masks(place: Path, images: list[Path]) -> tuple[list[Path], list[Pa
     if in_folders and len(in_folders) < len(images):
         rest = [f for f in images if f not in set(in_folders)]
         return rest, in_folders, _source(place, in_folders)
-    names = [f for f in images if re.search(listing.MASK_ENDINGS, listing.plain_stem(f), re.IGNORECASE)]
+    names = [f for f in images if re.search(mask_files.MASK_ENDINGS, listing.plain_stem(f), re.IGNORECASE)]
     stems = {(f.parent, listing.plain_stem(f)) for f in images}
     own = [f for f in names if (f.parent, _unmasked(f)) in stems]
     if own and len(own) < len(images):
@@ -82,7 +82,7 @@ def _without_masks(place: Path, images: list[Path]) -> tuple[list[Path], list[Pa
 
 
 def _unmasked(file: Path) -> str:
-    return re.sub(listing.MASK_ENDINGS, "", listing.plain_stem(file), flags=re.IGNORECASE)
+    return re.sub(mask_files.MASK_ENDINGS, "", listing.plain_stem(file), flags=re.IGNORECASE)
 
 
 def _headers(images: Sequence[Path]) -> tuple[list[Header], list[Problem]]:

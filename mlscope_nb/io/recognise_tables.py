@@ -113,8 +113,8 @@ def table_of_length(files: list[Path], n: int) -> tuple[Path | None, list[str]]:
 
 def _joined(file: Path, parts: pd.DataFrame, images: list[Path]) -> tuple[pd.DataFrame, str]:
     """Return the rows of a table that fit images, and by what they were joined; raises what the join raises."""
+    from mlscope_nb.io.file_tables import join_table, read_table
     from mlscope_nb.io.layouts import join_wells, well_columns
-    from mlscope_nb.io.listing import join_table, read_table
 
     table = read_table(file)
     keys = well_columns(table, parts)

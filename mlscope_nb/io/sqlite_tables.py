@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from mlscope_nb._words import some
-from mlscope_nb.io.csv_tables import number_where_plain
+from mlscope_nb.io.numbers_in_text import number_where_plain
 
 MAGIC = b"SQLite format 3\0"
 NUMERIC = ("INT", "FLOA", "DOUB", "REAL", "NUM", "DEC")

@@ -18,7 +18,7 @@ from mlscope_nb._align import identified
 from mlscope_nb._design import Design, declare
 from mlscope_nb._words import some
 from mlscope_nb.fields import Fields
-from mlscope_nb.io import listing, read_fields
+from mlscope_nb.io import file_tables, listing, read_fields
 from mlscope_nb.io.listing import Paths
 
 ROLES = ("label", "unit", "batch", "control", "treatment")
@@ -219,7 +219,7 @@ def _of_files(paths: Paths, read: dict[str, Any]) -> Listed:
     files = [group[0] for group in groups.values()]
     obs = pd.DataFrame({"file": [str(f) for f in files]}, index=pd.Index(list(groups), dtype=object, name="field_id"))
     if metadata is not None:
-        table, unmatched = listing.join_table(list(groups), files, listing.read_table(metadata), on)
+        table, unmatched = file_tables.join_table(list(groups), files, file_tables.read_table(metadata), on)
         obs, problems = obs.loc[table.index].join(table, rsuffix="_table"), [*problems, *unmatched]
     obs = identified(obs, "field_id")
     named = None if channels is None else tuple([channels] if isinstance(channels, str) else channels)

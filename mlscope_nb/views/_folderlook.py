@@ -17,7 +17,7 @@ from mlscope_nb.cells import Cells
 from mlscope_nb.curate.wells import is_well, parse_wells, plate_shape, row_name
 from mlscope_nb.fields import Fields
 from mlscope_nb.io import read_fields
-from mlscope_nb.io.listing import read_table
+from mlscope_nb.io.file_tables import read_table
 from mlscope_nb.io.recognition import Recognition
 from mlscope_nb.views.colours import CategoryColours
 
