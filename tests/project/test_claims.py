@@ -1,6 +1,7 @@
 """One table of claims: its keys lead to figures, it says what the files say, and texts quote nothing else."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -190,6 +191,14 @@ def test_a_script_that_needs_peers_is_left_out_where_there_are_none(tmp_path, mo
         _peers.needed()
     assert ended.value.code == _peers.LEFT_OUT == 77
     assert "make peers" in capsys.readouterr().out
+
+
+def test_make_peers_needs_nothing_installed(tmp_path):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    command = ["make", "--no-print-directory", "-n", "peers"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout.strip().endswith("tools/peers.py")
+    assert ".venv/bin" not in done.stdout
 
 
 def test_every_peer_is_pinned_and_none_is_installed_with_mlscope():
