@@ -185,8 +185,8 @@ grades[["pointing", "above_trivial", "above_trivial_low"]].round(2)
 # network has learned. A map that **stays the same** was never about what it had learned.
 
 # %%
-asked = {"ids": mine, "target": "micronucleus", "noise": 0.1}
-sane = explain.sanity_check(network, cells, "smoothgrad", stages=2, **asked)
+noisy = {"ids": mine, "target": "micronucleus", "noise": 0.1}
+sane = explain.sanity_check(network, cells, "smoothgrad", stages=2, **noisy)
 sane.query("check == 'weights'")[["what", "kept", "verdict"]].round(2)
 
 # %% [markdown]
@@ -234,8 +234,8 @@ ms.lessons.predict("06_explain/better")
 # the answer turn?
 
 # %%
-asked = {"target": "clustered", "n_cells": 100}
-pasted = explain.counterfactual(second, hers, **asked)
+paste = {"target": "clustered", "n_cells": 100}
+pasted = explain.counterfactual(second, hers, **paste)
 turned = pasted.table.set_index("region")
 turned = turned.rename(columns={"flip_low": "low", "flip_high": "high"})
 ms.views.estimates(turned, value="flip_rate", label="share that turns")

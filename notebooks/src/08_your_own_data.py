@@ -112,9 +112,10 @@ tuner = ms.views.tune_segmentation(fields)
 tuner
 
 # %%
+outlined = fields
 if fields.masks is None:
-    fields = ms.io.segment_cells(tuner.apply())
-cells = ms.io.crop(fields, size=64)
+    outlined = ms.io.segment_cells(tuner.apply())
+cells = ms.io.crop(outlined, size=64)
 cells
 
 # %% [markdown]
