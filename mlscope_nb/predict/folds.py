@@ -13,7 +13,8 @@ from mlscope_nb._words import count, some
 from mlscope_nb.cells import Cells
 from mlscope_nb.study.blocks import ordered
 from mlscope_nb.study.complete_blocks import complete_blocks, split_blocks
-from mlscope_nb.study.splits import CELL, MANY_CLASSES, Split, check_split, split
+from mlscope_nb.study.split_checks import check_split
+from mlscope_nb.study.splits import CELL, MANY_CLASSES, Split, split
 from mlscope_nb.study.units import columns_of, groups, noun, plural
 
 MOST_SPLITS = 10

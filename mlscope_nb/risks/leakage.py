@@ -19,7 +19,8 @@ from mlscope_nb._words import count, some
 from mlscope_nb.cells import Cells
 from mlscope_nb.curate.duplicates import find_duplicates
 from mlscope_nb.risks.findings import ALL, Finding, Level
-from mlscope_nb.study.splits import Split, check_split
+from mlscope_nb.study.split_checks import check_split
+from mlscope_nb.study.splits import Split
 from mlscope_nb.study.units import noun, plural
 
 NO_TEST = "L1.1 no test set"

@@ -29,7 +29,8 @@ from mlscope_nb.study.intervals import MIN_UNITS, Interval, difference_interval,
 from mlscope_nb.study.label_files import read_label_file
 from mlscope_nb.study.permutations import PermutationTest, permutation_test, permute_labels
 from mlscope_nb.study.replication import Replication, describe
-from mlscope_nb.study.splits import Nested, Split, check_split, leave_one_out, nested, split
+from mlscope_nb.study.split_checks import check_split
+from mlscope_nb.study.splits import Nested, Split, leave_one_out, nested, split
 from mlscope_nb.study.units import groups, unit_means
 
 __all__ = [
