@@ -106,6 +106,9 @@ ms.lessons.hint("04_predict/flattered")
 ms.views.estimates(by_plate)
 
 # %% [markdown]
+# `logistic` is the model, `majority` always names the most frequent treatment, `density` counts the cells nearby,
+# `metadata` knows only where the well lies, and `permuted labels` are treatments that were exchanged.
+#
 # The model is far above all of them. **Look at the row "background pixels" first, always**: where the background alone
 # tells the treatment, the model may have learned the plate, the day or the microscope.
 #
