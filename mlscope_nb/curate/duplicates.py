@@ -13,7 +13,7 @@ from mlscope_nb.cells import Cells
 from mlscope_nb.curate.alignment import Pairs, align
 from mlscope_nb.curate.candidates import candidates
 from mlscope_nb.curate.differences import Differences, Lens, compare, joined, none
-from mlscope_nb.curate.lookalikes import drawn_pairs, example_pairs, limits, warn_if_alike
+from mlscope_nb.curate.lookalikes import drawn_pairs, example_pairs, limits, warn_if_alike, warn_if_chained
 from mlscope_nb.curate.spectra import SMALLEST, TURNS, Ints, Spectra, Waves, noise_variance, squares, turned
 
 STRUCTURE = 0.5  # a crop whose coarse waves hold less light than noise alone would shows nothing to compare
@@ -99,6 +99,10 @@ def find_duplicates(
     rest = search.differences(more)
     pairs, found = pairs.and_more(more), joined([found, rest])
     same, undecided = known.hold(found), known.undecided(found)
+    largest = _largest(pairs, same, len(cells))
+    if len(largest) > LARGEST:
+        again = search.differences(search.aligned(*drawn_pairs(largest, cells.ids)))
+        warn_if_chained(again, known, len(largest))
     table = _table(cells, pairs.chosen(same), found.chosen(same), max_shift)
     step = {"max_shift": max_shift, "max_gain": max_gain, "n": len(table), "n_cells": len(cells)}
     table.attrs = {
@@ -197,6 +201,12 @@ def _missing(pairs: Pairs, same: np.ndarray, n: int) -> tuple[Ints, Ints]:
     every = [tuple(pair) for rows, ij in zip(wanted, inside, strict=True) for pair in rows[ij].tolist()]
     fresh = np.array([pair for pair in every if pair not in known], np.intp).reshape(-1, 2)
     return fresh[:, 0], fresh[:, 1]
+
+
+def _largest(pairs: Pairs, same: np.ndarray, n: int) -> Ints:
+    """Return the cells of the largest group."""
+    group = _groups(pairs.first[same], pairs.second[same], n)
+    return np.flatnonzero(group == np.bincount(group, minlength=1).argmax())
 
 
 def _groups(first: Ints, second: Ints, n: int) -> Ints:

@@ -98,7 +98,7 @@ def duplicates_of(
                 pairs = find_duplicates(cells)
             except ValueError as error:
                 return [Finding(DUPLICATES, ALL, "untestable", str(error), "Audit larger crops.")], None
-        alike = [str(w.message) for w in caught if "drawn at random look the same" in str(w.message)]
+        alike = [str(w.message) for w in caught if "look-alikes" in str(w.message)]
         if alike:
             return [Finding(DUPLICATES, ALL, "untestable", alike[0], "Compare more channels or detail.")], pairs
     _refuse_other_cells(cells, pairs)

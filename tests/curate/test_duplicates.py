@@ -1,16 +1,20 @@
 """Copies of cells are found however they were taken again, and different cells are not."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage as nd
 
 import mlscope_nb as ms
 from mlscope_nb.curate import find_duplicates, group_duplicates
 from mlscope_nb.curate.differences import Differences
 from mlscope_nb.curate.lookalikes import REIMAGED, limits
 from mlscope_nb.curate.spectra import TURNS, noise_variance, turned
+from mlscope_nb.risks.leakage import duplicates_of
 
 SIZE = 32
 
@@ -239,3 +243,31 @@ def test_different_cells_that_look_like_copies_are_allowed_for_in_the_limit():
     wanted = 0.02 * np.exp(-3.89 * 0.5)  # what 1,000 cells reach 0.05 times
     assert (left < REIMAGED).mean() > 0.05
     assert 0.5 * wanted < plain < 1.5 * wanted < naive
+
+
+def discs(n, seed=0):
+    """Cones of nearly one size under noise: many look like some others, and none is a copy."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:40, :40]
+    radius, at = rng.normal(7.5, 0.8, n), rng.normal(20, 1, (n, 2))
+    far = np.hypot(y - at[:, :1, None], x - at[:, 1:, None])
+    light = 800 * np.clip(1.2 - far / radius[:, None, None], 0, 1) + 120
+    return ms.Cells(pd.DataFrame(index=[f"d{i}" for i in range(n)]), rng.poisson(light)[:, None].astype(np.uint16))
+
+
+def test_a_chain_of_look_alikes_is_said_and_the_audit_does_not_call_it_copies():
+    cells = discs(150)
+    with pytest.warns(UserWarning, match="a chain of look-alikes"):
+        ms.curate.find_duplicates(cells)
+    assert duplicates_of(cells)[0][0].level == "untestable"
+
+
+def test_many_copies_of_one_cell_are_no_chain():
+    rng = np.random.default_rng(1)
+    grain = rng.poisson(nd.gaussian_filter(rng.random((100, 40, 40)), (0, 2, 2)) * 4000)[:, None]
+    light = np.concatenate([grain, rng.poisson(np.repeat(grain[:1], 50, 0))])
+    many = ms.Cells(pd.DataFrame(index=[f"c{i}" for i in range(150)]), light.astype(np.uint16))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        found = ms.curate.find_duplicates(many)
+    assert found["group"].nunique() == 1 and len(ms.curate.group_duplicates(found)) == 51
