@@ -47,7 +47,7 @@ function shown(el, data, state = null, told = () => {}) {
       make("div", "", figures, run.sentence);
     }
     if (now.control) make("div", "", figures, `Without the danger: ${run.says.control}`);
-    note.textContent = `Damage is ${data.measures}.${now.remedy && data.note ? ` ${data.note}` : ""} Source: ${data.source}. Met in notebook ${data.notebook}.`;
+    note.textContent = `Damage: ${data.measures}.${now.remedy && data.note ? ` ${data.note}` : ""} Source: ${data.source}. Met in notebook ${data.notebook}.`;
   }
 
   slider.addEventListener("input", () => change({ step: Number(slider.value) }));
