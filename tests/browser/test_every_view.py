@@ -178,5 +178,10 @@ def test_plots_are_as_wide_as_there_is_room_and_come_back(nb):
         nb.page.wait_for_function("w => Math.round(Bokeh.documents[0].roots()[0].width) === w", arg=expected)
 
 
+def test_plots_say_what_they_are(nb):
+    said = nb.page.get_by_role("figure", name="Plot.").evaluate_all("all => all.map((one) => one.ariaLabel)")
+    assert len(said) == 2 and all(" against " in words for words in said)
+
+
 def test_nothing_went_wrong(nb):
     assert nb.problems == [] and nb.left == []

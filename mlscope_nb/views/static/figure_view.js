@@ -4,6 +4,13 @@ function figuresOf(model) {
   return model.type === "Figure" ? [model] : parts.flatMap((part) => figuresOf(Array.isArray(part) ? part[0] : part.child ?? part));
 }
 
+// What is drawn, in words: the title, and what is on the axes.
+function wordsOf(figure) {
+  const named = (parts) => parts.map((part) => part.axis_label).find((text) => typeof text === "string" && text);
+  const [up, along, title] = [named(figure.left), named(figure.below), figure.title?.text];
+  return [title, up && along ? `${up} against ${along}` : (up ?? along)].filter(Boolean).join(": ");
+}
+
 function fitted(roots) {
   const first = new Map(roots.flatMap(figuresOf).map((figure) => [figure, figure.width]));
   const grids = new Map(roots.filter((root) => /^Grid(Plot|Box)$/.test(root.type)).map((root) => [root, root.children]));
@@ -28,7 +35,9 @@ function render({ model, el }) {
     if (ended) return;
     made = await Bokeh.embed.embed_item(JSON.parse(model.get("_figure")), root);
     if (ended) { made.clear(); return; }
-    const fit = fitted([...made.roots].map((view) => view.model));
+    const roots = [...made.roots].map((view) => view.model), fit = fitted(roots);
+    root.setAttribute("role", "figure");
+    root.setAttribute("aria-label", `Plot. ${roots.flatMap(figuresOf).map(wordsOf).filter(Boolean).join("; ")}`);
     watcher = new ResizeObserver(() => { if (root.clientWidth > 100) fit(root.clientWidth - 8); });
     watcher.observe(root);
   }, (error) => { root.textContent = `${error.message} Run this cell again.`; });
