@@ -95,6 +95,7 @@ def test_a_feature_that_is_missing_everywhere_is_filled_without_a_word(every_kin
 
 
 def test_images_of_a_file_are_not_read_at_once(every_kind, tmp_path, monkeypatch):
+    from mlscope_nb._lazy import read_rows
     from mlscope_nb.io import h5ad_export
 
     monkeypatch.setattr(h5ad_export, "CHUNK_BYTES", 5 * 2 * 8 * 10 * 2)
@@ -103,7 +104,7 @@ def test_images_of_a_file_are_not_read_at_once(every_kind, tmp_path, monkeypatch
 
     def spy(array, rows):
         sizes.append(rows.stop - rows.start)
-        return ms.cells.read_rows(array, rows)
+        return read_rows(array, rows)
 
     monkeypatch.setattr(h5ad_export, "read_rows", spy)
     with pytest.warns(UserWarning, match="NaN"):
