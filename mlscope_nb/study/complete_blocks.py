@@ -12,8 +12,8 @@ from mlscope_nb.study.blocks import different
 from mlscope_nb.study.splits import Split, split
 from mlscope_nb.study.units import columns_of, noun
 
-FEWEST_BLOCKS = 5
-"""With fewer of them too little would be left to train on."""
+FEWEST_BLOCKS = 3
+"""With two of them half of the units would be left to train on."""
 COLUMN = "complete block"
 
 
@@ -35,7 +35,7 @@ def complete_blocks(cells: Cells, seed: int = 0) -> pd.Series | None:
     -------
     Series or None
         A name for each cell by its id; None where classes have too few units on a batch, units hold several classes or
-        lie on several batches, or there would be fewer than 5 blocks.
+        lie on several batches, or there would be fewer than 3 blocks.
 
     References
     ----------
