@@ -140,7 +140,7 @@ def test_bad_tables_are_refused():
         conformal(pd.DataFrame({"x": 0.5, "y": 0.5}, index=given.index), cells)
     with pytest.raises(ValueError, match="No unit of independence"):
         conformal(given, cells.with_design(unit=None))
-    with pytest.raises(TypeError, match="not list"):
+    with pytest.raises(TypeError, match="found list"):
         conformal([0.5], cells)
 
 
