@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pandas.api.types import is_object_dtype, pandas_dtype
 
 
@@ -70,6 +72,31 @@ def parsed(column: pd.Series, kind: str) -> pd.Series:
 def words(value: Any) -> str:
     """Return a value as text that `parsed` reads."""
     return str(value.isoformat()) if hasattr(value, "isoformat") else str(value)
+
+
+def kinds_within(obs: pd.DataFrame, groups: NDArray[Any]) -> pd.DataFrame:
+    """Return how many kinds of value each group (rows) has in each column; lists and the like are compared as text.
+
+    Examples
+    --------
+    >>> kinds_within(pd.DataFrame({"tags": [["a"], ["a"], ["b"]]}), np.array([0, 1, 1]))["tags"].tolist()
+    [1, 2]
+    """
+    plain = obs.copy(deep=False)
+    for name in obs.columns:
+        if not _hashable(obs[name]):
+            plain[name] = obs[name].map(repr)
+    return plain.groupby(groups, sort=False).nunique(dropna=False)
+
+
+def _hashable(column: pd.Series) -> bool:
+    if not is_object_dtype(column.dtype):
+        return True
+    try:
+        column.map(hash)
+    except TypeError:
+        return False
+    return True
 
 
 def _truth(value: object) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mlscope_nb._categories import kinds_within
 from mlscope_nb._words import count, some
 from mlscope_nb.cells import Cells
 from mlscope_nb.explore.neighbours import CLIPPED, feature_space
@@ -90,6 +91,6 @@ def _means(values: Floats, codes: NDArray[np.intp], sizes: NDArray[np.intp]) -> 
 
 
 def _constant(obs: pd.DataFrame, unit: NDArray[np.intp], names: pd.Index) -> pd.DataFrame:
-    one = obs.groupby(unit).nunique(dropna=False).max() <= 1
+    one = kinds_within(obs, unit).max() <= 1
     first = np.unique(unit, return_index=True)[1]
     return obs.loc[:, one[obs.columns]].iloc[first].set_axis(pd.Index(names, name="unit"), axis=0)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mlscope_nb import _align
+from mlscope_nb._categories import kinds_within
 from mlscope_nb._design import Columns
 from mlscope_nb._words import some
 from mlscope_nb.cells import Cells
@@ -76,8 +77,7 @@ def aggregate(cells: Cells, by: Columns = None, *, method: Literal["mean", "medi
 
 
 def _constant(obs: pd.DataFrame, keys: pd.Series, columns: tuple[str, ...]) -> tuple[pd.DataFrame, list[str]]:
-    grouped = obs.groupby(keys.to_numpy(), sort=False)
-    varies = grouped.nunique(dropna=False) > 1
+    varies = kinds_within(obs, keys.to_numpy()) > 1
     lost = [str(c) for c in obs.columns if varies[c].any() and c not in columns]
     first = obs[[c for c in obs.columns if c not in lost]]
     # The first row of each group as it is: pandas' own first() would pass over missing values.

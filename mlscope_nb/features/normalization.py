@@ -286,9 +286,10 @@ def normalize(
 
 
 def _warn_constant(names: tuple[str, ...], what: str) -> str:
+    do, they = ("does", "It was") if len(names) == 1 else ("do", "They were")
     text = (
-        f"{count(len(names), 'feature')} that do not vary between {what} of some batch: {some(names)}. They were "
-        "not divided by a spread. Leave them out with ms.features.select(cells)."
+        f"{count(len(names), 'feature')} that {do} not vary between {what} of some batch: {some(names)}. {they} not "
+        "divided by a spread. Leave out what is constant with ms.features.select(cells)."
     )
     warnings.warn(text, UserWarning, stacklevel=4)
     return text

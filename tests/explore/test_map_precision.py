@@ -98,3 +98,9 @@ def test_units_on_several_plates_are_refused():
     table = pd.DataFrame(np.random.default_rng(0).normal(size=(24, 3)))
     with pytest.raises(ValueError, match="6 units in more than one batch"):
         unit_profiles(Cells(obs, features=table, unit="donor", batch="plate"))
+
+
+def test_lists_and_dictionaries_in_obs_do_not_matter():
+    cells = plates(6001, 2.0)
+    more = pd.DataFrame({"tags": [["a"]] * len(cells), "own": [{"cell": i} for i in range(len(cells))]}, cells.ids)
+    pd.testing.assert_frame_equal(map_precision(cells.with_obs(more), n_null=100), map_precision(cells, n_null=100))

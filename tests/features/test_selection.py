@@ -122,6 +122,13 @@ def test_a_label_that_differs_within_a_unit_is_refused():
     assert len(plates) == 2
 
 
+def test_lists_and_dictionaries_in_obs_are_compared_as_text():
+    cells = wells().with_design(label=None)
+    own = [{"cell": i} for i in range(len(cells))]
+    units = aggregate(cells.with_obs(pd.DataFrame({"tags": [["a", "b"]] * len(cells), "own": own}, cells.ids)))
+    assert units.obs["tags"].map(len).eq(2).all() and "own" not in units.obs
+
+
 def test_aggregated_then_normalised_keeps_history():
     units = aggregate(wells().with_design(label=None))
     with pytest.warns(UserWarning, match="Few controls"), pytest.warns(UserWarning, match="do not vary"):

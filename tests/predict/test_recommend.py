@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 import mlscope_nb as ms
+from mlscope_nb.predict import candidates
 
 
 def study(effect=2.0, n_plates=4, n_wells=8, n_cells=10, seed=0, nested=False, copies=1, images=False):
@@ -141,8 +142,8 @@ def test_something_that_is_not_shown_on_new_plates_asks_for_more_wells(monkeypat
         return found
 
     kept = ("majority", "permuted labels")
-    run = ms.predict.candidates.Runner.run
-    monkeypatch.setattr("mlscope_nb.predict.candidates.Runner.run", unsure)
+    run = candidates.Runner.run
+    monkeypatch.setattr(candidates.Runner, "run", unsure)
     found = advised(study())
     assert found.choice == "get more units" and "there is something" in found.text
     assert advised(study(effect=0.0)).choice == "nothing here beats the baseline"
