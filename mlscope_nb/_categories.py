@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pandas.api.types import is_object_dtype, pandas_dtype
@@ -79,7 +78,7 @@ def kinds_within(obs: pd.DataFrame, groups: NDArray[Any]) -> pd.DataFrame:
 
     Examples
     --------
-    >>> kinds_within(pd.DataFrame({"tags": [["a"], ["a"], ["b"]]}), np.array([0, 1, 1]))["tags"].tolist()
+    >>> kinds_within(pd.DataFrame({"tags": [["a"], ["a"], ["b"]]}), pd.Series([0, 1, 1]).to_numpy())["tags"].tolist()
     [1, 2]
     """
     plain = obs.copy(deep=False)

@@ -107,6 +107,18 @@ def logits(model: nn.Module, crops: Tensor, codes: Tensor) -> Tensor:
     return found
 
 
+def gradient(model: nn.Module, crops: Tensor, codes: Tensor) -> Tensor:
+    """Return the gradient (n, C, Y, X) of the logit.
+
+    References
+    ----------
+    Simonyan et al. 2013, arXiv 1312.6034.
+    """
+    at = crops.detach().clone().requires_grad_(True)
+    (found,) = torch.autograd.grad(logits(model, at, codes).sum(), at)
+    return found.detach()
+
+
 def turned(images: Tensor, view: int) -> Tensor:
     """Return images (n, …, Y, X) in one of eight views: turned by quarters, from 4 on mirrored first."""
     return (images.flip(-1) if view >= VIEWS // 2 else images).rot90(view % (VIEWS // 2), (-2, -1))

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from mlscope_nb._words import some
-from mlscope_nb.explain.explained import VIEWS, crops_at_once, turned, turned_back
+from mlscope_nb.explain.explained import VIEWS, crops_at_once, gradient, turned, turned_back
 from mlscope_nb.explain.gradcam import Placement, Resize, chosen_layer, grad_cam, placement, resized
-from mlscope_nb.explain.gradients import gradient, integrated_gradients, noise_of, smooth_gradient
+from mlscope_nb.explain.gradients import integrated_gradients, noise_of, smooth_gradient
 from mlscope_nb.explain.occlusion import occlusion
 from mlscope_nb.predict.network import Network
 

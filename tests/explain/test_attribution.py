@@ -83,6 +83,26 @@ def test_too_few_steps_are_noticed_and_done_again():
     np.testing.assert_allclose(fine.sum(dim=(1, 2, 3)), 0.3, rtol=0.01)
 
 
+class Bent(nn.Module):
+    """Falls to 0 on the way and rises again: ends that hardly differ, from slopes that nearly cancel."""
+
+    passes = 0
+
+    def forward(self, images):
+        self.passes += len(images)
+        return (images.flatten(1).mean(dim=1, keepdim=True) - 0.499).abs().repeat(1, 2)
+
+
+def test_steps_go_where_the_gradient_jumps(monkeypatch):
+    model, crops, codes = Bent(), torch.ones(1, 1, 2, 2), torch.zeros(1, dtype=torch.long)
+    options = {"baselines": torch.zeros_like(crops), "steps": 50, "at_once": 64, "tolerance": 0.01}
+    assert abs(integrated_gradients(model, crops, codes, **options).sum() / 0.002 - 1) < 0.01
+    assert model.passes < 600
+    monkeypatch.setattr("mlscope_nb.explain.refinement.MOST_STEPS", 70)
+    with pytest.warns(UserWarning, match="off by more than 1.0% in 1 cell, with all steps"):
+        integrated_gradients(model, crops, codes, **options)
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_a_map_is_of_its_own_cell_whatever_the_order_and_the_batches(spotted, method, monkeypatch):
     cells, _, network = spotted

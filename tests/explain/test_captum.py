@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 
+from mlscope_nb.explain.explained import gradient
 from mlscope_nb.explain.gradcam import grad_cam, resized
-from mlscope_nb.explain.gradients import gradient, integrated_gradients, noise_of, smooth_gradient
+from mlscope_nb.explain.gradients import integrated_gradients, noise_of, smooth_gradient
 from mlscope_nb.explain.occlusion import occlusion
 
 SCRIPT = Path(__file__).parents[1] / "reference" / "peers_captum.py"

@@ -172,9 +172,7 @@ def test_a_constant_feature_is_centred_and_warned_of():
     cells = study()
     cells = cells.with_features(cells.features.assign(Cells_Flag=7.0))
     for method in ("standardize", "robust", "rank", "sphering", "tvn"):
-        with pytest.warns(
-            UserWarning, match="^1 feature that does not vary between controls of some batch: 'Cells_Flag'. It was"
-        ):
+        with pytest.warns(UserWarning, match="^1 feature that does not vary between controls .*: 'Cells_Flag'. It was"):
             after = normalize(cells, method)
         assert np.abs(after.features["Cells_Flag"]).max() < 1e-9
         assert np.isfinite(after.features.to_numpy()).all()
