@@ -66,7 +66,8 @@ class AnnotationLog:
     Attributes
     ----------
     damaged : list of str
-        Lines of an existing file that could not be read (a line half written when the computer stopped).
+        Lines of an existing file that could not be read (a line half written when the computer stopped). Where that is
+        the first line, the file is continued all the same, with a new first line.
 
     Raises
     ------
@@ -91,6 +92,7 @@ class AnnotationLog:
         self.damaged: list[str] = []
         self._entries: list[Entry] = []
         self._unwritten: list[Entry] = []
+        self._headless = False
         if self.path is not None and self.path.exists() and self.path.stat().st_size:
             self._read(self.path)
 
@@ -176,10 +178,11 @@ class AnnotationLog:
         """Write what the disk refused earlier."""
         if self.path is None or not self._unwritten:
             return
-        head = [self._header()] if _is_new(self.path) else []
+        head = [self._header()] if self._headless or _is_new(self.path) else []
         lines = [json.dumps(line, ensure_ascii=False) for line in [*head, *(e.to_dict() for e in self._unwritten)]]
         made_folder(self.path.parent)
         append_lines(self.path, lines)
+        self._headless = False
         self._unwritten.clear()
 
     def _append(self, entry: Entry) -> Entry:
@@ -214,8 +217,14 @@ class AnnotationLog:
     def _read(self, path: Path) -> None:
         lines = path.read_bytes().split(b"\n")
         header = _as_object(lines[0])
+        if header is None and _is_cut(lines):
+            self.damaged.append(lines[0].decode("utf-8", errors="replace"))
+            headers = [record for record in map(_as_object, lines) if _is_header(record)]
+            self._headless = not headers
+            header = headers[0] if headers else self._header()
+            lines = [line for line in lines if not _is_header(_as_object(line))]
         if header is None or header.get("mlscope") != "annotations":
-            raise ValueError(f"'{path}' is not an annotation log of mlscope. Choose another file.")
+            raise ValueError(f"'{path}' is not an annotation log of mlscope. It is left as it is; choose another file.")
         if header.get("version") != VERSION:
             raise ValueError(
                 f"'{path}' has version {header.get('version')}, this mlscope reads {VERSION}. Update mlscope."
@@ -280,6 +289,18 @@ def user_name() -> str:
 
 def _is_new(path: Path) -> bool:
     return not path.exists() or path.stat().st_size == 0
+
+
+def _is_header(record: dict[str, Any] | None) -> bool:
+    return record is not None and record.get("mlscope") == "annotations"
+
+
+def _is_cut(lines: list[bytes]) -> bool:
+    """Whether the first line is the beginning of a header: the computer stopped while it was written."""
+    begins, first = b'{"mlscope": "annotations"', lines[0]
+    # Many a file of others begins with a bracket; after one of ours comes nothing, or the header that was written next.
+    ours = first.startswith(begins) or len(lines) < 2 or _is_header(_as_object(lines[1]))
+    return bool(first) and begins.startswith(first[: len(begins)]) and ours
 
 
 def _as_object(line: bytes) -> dict[str, Any] | None:

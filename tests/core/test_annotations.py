@@ -153,3 +153,41 @@ def test_numpy_scalars_are_values_and_masks_are_no_ids():
         assert log.add(["a"], "kind", value).value == plain
     with pytest.raises(ValueError, match="a mask was given"):
         log.add([True, False], "kind", "x")
+
+
+@pytest.mark.parametrize("n", [1, 6, 30, 50])
+def test_a_first_line_that_was_cut_is_reported_and_the_file_goes_on(tmp_path, n):
+    path = tmp_path / "log.jsonl"
+    AnnotationLog(path, fingerprint="f").add(["a"], "kind", "x")
+    cut = path.read_bytes()[:n]
+    path.write_bytes(cut)
+    log = AnnotationLog(path, fingerprint="f")
+    assert log.damaged == [cut.decode()] and not len(log)
+    log.add(["b"], "kind", "y")
+    log.add(["c"], "kind", "z")
+    again = AnnotationLog(path)
+    assert again.fingerprint == "f" and again.damaged == [cut.decode()]
+    assert again.column("kind", ["b", "c"]).tolist() == ["y", "z"]
+    assert path.read_bytes().startswith(cut + b"\n") and path.read_bytes().count(b'"fingerprint": "f"') == 1
+    with pytest.raises(ValueError, match="other data"):
+        AnnotationLog(path, fingerprint="g")
+
+
+def test_entries_behind_a_cut_first_line_are_kept(tmp_path):
+    path = tmp_path / "log.jsonl"
+    AnnotationLog(path, fingerprint="f").add(["a"], "kind", "x")
+    head, entry = path.read_bytes().split(b"\n", 1)
+    path.write_bytes(head[:40] + b"\n" + entry)
+    log = AnnotationLog(path, fingerprint="f")
+    assert log.column("kind", ["a"]).tolist() == ["x"] and len(log.damaged) == 1
+    log.undo()
+    assert AnnotationLog(path).column("kind", ["a"]).tolist() == [None] and AnnotationLog(path).fingerprint == "f"
+
+
+@pytest.mark.parametrize("text", ['{\n "cells": []\n}', "{\n", "cell,kind\na,x\n", "\x00\x00", '{"mlscope"\n1\n'])
+def test_files_of_others_are_refused_and_left_as_they_are(tmp_path, text):
+    path = tmp_path / "log.jsonl"
+    path.write_text(text)
+    with pytest.raises(ValueError, match="left as it is"):
+        AnnotationLog(path)
+    assert path.read_text() == text

@@ -217,12 +217,25 @@ def test_an_unreadable_log_is_kept_aside(folder):
     cells = make_cells(seed=11)
     path = folder / FOLDER / f"{cells.fingerprint}.jsonl"
     path.parent.mkdir()
-    path.write_text('{"mlsco')
+    path.write_text("\x00\x00")
     w = ms.views.explore(cells)
     assert "could not be read" in w._words["note"] and w._words["warning"]
-    assert [p.read_text() for p in path.parent.glob("*.damaged-*")] == ['{"mlsco']
+    assert [p.read_text() for p in path.parent.glob("*.damaged-*")] == ["\x00\x00"]
     w.select(["cell0"]).assign("new")
     assert json.loads(path.read_text().splitlines()[-1])["value"] == "new"
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_a_log_whose_first_line_was_cut_is_continued(folder, given):
+    cells = make_cells(seed=12)
+    path = folder / "mine.jsonl" if given else folder / FOLDER / f"{cells.fingerprint}.jsonl"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text('{"mlsco')
+    w = ms.views.explore(cells, autosave=path if given else None)
+    assert "1 unreadable line" in w._words["note"] and not [*path.parent.glob("*.damaged-*")]
+    w.select(["cell0"]).assign("new")
+    first, *_, last = path.read_text().splitlines()
+    assert first == '{"mlsco' and json.loads(last)["value"] == "new"
 
 
 def test_a_given_log_of_other_data_is_refused(folder):
