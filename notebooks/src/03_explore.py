@@ -218,8 +218,8 @@ print(groups)
 # More than one group, as it should be: six treatments were planted. The number of groups is only an estimate.
 #
 # `cluster` gives each cell to a group, and looks neither at the map nor at the treatments. `stability` says how well a
-# group is found again when the wells are drawn anew (1 is the same), `n_units` in how many wells it lies. `batch` is the
-# plate that has most of its cells, `batch_share` which part of them.
+# group is found again when the wells are drawn anew (1 is the same), `n_units` in how many wells it lies. `batch` is
+# the plate that has most of its cells, `batch_share` which part of them.
 
 # %%
 found = ms.explore.cluster(normal, n_bootstrap=10)
