@@ -43,7 +43,8 @@ def integrated_gradients(
         if still:
             warnings.warn(
                 f"integrated gradients: the sum is off by more than {tolerance:.1%} in {count(still, 'cell')}, "
-                "with all steps that are allowed: there the logit hardly differs from the baseline's. See completeness(…).",
+                "with all steps that are allowed: there the logit is nearly that of the baseline. completeness(…) "
+                "says by how much.",
                 UserWarning,
                 stacklevel=2,
             )
