@@ -179,9 +179,9 @@ def _quantiles(images: NDArray[np.float32], free: NDArray[np.bool_], shares: Flo
     """Return quantiles of the free pixels of each crop and channel (n, C, Q); NaN where none is free."""
     found = np.full((*images.shape[:2], len(shares)), np.nan)
     some = free.any(axis=(1, 2))
-    hidden = np.where(free[some][:, None], images[some], np.nan).reshape(int(some.sum()), images.shape[1], -1)
+    hidden = np.where(free[some][:, None], images[some], np.nan).reshape(int(some.sum()), images.shape[1], free[0].size)
     hidden.sort(axis=-1)  # NaN last
-    last = free[some].reshape(len(hidden), -1).sum(axis=1) - 1
+    last = free[some].sum(axis=(1, 2)) - 1
     at = np.round(last[:, None] * shares).astype(int)[:, None].repeat(images.shape[1], axis=1)
     found[some] = np.take_along_axis(hidden, at, axis=2)
     return found
