@@ -169,9 +169,13 @@ def _checked(
             "and (N, C, Y, X) of the same cells."
         )
     for name, values in named.items():
-        if values.shape != given.shape or not np.isfinite(values).all():
+        if values.shape != given.shape:
+            raise ValueError(f"The map '{name}' has the shape {values.shape}, expected {given.shape}.")
+        gaps = ~np.isfinite(values).all(axis=(1, 2))
+        if gaps.any():
             raise ValueError(
-                f"The map '{name}' has the shape {values.shape}, expected finite numbers of {given.shape}."
+                f"The map '{name}' holds NaN or inf in {count(int(gaps.sum()), 'cell')}, the first in row "
+                f"{int(gaps.argmax())}. Expected finite numbers: leave these cells out of maps, evidence and images."
             )
     where = np.ones(given.shape, bool) if within is None else np.asarray(within).astype(bool)
     if within is None and isinstance(images, Cells) and images.masks is not None:

@@ -133,8 +133,9 @@ def warn_if_few(found: Reference, batches: list[str]) -> str:
             few.append(f"{name} ({count(n_cells, 'cell')} of {count(n_units, 'unit')})")
     if not few:
         return ""
+    what = "cells" if found.what == ALL else found.what
     text = (
-        f"Few {found.what} to normalise with in {count(len(few), 'batch', plural('batch'))}: {some(few)}. At least "
+        f"Few {what} to normalise with in {count(len(few), 'batch', plural('batch'))}: {some(few)}. At least "
         f"{MIN_UNITS} units and {MIN_CELLS} cells are needed for a trustworthy centre and spread; what one odd well "
         "shows would be taken for the batch."
     )

@@ -62,6 +62,12 @@ def probabilities_of(source: Source, cells: Cells) -> pd.DataFrame:
 
 def checked(table: pd.DataFrame) -> pd.DataFrame:
     """Return the table; raise a ValueError unless each row holds probabilities that sum to 1."""
+    words = [c for c in table.columns if not pd.api.types.is_numeric_dtype(table[c])]
+    if words:
+        raise ValueError(
+            f"Columns that hold no numbers: {some(words)}. Expected one column of probabilities for each class; of "
+            "what cross_validate returned, give .probabilities or the whole, not .predictions."
+        )
     values = table.to_numpy(np.float64)
     odd = ~(np.isfinite(values).all(axis=1) & (values >= 0).all(axis=1))
     odd |= ~(np.abs(values.sum(axis=1) - 1) <= TOLERANCE)

@@ -98,7 +98,8 @@ def simple_features(cells: Cells, found: Read) -> list[Simple]:
     known = found.known
     return [
         *_around(cells, found.around),
-        _simple("position in the field", "red", _columns(cells, PLACE), "y_px and x_px", "no columns y_px and x_px"),
+        _simple("position in the field", "red", _columns(cells, PLACE), "its place (y_px and x_px)",
+                "no columns y_px and x_px"),
         _simple("acquisition order", "red", _order(cells), "when it was taken", "no column says when a cell was taken"),
         _simple("metadata", "red", _metadata(cells, known), "where it lay on the plate, and other columns of the "
                 "acquisition", "no wells and no other columns of the acquisition"),
@@ -106,7 +107,8 @@ def simple_features(cells: Cells, found: Read) -> list[Simple]:
                 "every unit has as many rows, and no column counts cells"),
         _size(known, found.around),
         _simple("intensity", "amber", known.get("intensity"), "mean brightness", "no images, and none was measured"),
-        _simple("density", "amber", known.get("density"), "its neighbours", "no masks of neighbours, no fields"),
+        _simple("density", "amber", known.get("density"), "how many neighbours it has",
+                "no masks of neighbours, no fields"),
     ]  # fmt: skip
 
 

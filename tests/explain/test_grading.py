@@ -222,3 +222,10 @@ def test_what_any_network_shows_is_taken_off():
     assert np.allclose(found[1:2], beyond_forgotten(maps[1:2], forgotten[:, 1:2]))
     with pytest.raises(ValueError, match="expected \\(N, Y, X\\) and \\(K, N, Y, X\\)"):
         beyond_forgotten(maps, forgotten[0])
+
+
+def test_maps_with_gaps_are_named_by_their_rows():
+    maps, evidence = np.ones((3, 4, 4)), np.ones((3, 4, 4), bool)
+    maps[1, 0, 0] = np.nan
+    with pytest.raises(ValueError, match="'mine' holds NaN or inf in 1 cell, the first in row 1"):
+        grade({"mine": maps}, evidence, np.ones((3, 1, 4, 4)))

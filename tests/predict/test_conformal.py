@@ -144,6 +144,13 @@ def test_bad_tables_are_refused():
         conformal([0.5], cells)
 
 
+def test_predictions_instead_of_probabilities_are_told(study):
+    cells = study()
+    found = ms.predict.cross_validate(cells, progress=False)
+    with pytest.raises(ValueError, match=r"hold no numbers: .*'predicted'.* give .probabilities or the whole"):
+        ms.predict.evaluate(found.predictions, cells)
+
+
 def test_a_model_and_an_evaluation_can_be_calibrated(study):
     cells = study(n_plates=4, n_wells=12)
     train, rest = (cells.where(f"plate {sign} ['p0', 'p1']") for sign in ("in", "not in"))

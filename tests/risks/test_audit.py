@@ -54,6 +54,7 @@ def test_place_in_the_field_is_red_for_its_class_and_no_other():
     y[obs["drug"] == "b"] = np.maximum(y[obs["drug"] == "b"], 500)
     found = audit(study(obs.assign(y_px=y, x_px=x)), progress=False)
     assert levels(found, "position in the field") == {"a": "green", "b": "red", "c": "green"}
+    assert found.findings["reason"].str.startswith("Its place (y_px and x_px) alone tells 'b'").any()
 
 
 def test_clean_tables_have_no_red_and_say_what_they_are():
