@@ -8,15 +8,20 @@ import pandas as pd
 import pytest
 
 from mlscope_nb.cells import Cells
+from mlscope_nb.risks.auditing import _few, _head, _sample, _table
 from mlscope_nb.risks.confounding import class_and_batch, effective_size, units_of_classes
 from mlscope_nb.risks.findings import Finding, audit_of, interval_words
 from mlscope_nb.risks.group_identity import batch_from_controls, uneven_classes, unit_from_cells
+from mlscope_nb.risks.label_swaps import _finding as _swapped
+from mlscope_nb.risks.label_swaps import label_swaps
+from mlscope_nb.risks.layout_effects import EFFECTS, MUCH, POOLED
+from mlscope_nb.risks.layout_effects import _judged as _layout_judged
 from mlscope_nb.risks.leakage import duplicates_of, illegitimate, preprocessing, splits_of
 from mlscope_nb.risks.recognition import _statistics, numbers, recognise
 from mlscope_nb.risks.shortcuts import _Answer, _judged, _level, _said, holm_over_checks, shortcuts
 from mlscope_nb.risks.simple_features import Read, Simple, batch_columns, simple_features, technical_columns
 from mlscope_nb.risks.surroundings import Surroundings, _levels, _pieces, alike, surroundings
-from mlscope_nb.risks.trial import trial
+from mlscope_nb.risks.trial import trial, without
 
 
 def table_of(columns, n):
@@ -607,3 +612,113 @@ def test_cells_are_alike_by_unit_or_class_or_not_at_all():
     assert alike(cells.with_design(unit=None)).tolist() == list("xxxxyyyy")
     assert alike(Cells(cells.obs[::2], label="drug", unit="well")).tolist() == list("xxyy")
     assert set(alike(Cells(cells.obs))) == {"all"}
+
+
+# What is read, laid out and mixed up
+
+
+def test_few_cells_of_each_unit_are_drawn_and_what_is_known_of_them():
+    cells = rows_of([("x", "p", 3), ("y", "q", 1)])
+    for most, n in ((0.5, 1), (1.9, 1), (2, 2)):
+        assert (_sample(cells, most, 0).units.value_counts() == n).all()
+    assert _sample(cells, 3, 0).ids.tolist() == cells.ids.tolist()
+    assert _sample(cells.with_design(unit=None), 2, 0).labels.value_counts().to_dict() == {"x": 2, "y": 2}
+    assert len(_sample(Cells(cells.obs), 3, 0)) == 3
+    parts = {name: pd.DataFrame({name: 1.0}, cells.ids) for name in ("intensity", "area", "background pixels", "else")}
+    seen = Read(parts, None)
+    assert _few(seen).columns.tolist() == ["area", "intensity"] and _few(Read({}, None)) is None
+    assert _table(cells, seen).columns.tolist() == ["area", "intensity", "background pixels"]
+    assert _table(cells.subset(cells.ids[:3]), seen).index.tolist() == cells.ids[:3].tolist()
+    assert _table(cells, Read({}, None)) is None
+    own = cells.with_features(parts["else"])
+    assert _table(own, seen).columns.tolist() == ["else"]
+    assert _head(cells) == "8 cells in 4 wells" and _head(Cells(cells.obs)) == "8 cells without a declared unit"
+
+
+def test_a_batch_among_three_is_compared_with_the_two_others():
+    cells = rows_of([("x", "p", 9), ("y", "p", 1), *((d, p, 5) for p in "qr" for d in "xy")])
+    # Of 19 x and 11 y: p holds 9 and 1 of 10 (6.3 and 3.7 expected), q and r 5 and 5.
+    assert [uneven_classes(cells, p) for p in "pqr"] == [["y"], [], []]
+
+
+def effects_of(relative, p_value=0.001, plate=POOLED, low=None, note=""):
+    low = relative - 0.01 if low is None else low
+    told = {"plate": plate, "effect": next(iter(EFFECTS)), "value": "size", "note": note}
+    return told | {
+        "estimate": 10 * relative, "relative": relative, "low": 10 * low, "high": 10 * (relative + 0.01),
+        "p_value": p_value,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rows", "levels"),
+    [
+        ([effects_of(MUCH)], {POOLED: "amber"}),
+        ([effects_of(-MUCH)], {POOLED: "amber"}),
+        ([effects_of(MUCH * 0.99)], {"all": "green"}),
+        ([effects_of(MUCH, 0.06)], {"all": "green"}),
+        ([effects_of(0.01), effects_of(2 * MUCH, plate="p", low=MUCH)], {"p": "amber"}),
+        ([effects_of(0.01), effects_of(2 * MUCH, plate="p", low=0.99 * MUCH)], {"all": "green"}),
+        ([effects_of(MUCH), effects_of(2 * MUCH, plate="p", low=MUCH)], {POOLED: "amber"}),
+        ([effects_of(MUCH, np.nan, note="one row")], {"all": "untestable"}),
+    ],
+)
+def test_levels_of_the_layout_turn_at_a_share_of_the_mean(rows, levels):
+    found = _layout_judged(pd.DataFrame(rows))
+    assert {f.subject: f.level for f in found} == levels
+    first = found[0]
+    if first.level == "amber":
+        chosen = next(r for r in rows if r["plate"] == first.subject)
+        own = (chosen["relative"], *sorted((chosen["low"] / 10, chosen["high"] / 10)))
+        assert (first.figure, first.low, first.high) == pytest.approx(own)
+        assert f"by {chosen['relative']:+.0%} of the mean" in first.reason
+    elif first.level == "green":
+        assert first.figure == rows[0]["relative"] and "by" in first.reason
+    else:
+        assert "one row" in first.reason
+
+
+def test_each_reason_why_no_unit_can_be_mixed_up():
+    cells = rows_of([("x", "p", 2), ("y", "p", 2)])
+    single = cells.obs["drug"].to_numpy().copy()
+    single[0] = "y"
+    for other, word in (
+        (cells.with_design(label=None), "Without a declared label and unit"),
+        (cells.with_design(unit=None), "Without a declared label and unit"),
+        (rows_of([("x", "p", 2)]), "Only one class"),
+        (Cells(cells.obs.assign(drug=single), label="drug", unit="well"), "Labels differ within units"),
+        (Cells(cells.obs[::2], label="drug", unit="well"), "Each row is a unit of its own"),
+        (cells, "neither features nor masks"),
+    ):
+        (found,), table = label_swaps(other, 0)
+        assert found.level == "untestable" and word in found.reason and table is None
+
+
+def test_a_swapped_unit_names_the_one_that_it_was_exchanged_with():
+    flagged = pd.DataFrame(
+        {"given": ["x", "y", "y"], "suggested": ["y", "x", "z"], "score": [0.01, 0.02, 0.03]}, ["A", "B", "C"]
+    )
+    found = [_swapped(str(unit), row, flagged, "well") for unit, row in flagged.iterrows()]
+    assert [("exchanged with" in f.reason, f.figure, f.level) for f in found] == [
+        (True, 0.01, "amber"), (True, 0.02, "amber"), (False, 0.03, "amber"),
+    ]  # fmt: skip
+    assert "exchanged with 'B'" in found[0].reason and "exchanged with 'A'" in found[1].reason
+    assert found[2].reason == "Labelled 'y', looks like 'z' (its label is right with p = 0.03)."
+
+
+def test_labels_that_are_numbers_are_classes_up_to_fifty():
+    for n in (50, 51):
+        obs = pd.DataFrame({"dose": np.repeat(np.arange(n) / 2, 2), "well": np.arange(2 * n)}).rename("c{}".format)
+        found = trial(Cells(obs, label="dose", unit="well"), 199)
+        assert isinstance(found, str) == (n == 51)
+    assert "51 different numbers" in found
+
+
+def test_the_trial_without_one_class_is_of_the_same_kind_or_none(made):
+    rest = without(made, "y")
+    assert rest.names == ["x", "z"] and rest.replicated and len(rest.codes) == len(made.codes)
+    assert len(rest.cells) == len(made.cells) * 2 // 3 and without(rest, "x") is None
+    obs = table_of({"drug": [*"xxxxyyzz"], "well": [*"AABBCDEF"]}, 8)
+    shared = trial(Cells(obs, np.zeros((8, 1, 4, 4), np.uint8), label="drug", unit="well"), 199)
+    assert shared.replicated and without(shared, "x") is None
+    assert not without(shared, "y").cells.labels.eq("y").any()
