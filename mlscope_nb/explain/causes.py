@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple
 
@@ -98,6 +99,12 @@ def causal_effect(
         copies = _copies(network, cells, chosen[changed], images)
         found = _said(network, copies, copies.ids[-int(changed.sum()) :])
         without_it.logits[changed], without_it.probabilities[changed] = found
+    else:
+        warnings.warn(
+            f"None of {count(len(chosen), 'cell')} holds a {without}: effects of 0 say nothing of the network here.",
+            UserWarning,
+            stacklevel=2,
+        )
     result = _table(network, chosen, codes, with_it, without_it).assign(changed=changed)
     step = _align.step(
         "causal_effect", without=without, n_changed=int(changed.sum()), network=network.settings["model"]

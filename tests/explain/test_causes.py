@@ -91,3 +91,10 @@ def test_crops_that_are_not_those_of_the_answer_key_are_refused(simulated):
         causal_effect(network, cells.with_images(cells.images[:, :, ::-1].copy()), truth)
     with pytest.raises(KeyError, match="does not know 1 cell"):
         causal_effect(network, cells, truth.subset(cells.ids[1:]))
+
+
+def test_no_cell_with_what_is_left_out_is_warned_of(simulated):
+    cells, truth = simulated
+    with pytest.warns(UserWarning, match=r"None of 2 cells holds a fault: effects of 0 say nothing"):
+        found = causal_effect(plain(cells), cells, truth, "fault", ids=cells.ids[:2])
+    assert not found["changed"].any()
