@@ -11,7 +11,7 @@ from mlscope_nb.cells import Cells
 from mlscope_nb.risks.auditing import _few, _head, _sample, _table
 from mlscope_nb.risks.confounding import class_and_batch, effective_size, units_of_classes
 from mlscope_nb.risks.findings import Finding, audit_of, interval_words
-from mlscope_nb.risks.group_identity import batch_from_controls, uneven_classes, unit_from_cells
+from mlscope_nb.risks.group_identity import _of_batch, batch_from_controls, uneven_classes, unit_from_cells
 from mlscope_nb.risks.label_swaps import _finding as _swapped
 from mlscope_nb.risks.label_swaps import label_swaps
 from mlscope_nb.risks.layout_effects import EFFECTS, MUCH, POOLED
@@ -115,6 +115,7 @@ def test_units_that_nobody_shares_are_untestable_and_tables_of_profiles_are_coun
     alone = units_of_classes(Cells(obs, images, unit="id", label="drug"))
     assert [f.level for f in alone] == ["untestable"] and "of its own" in alone[0].reason
     assert "Each of the 6 cells" in alone[0].reason
+    assert "Each of the 2 cells" in units_of_classes(Cells(obs[:2], images[:2], unit="id", label="drug"))[0].reason
     one = units_of_classes(Cells(obs[:1], images[:1], unit="id", label="drug"))
     assert [(f.subject, f.level) for f in one] == [("x", "red")]
     profiles = units_of_classes(Cells(obs, unit="id", label="drug"))
@@ -229,6 +230,18 @@ def test_batches_of_few_or_no_controls_are_untestable():
         assert [f.level for f in found] == ["untestable"] and word in found[0].reason
     own = batch_from_controls(*shifted(EVEN, {"p": 0, "q": 9}, control={"drug": "x"}), 199, 0)
     assert own[0].reason.startswith("Its controls are told")
+
+
+@pytest.mark.parametrize(
+    ("p_value", "smallest", "low", "level"),
+    [
+        (0.05, 0.05, 0.6, "amber"), (0.051, 0.05, 0.6, "green"), (0.05, 0.051, 0.6, "untestable"),
+        (0.05, 0.01, np.nan, "untestable"),
+    ],
+)  # fmt: skip
+def test_levels_of_a_batch_turn_at_five_percent(p_value, smallest, low, level):
+    row = pd.Series({"auroc": 0.8, "low": low, "high": 0.9, "p_value": p_value, "smallest_p": smallest})
+    assert _of_batch("p", row, rows_of(ODD)).level == level
 
 
 @pytest.mark.parametrize("n", range(1, 10))
@@ -722,3 +735,21 @@ def test_the_trial_without_one_class_is_of_the_same_kind_or_none(made):
     shared = trial(Cells(obs, np.zeros((8, 1, 4, 4), np.uint8), label="drug", unit="well"), 199)
     assert shared.replicated and without(shared, "x") is None
     assert not without(shared, "y").cells.labels.eq("y").any()
+
+
+def test_p_values_of_red_tables_are_those_read_and_of_amber_ones_times_their_columns(made):
+    rng = np.random.default_rng(6)
+    table = pd.DataFrame(rng.normal(size=(len(made.cells), 2)), made.cells.ids, ["f", "g"])
+    table["f"] += made.cells.labels.eq("x") * 0.5
+    read = recognise(table, made).table
+    each = {c: recognise(table[[c]], made).table for c in table}
+    found = shortcuts(
+        made, [Simple("metadata", "red", table, "f"), Simple("size", "amber", table, "f")], progress=False
+    )
+    for f in found:
+        best = min(table, key=lambda c: (each[c].loc[f.subject, "p_value"], -each[c].loc[f.subject, "auroc"]))
+        own = read.loc[f.subject] if f.check == "metadata" else each[best].loc[f.subject]
+        assert f.p_value == pytest.approx(min(own["p_value"] * (1 if f.check == "metadata" else 2), 1))
+        assert (f.figure, f.low, f.high) == (own["auroc"], own["low"], own["high"])
+        assert (f"({best})" in f.reason) == (f.check == "size")
+    assert len(found) == 6 and min(f.p_value for f in found) < 0.5
