@@ -10,7 +10,7 @@
 # - write down each decision so that it can be read, checked and taken back;
 # - tell a filter that cleans from a filter that flatters.
 #
-# Run-all: 2 minutes · Learning: 80 minutes · Memory: 700 MB
+# Run-all: 2 minutes · Learning: 80 minutes · Memory: 800 MB
 
 # %%
 import pandas as pd

@@ -11,7 +11,7 @@
 # - test what tells a group from others, without fooling yourself;
 # - say which treatments do anything, to how many of their cells, and how strongly.
 #
-# Run-all: 2 minutes · Learning: 90 minutes · Memory: 800 MB
+# Run-all: 2 minutes · Learning: 90 minutes · Memory: 1.0 GB
 
 # %%
 import textwrap

@@ -11,7 +11,7 @@
 # - make a model say how sure it is, and check that it tells the truth;
 # - choose a model for your own data, or decide not to train one.
 #
-# Run-all: 2 minutes · Learning: 90 minutes · Memory: 1000 MB
+# Run-all: 2 minutes · Learning: 90 minutes · Memory: 1.1 GB
 
 # %%
 import pandas as pd

@@ -9,7 +9,7 @@
 # - notice when a network leaves the ground that it knows;
 # - decide what may be measured on a predicted picture, and what not.
 #
-# Run-all: 2 minutes · Learning: 75 minutes · Memory: 1000 MB
+# Run-all: 2 minutes · Learning: 75 minutes · Memory: 1.0 GB
 
 # %%
 import pandas as pd

@@ -9,7 +9,7 @@
 # - catch a network that has learned a [shortcut](glossary.md#shortcut), which its score does not show;
 # - say in words what a model, or a group of cells, is about.
 #
-# Run-all: 3 minutes · Learning: 90 minutes · Memory: 1200 MB
+# Run-all: 3 minutes · Learning: 90 minutes · Memory: 1.1 GB
 
 # %%
 import mlscope_nb as ms

@@ -9,7 +9,7 @@
 # - find three problems in a study that looks fine;
 # - write down how you know what you claim.
 #
-# Run-all: 2 minutes · Learning: 90 minutes · Memory: 900 MB
+# Run-all: 2 minutes · Learning: 90 minutes · Memory: 1.0 GB
 
 # %%
 import mlscope_nb as ms

@@ -126,6 +126,16 @@ def test_minutes_of_notebooks_are_not_shorter_than_measured():
         assert entry["figures"][name]["run-all, minutes"] <= int(minutes) + 0.5, name
 
 
+def test_notebooks_name_no_less_memory_than_their_kernels_took():
+    entry = _claims.load("benchmarks/all_notebooks")
+    sources = sorted((ROOT / "notebooks" / "src").glob("0*.py"))
+    assert len(sources) == 9
+    for source in sources if entry else ():
+        number, unit = re.search(r"Memory: ([\d.]+) (MB|GB)", source.read_text(encoding="utf-8")).groups()
+        said = float(number) * (1000 if unit == "GB" else 1)
+        assert entry["figures"][source.stem]["peak of kernel, MB"] <= said, source.stem
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
