@@ -753,3 +753,10 @@ def test_p_values_of_red_tables_are_those_read_and_of_amber_ones_times_their_col
         assert (f.figure, f.low, f.high) == (own["auroc"], own["low"], own["high"])
         assert (f"({best})" in f.reason) == (f.check == "size")
     assert len(found) == 6 and min(f.p_value for f in found) < 0.5
+
+
+def test_words_in_a_column_of_times_are_no_order():
+    words = found_in(Cells(table_of({"time": list("badc")}, 4)))["acquisition order"]
+    assert words.table is None and words.why == "no column says when a cell was taken"
+    days = pd.to_datetime(["2026-01-02", "2026-01-01", "2026-01-04", "2026-01-03"])
+    assert found_in(Cells(table_of({"time": days}, 4)))["acquisition order"].table["time"].tolist() == [2, 1, 4, 3]
