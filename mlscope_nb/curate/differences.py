@@ -12,6 +12,7 @@ from mlscope_nb.curate.spectra import Floats
 BLUR = 1.0  # pixels, Gaussian: finer detail is mostly noise, and cannot be moved by parts of a pixel
 TINY = np.finfo(np.float64).tiny
 POINTS = 48  # along each side, at most
+ROUNDED = 1e-6  # share of a picture that single precision may leave
 NOISE_KNOWN = 0.5  # the noise of one crop is known to within this share of itself (correlated pixels, compression)
 
 
@@ -112,6 +113,8 @@ class Differences:
         Pixels down and to the right.
     brighter : array (n,)
         How many times brighter the second is, over channels.
+    fresh : array (n,)
+        What is left over what two noises leave: about 1 where each has its own, near 0 for one picture twice.
     """
 
     unexplained: Floats
@@ -119,6 +122,7 @@ class Differences:
     gain: Floats
     shift: Floats
     brighter: Floats
+    fresh: Floats
 
     def chosen(self, rows: np.ndarray) -> Differences:
         """Return some of the pairs."""
@@ -133,7 +137,7 @@ def joined(parts: list[Differences]) -> Differences:
 def none(n_channels: int) -> Differences:
     """Return the table of no pairs at all."""
     nothing = np.zeros(0)
-    return Differences(nothing, nothing, np.zeros((0, n_channels)), np.zeros((0, 2)), nothing)
+    return Differences(nothing, nothing, np.zeros((0, n_channels)), np.zeros((0, 2)), nothing, nothing)
 
 
 def compare(lens: Lens, a: Floats, b: Floats, shift: Floats, noise: tuple[Floats, Floats], limit: float) -> Differences:
@@ -154,6 +158,7 @@ def compare(lens: Lens, a: Floats, b: Floats, shift: Floats, noise: tuple[Floats
     structure = np.maximum(whole - expected[0], 1e-3 * whole + TINY)
     noise_share = (expected[0] + expected[1]) / structure
     share = np.where(gain > 0, left / structure - noise_share, 1.0)
+    fresh = left / (expected[0] + expected[1] + ROUNDED * whole + TINY)
     doubt = NOISE_KNOWN * noise_share
     # clear channels count alike, noisy ones less, empty ones not at all
     weight = np.where(whole > 0, 1 / (1 + (2 * doubt) ** 2), 0)
@@ -164,6 +169,7 @@ def compare(lens: Lens, a: Floats, b: Floats, shift: Floats, noise: tuple[Floats
         gain=gain,
         shift=shift,
         brighter=np.exp((weight * np.log(np.maximum(gain, TINY))).sum(axis=1)),
+        fresh=(weight * fresh).sum(axis=1),
     )
 
 

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 from tqdm.auto import tqdm
 
 from mlscope_nb import _align
 from mlscope_nb.cells import Cells
 from mlscope_nb.curate.alignment import Pairs, align
 from mlscope_nb.curate.candidates import candidates
+from mlscope_nb.curate.chains import LARGEST, SAME_NOISE, chained, groups, warn_of_chains
 from mlscope_nb.curate.differences import Differences, Lens, compare, joined, none
-from mlscope_nb.curate.lookalikes import drawn_pairs, example_pairs, limits, warn_if_alike, warn_if_chained
+from mlscope_nb.curate.lookalikes import MOST_ALIKE, Limits, drawn_pairs, example_pairs, limits, warn_if_alike
 from mlscope_nb.curate.spectra import SMALLEST, TURNS, Ints, Spectra, Waves, noise_variance, squares, turned
 
 STRUCTURE = 0.5  # a crop whose coarse waves hold less light than noise alone would shows nothing to compare
 ALIKE = 0.95  # correlation of coarse waves below which pixels are not compared; shifted copies reach 0.97
-LARGEST = 40  # cells of a group whose pairs are all compared
 CHUNK = 256  # pairs compared at a time
 DELAY = 2  # seconds before progress is shown
 PLACE = ("field_id", "y_px", "x_px")
@@ -60,8 +58,9 @@ def find_duplicates(
         (``straddles``: "cells", "cells, units" or "cells, units, batches").
         ``attrs`` holds ``history``; ``no_structure``: ids of cells that show nothing but noise, empty and constant ones
         among them, which are left out; ``undecided``: pairs too noisy to tell; ``limit``: the largest difference that
-        counts as a copy; ``chance``: the share of pairs drawn at random that look the same. A warning says so where
-        the pictures show too little to tell cells apart.
+        counts as a copy; ``chance``: the share of pairs drawn at random that look the same; ``look_alikes``: pairs that
+        were left out, because the pictures show too little to tell cells apart (a warning says so). Of such pictures
+        only pairs are listed that share their noise too: one picture twice.
 
     Raises
     ------
@@ -99,10 +98,11 @@ def find_duplicates(
     rest = search.differences(more)
     pairs, found = pairs.and_more(more), joined([found, rest])
     same, undecided = known.hold(found), known.undecided(found)
-    largest = _largest(pairs, same, len(cells))
-    if len(largest) > LARGEST:
-        again = search.differences(search.aligned(*drawn_pairs(largest, cells.ids)))
-        warn_if_chained(again, known, len(largest))
+    doubtful = same & (found.fresh > SAME_NOISE)
+    if chance <= MOST_ALIKE:
+        doubtful &= chained(pairs, same, len(cells), lambda rows: search.share(rows, known))
+        warn_of_chains(pairs, same, doubtful)
+    same &= ~doubtful
     table = _table(cells, pairs.chosen(same), found.chosen(same), max_shift)
     step = {"max_shift": max_shift, "max_gain": max_gain, "n": len(table), "n_cells": len(cells)}
     table.attrs = {
@@ -111,6 +111,7 @@ def find_duplicates(
         "undecided": int(undecided.sum()),
         "limit": known.largest,
         "chance": chance,
+        "look_alikes": int(doubtful.sum()),
     }
     return table
 
@@ -181,6 +182,10 @@ class _Search:
         shown = tqdm(chunks, "Comparing pairs", unit="chunk", delay=DELAY, leave=False)
         return joined([self._chunk(pairs.chosen(rows)) for rows in shown])
 
+    def share(self, rows: Ints, known: Limits) -> float:
+        """Return which share of pairs drawn from some cells counts as copies."""
+        return float(known.hold(self.differences(self.aligned(*drawn_pairs(rows, self.cells.ids)))).mean())
+
     def _chunk(self, pairs: Pairs) -> Differences:
         rows, where = np.unique(np.concatenate([pairs.first, pairs.second]), return_inverse=True)
         images = squares(next(self.cells.subset(self.cells.ids[rows]).batches(len(rows))).images)
@@ -193,7 +198,7 @@ class _Search:
 
 def _missing(pairs: Pairs, same: np.ndarray, n: int) -> tuple[Ints, Ints]:
     """Return the pairs within groups that are not too large and have not been compared."""
-    group = _groups(pairs.first[same], pairs.second[same], n)
+    group = groups(pairs.first[same], pairs.second[same], n)
     sizes = np.bincount(group, minlength=1)
     wanted = [np.flatnonzero(group == g) for g in np.flatnonzero((sizes > 2) & (sizes <= LARGEST))]
     known = set(zip(*np.sort([pairs.first, pairs.second], axis=0).tolist(), strict=True))
@@ -201,17 +206,6 @@ def _missing(pairs: Pairs, same: np.ndarray, n: int) -> tuple[Ints, Ints]:
     every = [tuple(pair) for rows, ij in zip(wanted, inside, strict=True) for pair in rows[ij].tolist()]
     fresh = np.array([pair for pair in every if pair not in known], np.intp).reshape(-1, 2)
     return fresh[:, 0], fresh[:, 1]
-
-
-def _largest(pairs: Pairs, same: np.ndarray, n: int) -> Ints:
-    """Return the cells of the largest group."""
-    group = _groups(pairs.first[same], pairs.second[same], n)
-    return np.flatnonzero(group == np.bincount(group, minlength=1).argmax())
-
-
-def _groups(first: Ints, second: Ints, n: int) -> Ints:
-    graph = coo_matrix((np.ones(len(first)), (first, second)), shape=(n, n))
-    return connected_components(graph, directed=False)[1]
 
 
 def _table(cells: Cells, pairs: Pairs, found: Differences, max_shift: float) -> pd.DataFrame:
@@ -226,7 +220,7 @@ def _table(cells: Cells, pairs: Pairs, found: Differences, max_shift: float) -> 
             "similarity": np.sqrt(np.clip(1 - found.unexplained, 0, 1)),
             "unexplained": found.unexplained,
             "uncertain": found.uncertain,
-            "group": _groups(pairs.first, pairs.second, len(cells))[pairs.first],
+            "group": groups(pairs.first, pairs.second, len(cells))[pairs.first],
             "turn": np.array(TURNS, object)[pairs.turn],
             "shift_y_px": found.shift[:, 0],
             "shift_x_px": found.shift[:, 1],

@@ -19,7 +19,6 @@ PROVEN = 0.1  # share of its structure that noise may leave in doubt; beyond, a 
 FALSE_PAIRS = 0.05  # pairs of different cells expected among the nearest of all cells
 EXAMPLES = 400  # cells whose nearest others show how alike different cells are
 MOST_ALIKE = 0.2  # of pairs drawn at random
-COPIED = 0.5  # of pairs drawn at random from a group: copies of copies are copies, look-alikes of look-alikes are not
 FEWEST = 20  # examples that a limit can rest on
 LOW = 0.05  # quantile of the examples that says, with their middle, how far they spread downwards
 MOST_HIDDEN = 0.5  # share of different cells, at most, taken to be as alike as copies
@@ -87,19 +86,6 @@ def warn_if_alike(drawn: Differences, known: Limits, n_cells: int) -> float:
             stacklevel=3,
         )
     return share
-
-
-def warn_if_chained(drawn: Differences, known: Limits, n_cells: int) -> None:
-    """Warn if most cells of a large group look like some of it and not like each other."""
-    share = float(known.hold(drawn).mean())
-    if share < COPIED:
-        warnings.warn(
-            f"{n_cells:,} cells hang together as one group of copies, but only {share:.0%} of its pairs drawn at "
-            "random look the same: a chain of look-alikes, for copies of copies would be copies. Use cells with more "
-            "channels or detail.",
-            UserWarning,
-            stacklevel=3,
-        )
 
 
 def drawn_pairs(rows: Ints, ids: pd.Index) -> tuple[Ints, Ints]:

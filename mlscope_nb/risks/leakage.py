@@ -101,7 +101,7 @@ def duplicates_of(
             except ValueError as error:
                 return [Finding(DUPLICATES, ALL, "untestable", str(error), "Audit larger crops.")], None
         alike = [str(w.message) for w in caught if "look-alikes" in str(w.message)]
-        if alike:
+        if alike and pairs.empty:
             return [Finding(DUPLICATES, ALL, "untestable", alike[0], "Compare more channels or detail.")], pairs
     _refuse_other_cells(cells, pairs)
     parted = _parted(cells, pairs, splits)

@@ -236,7 +236,7 @@ def test_different_cells_that_look_like_copies_are_allowed_for_in_the_limit():
     rng = np.random.default_rng(0)
     n, sure = 600, np.zeros((600, 1))
     left = np.exp(rng.normal(np.log(0.02), 0.5, n))
-    plain = limits(Differences(left, np.zeros(n), sure, np.zeros((n, 2)), np.ones(n)), 1000, 2.0).largest
+    plain = limits(Differences(left, np.zeros(n), sure, np.zeros((n, 2)), np.ones(n), np.ones(n)), 1000, 2.0).largest
     apart = left[left > REIMAGED]
     spread = (np.median(np.log(apart)) - np.quantile(np.log(apart), 0.05)) / 1.645
     naive = np.exp(np.median(np.log(apart)) - 3.89 * spread)
@@ -257,9 +257,19 @@ def discs(n, seed=0):
 
 def test_a_chain_of_look_alikes_is_said_and_the_audit_does_not_call_it_copies():
     cells = discs(150)
-    with pytest.warns(UserWarning, match="a chain of look-alikes"):
+    with pytest.warns(UserWarning, match="chains of look-alikes"):
         ms.curate.find_duplicates(cells)
     assert duplicates_of(cells)[0][0].level == "untestable"
+
+
+def test_one_picture_twice_is_found_among_look_alikes_and_nothing_else_is_listed():
+    plain = discs(150)
+    images = plain.images.copy()
+    images[0], images[1], images[2] = images[100, :, ::-1], np.rot90(images[101], 1, (1, 2)), images[102]
+    with pytest.warns(UserWarning, match="pairs are left out"):
+        found = ms.curate.find_duplicates(ms.Cells(plain.obs, images))
+    assert set(zip(found["cell_a"], found["cell_b"], strict=True)) == {("d0", "d100"), ("d1", "d101"), ("d102", "d2")}
+    assert found.attrs["look_alikes"] > 20
 
 
 def test_many_copies_of_one_cell_are_no_chain():
