@@ -13,13 +13,13 @@ Arithmetic = Literal["float32", "bfloat16"]
 def arithmetic(model: str, device: str) -> Arithmetic:
     """Return how a model of pixels multiplies in training on "cpu" or "cuda".
 
-    Processors with matrix units for bfloat16 (AMX) gain most by it. Those that have vectors of it alone (AVX-512) gain
-    less and stay with float32, for what is said of trainings was measured so there; all others have to imitate it. An
-    older PyTorch does not tell: that counts as no. Where each channel is convolved alone, as in EfficientNet, no matrix
+    Processors with matrix units for bfloat16 (AMX) gain most by it, those with vectors of it (AVX-512) a third; all
+    others have to imitate it. An older PyTorch does not tell: that counts as no. Where each channel is convolved alone, as in EfficientNet, no matrix
     is large enough, and float32 is faster everywhere.
     """
     tell = getattr(torch.cpu, "get_capabilities", None)
-    units = tell is not None and bool(tell().get("amx_bf16", False)) and torch.backends.mkldnn.is_available()
+    can = tell() if tell is not None and torch.backends.mkldnn.is_available() else {}
+    units = bool(can.get("amx_bf16", False) or can.get("avx512_bf16", False))
     return "bfloat16" if units and model == "small" and device == "cpu" else "float32"
 
 

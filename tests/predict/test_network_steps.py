@@ -39,8 +39,9 @@ def test_muon_walks_as_that_of_pytorch_does(shape):
     assert float((ours.detach() - theirs.detach()).norm() / moved.norm()) < 0.02
 
 
-def test_sixteen_bits_are_used_only_where_the_processor_multiplies_matrices_of_them(monkeypatch):
-    for told, expected in [({"amx_bf16": True}, "bfloat16"), ({"amx_bf16": False}, "float32"), ({}, "float32")]:
+def test_sixteen_bits_are_used_only_where_the_processor_multiplies_them_itself(monkeypatch):
+    half, full = "bfloat16", "float32"
+    for told, expected in [({"amx_bf16": True}, half), ({"avx512_bf16": True}, half), ({"avx512_f": True}, full)]:
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda told=told: told, raising=False)
         assert arithmetic("small", "cpu") == expected
         assert arithmetic("finetune", "cpu") == arithmetic("small", "cuda") == "float32"
