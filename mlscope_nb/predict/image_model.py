@@ -65,7 +65,7 @@ def train_network(
     little larger or smaller, and its channels brighter or dimmer, as a microscope could have made it. Classes count the
     same, however many cells they have. Stopping by hand (the square button, Ctrl-C) keeps the best epoch so far, and
     ``resume=network`` goes on exactly where it stopped. A small network learns with numbers of 16 bits where the
-    processor has matrix units for them (``settings["arithmetic"]``), in half the time; weights have 32 bits.
+    processor multiplies them itself (``settings["arithmetic"]``), in less time; weights have 32 bits.
 
     Parameters
     ----------
