@@ -19,6 +19,17 @@ def count(number: int, noun: str, plural: str | None = None) -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
+def percent(share: float, digits: int = 0) -> str:
+    """Write a share with a space before its sign.
+
+    Examples
+    --------
+    >>> percent(0.2), percent(0.0094, 1)
+    ('20 %', '0.9 %')
+    """
+    return f"{100 * share:.{digits}f} %"
+
+
 def no_column(name: object, columns: Iterable[object], advice: str) -> str:
     """Say that a column is missing, which there are, and what to do."""
     have = [str(column) for column in columns]

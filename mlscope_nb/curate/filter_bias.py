@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mlscope_nb._align import aligned
-from mlscope_nb._words import count
+from mlscope_nb._words import count, percent
 from mlscope_nb.cells import Cells
 from mlscope_nb.study import Interval, difference_interval, t_interval
 from mlscope_nb.study._result import Result
@@ -36,7 +36,7 @@ class FilterBias(Result):
 
     def __str__(self) -> str:
         flagged, cells = int(self.table.attrs["n_flagged"]), int(self.table.attrs["n_cells"])
-        first = f"{flagged:,} of {count(cells, 'cell')} flagged ({flagged / max(cells, 1):.1%})."
+        first = f"{flagged:,} of {count(cells, 'cell')} flagged ({percent(flagged / max(cells, 1), 1)})."
         if self.warnings:
             return "\n".join([first, *(textwrap.fill(warning, 100) for warning in self.warnings)])
         return f"{first} No class or plate is shown to lose more than the rest."
@@ -129,8 +129,8 @@ def _row(
     warning = ""
     if other is not None and other.known and other.low > 0:
         warning = (
-            f"The filter takes more of {kind} '{name}': {own.estimate:.1%} flagged, {other.estimate * 100:.1f} points "
-            f"more than of the rest (interval over units: {other.low * 100:.1f} to {other.high * 100:.1f}). "
+            f"The filter takes more of {kind} '{name}': {percent(own.estimate, 1)} flagged, {other.estimate * 100:.1f} "
+            f"points more than of the rest (interval over units: {other.low * 100:.1f} to {other.high * 100:.1f}). "
             "Look at what it takes before leaving it out."
         )
     difference = (np.nan,) * 3 if other is None else (other.estimate, other.low, other.high)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from mlscope_nb import _align
-from mlscope_nb._words import count, some
+from mlscope_nb._words import count, percent, some
 from mlscope_nb.study._result import plain
 
 ENOUGH_FIELDS = 8
@@ -219,7 +219,9 @@ def dark_levels(dark: float | Sequence[float] | None, n_channels: int) -> list[f
 def _words(found: FlatfieldOfBatch, c: int) -> str:
     error = found.error[c]
     if found.n_fields == 0:
-        return f"uneven by {found.uneven[c]:.1%} (RMS), as measured"
-    known = f"split-half error {error:.1%}" if math.isfinite(error) else "error not known, too few fields to split"
+        return f"uneven by {percent(found.uneven[c], 1)} (RMS), as measured"
+    known = "error not known, too few fields to split"
+    if math.isfinite(error):
+        known = f"split-half error {percent(error, 1)}"
     trust = "" if found.trusted[c] else "; not to be trusted"
-    return f"uneven by {found.uneven[c]:.1%} (RMS), {known}{trust}; dark level {found.dark[c]:.0f}"
+    return f"uneven by {percent(found.uneven[c], 1)} (RMS), {known}{trust}; dark level {found.dark[c]:.0f}"

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mlscope_nb import _align
 from mlscope_nb._design import Columns
-from mlscope_nb._words import count
+from mlscope_nb._words import count, percent
 from mlscope_nb.cells import Cells
 from mlscope_nb.curate.composition import log_shares_of_others
 from mlscope_nb.curate.confident import ConfidentJoint, confident_errors, confident_joint
@@ -247,8 +247,9 @@ def _described(
 def _words(found: pd.DataFrame, per: str, word: str, units: list[dict[str, Any]], unlike: float) -> str:
     n = int(found["given"].notna().sum())
     precision, rate = found.attrs["expected_precision"], found.attrs["noise_rate"]
-    rough = f"Some {rate:.1%} of labels may be wrong; this figure is rough, do not report it."
-    hope = "" if precision is None else f" About {precision:.0%} of these should turn out to be wrong: look at them."
+    rough = f"Some {percent(rate, 1)} of labels may be wrong; this figure is rough, do not report it."
+    about = "" if precision is None else percent(precision)
+    hope = f" About {about} of these should turn out to be wrong: look at them." if about else ""
     if per == "unit" and not found.attrs["recognised"]:
         return (
             f"Labels were given per {word}, and the {plural(word)} do not look like their labels more often than by "

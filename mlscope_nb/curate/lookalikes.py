@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr, ndtri
 
+from mlscope_nb._words import percent
 from mlscope_nb.curate.alignment import Pairs
 from mlscope_nb.curate.differences import Differences
 from mlscope_nb.curate.spectra import Ints
@@ -80,8 +81,9 @@ def warn_if_alike(drawn: Differences, known: Limits, n_cells: int) -> float:
     share = float(known.hold(drawn).mean()) if len(drawn.unexplained) else 0.0
     if n_cells >= FEWEST and share > MOST_ALIKE:
         warnings.warn(
-            f"{share:.0%} of pairs drawn at random look the same to the noise: these pictures show too little to tell "
-            "copies from other cells. Take the duplicates as look-alikes, or use cells with more channels or detail.",
+            f"{percent(share)} of pairs drawn at random look the same to the noise: these pictures show too little to "
+            "tell copies from other cells. Take the duplicates as look-alikes, or use cells with more channels or "
+            "detail.",
             UserWarning,
             stacklevel=3,
         )

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from mlscope_nb._words import percent
+
 CANNOT_TELL = 0.5
 """Where a trivial map points into the evidence this often, pointing there says little about a network."""
 NEAR_CHANCE = 0.05
@@ -20,7 +22,7 @@ def verdict(table: pd.DataFrame, name: str, brightest: Mapping[str, float]) -> s
         return "knows no network"
     best = row["best_trivial"]
     if table.loc[best, "pointing"] > CANNOT_TELL:
-        return f"pointing cannot tell: '{best}' alone is right in {table.loc[best, 'pointing']:.0%}"
+        return f"pointing cannot tell: '{best}' alone is right in {percent(table.loc[best, 'pointing'])}"
     if not np.isfinite(row["above_trivial_low"]):
         return f"too few units to say whether it points better than '{best}'"
     if row["above_trivial_low"] > 0:
@@ -49,14 +51,14 @@ def note(table: pd.DataFrame, brightest: Mapping[str, float], least: float | Non
         else f"those that lose at least {least:g} logits without their cue"
     )
     said = [
-        f"Graded: {int(row['n_cells']):,} of {carries:,} cells with evidence ({row['graded']:.0%}), {which}. Guessing "
-        f"points right in {row['chance']:.1%}."
+        f"Graded: {int(row['n_cells']):,} of {carries:,} cells with evidence ({percent(row['graded'])}), {which}. "
+        f"Guessing points right in {percent(row['chance'], 1)}."
     ]
     channel, easy = _easiest(brightest)
     if easy > CANNOT_TELL:
         said.append(
-            f"The brightest place of '{channel}' alone is right in {easy:.0%}: pointing cannot tell there whether a "
-            "map shows what the network has learned or what is bright."
+            f"The brightest place of '{channel}' alone is right in {percent(easy)}: pointing cannot tell there whether "
+            "a map shows what the network has learned or what is bright."
         )
     if "forgotten" in table:
         said.append(_without_learning(table))
@@ -65,7 +67,7 @@ def note(table: pd.DataFrame, brightest: Mapping[str, float], least: float | Non
 
 def _but(brightest: Mapping[str, float]) -> str:
     channel, easy = _easiest(brightest)
-    return f", but so does the brightest place of '{channel}' ({easy:.0%})" if easy > CANNOT_TELL else ""
+    return f", but so does the brightest place of '{channel}' ({percent(easy)})" if easy > CANNOT_TELL else ""
 
 
 def _unlearned(row: pd.Series) -> str:
@@ -74,8 +76,8 @@ def _unlearned(row: pd.Series) -> str:
     if not without - row["chance"] > NEAR_CHANCE:
         return ""
     if row["learned_low"] > 0:
-        return f"; {without:.0%} are right without anything learned"
-    return f"; not shown to owe that to learning: without it {without:.0%} are right"
+        return f"; {percent(without)} are right without anything learned"
+    return f"; not shown to owe that to learning: without it {percent(without)} are right"
 
 
 def _easiest(brightest: Mapping[str, float]) -> tuple[str, float]:
@@ -89,8 +91,9 @@ def _without_learning(table: pd.DataFrame) -> str:
     if not len(far):
         return f"Maps of networks that have forgotten point right as often as guessing, within {NEAR_CHANCE:g}."
     best = table["best_trivial"].iloc[0]
-    each = ", ".join(f"{name} ({table.loc[name, 'forgotten']:.0%})" for name in far)
+    each = ", ".join(f"{name} ({percent(table.loc[name, 'forgotten'])})" for name in far)
     return (
         f"Of networks that have forgotten, these do not point as guessing does: {each}; '{best}' alone is right in "
-        f"{table.loc[best, 'pointing']:.0%}. So much of their pointing is the picture's own: `learned` is the rest."
+        f"{percent(table.loc[best, 'pointing'])}. So much of their pointing is the picture's own: `learned` is the "
+        "rest."
     )

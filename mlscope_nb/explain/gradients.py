@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mlscope_nb._words import count
+from mlscope_nb._words import count, percent
 from mlscope_nb.explain.explained import gradient, logits
 from mlscope_nb.explain.refinement import SMALL, refined
 
@@ -42,7 +42,7 @@ def integrated_gradients(
         still = int((completeness_error(model, crops, codes, baselines, found) > 1.1 * tolerance).sum())
         if still:
             warnings.warn(
-                f"integrated gradients: the sum is off by more than {tolerance:.1%} in {count(still, 'cell')}, "
+                f"integrated gradients: the sum is off by more than {percent(tolerance, 1)} in {count(still, 'cell')}, "
                 "with all steps that are allowed: there the logit is nearly that of the baseline. completeness(…) "
                 "says by how much.",
                 UserWarning,

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mlscope_nb._words import count
+from mlscope_nb._words import count, percent
 from mlscope_nb.cells import Cells
 from mlscope_nb.features.glossary import describe
 from mlscope_nb.features.scaling import Floats
@@ -92,8 +92,8 @@ class Traversal(Result):
     def __str__(self) -> str:
         lines = [
             f"Walking towards '{self.target}', drawn from {count(len(self.held_out), 'unit')} that the autoencoder has "
-            f"not seen: it draws {self.explained:.0%} of what varies in them, and places go with the model's answer by "
-            f"a rank correlation of {self.decision:.2f}."
+            f"not seen: it draws {percent(self.explained)} of what varies in them, and places go with the model's "
+            f"answer by a rank correlation of {self.decision:.2f}."
         ]
         for name, row in self.features.head(TOLD).iterrows():
             width = row["high"] - row["low"]

@@ -12,7 +12,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from mlscope_nb._align import text_index
-from mlscope_nb._words import count
+from mlscope_nb._words import count, percent
 from mlscope_nb.cells import Cells, table
 from mlscope_nb.explore.maps import pca
 from mlscope_nb.explore.nearest import nearest
@@ -68,13 +68,13 @@ class Stability(Result):
         parts = []
         if self.n_seeds > 1:
             parts.append(
-                f"With another seed a cell keeps {self.seeds_overlap:.0%} of its {self.k} neighbours on the map, and "
-                f"{self.seeds_procrustes:.0%} of the places agree ({count(self.n_seeds, 'seed')})"
+                f"With another seed a cell keeps {percent(self.seeds_overlap)} of its {self.k} neighbours on the map, "
+                f"and {percent(self.seeds_procrustes)} of the places agree ({count(self.n_seeds, 'seed')})"
             )
         if self.n_draws:
             parts.append(
-                f"from other {plural(self.unit)} (drawn again {count(self.n_draws, 'time')}) {self.units_overlap:.0%} "
-                f"and {self.units_procrustes:.0%}"
+                f"from other {plural(self.unit)} (drawn again {count(self.n_draws, 'time')}) "
+                f"{percent(self.units_overlap)} and {percent(self.units_procrustes)}"
             )
         return f"{'; '.join(parts)}. By chance a cell would keep {100 * self.chance:.2g} %."
 

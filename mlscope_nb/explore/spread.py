@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mlscope_nb._words import percent
 from mlscope_nb.cells import Cells
 from mlscope_nb.explore.partitions import NOISE
 from mlscope_nb.study.intervals import t_interval
@@ -64,8 +65,8 @@ def _over(keys: pd.Series, labels: pd.Series, table: pd.DataFrame, names: tuple[
         most.append((shares.index[0], float(shares.iloc[0])))
         if shares.iloc[0] >= max(MOSTLY, 2 * usual[shares.index[0]]):
             table.loc[k, "note"] = (
-                f"Cluster {k} is mostly one {word}: {shares.iloc[0]:.0%} of its {table.loc[k, 'n']:,} cells are of "
-                f"{word} {shares.index[0]}. That is a difference of the {word} until another one shows it too."
+                f"Cluster {k} is mostly one {word}: {percent(shares.iloc[0])} of its {table.loc[k, 'n']:,} cells are "
+                f"of {word} {shares.index[0]}. That is a difference of the {word} until another one shows it too."
             )
     table[names[0]], table[names[1]] = [m[0] for m in most], np.array([m[1] for m in most])
     return table

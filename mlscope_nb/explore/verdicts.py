@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from mlscope_nb._words import percent
 from mlscope_nb.cells import Cells, table
 from mlscope_nb.explore.map_stability import MAKERS, MapName, Stability, stability
 from mlscope_nb.explore.map_trust import Trust, named_map, trust
@@ -187,9 +188,9 @@ def _words(real: Trust, null: Trust, steady: Stability) -> str:
     return " ".join(
         [
             f"Neighbourhoods ({name}, {real.n_cells:,} cells): of a cell's {real.k} nearest cells in the features, "
-            f"{real.knn_recall:.0%} are among its {real.k} nearest on the map, where chance gives {real.chance:.1%}. "
-            f"Trustworthiness is {real.trustworthiness:.3f}; a shapeless cloud with the same columns scores "
-            f"{null.trustworthiness:.3f} ({null.knn_recall:.0%} of neighbours).",
+            f"{percent(real.knn_recall)} are among its {real.k} nearest on the map, where chance gives "
+            f"{percent(real.chance, 1)}. Trustworthiness is {real.trustworthiness:.3f}; a shapeless cloud with the "
+            f"same columns scores {null.trustworthiness:.3f} ({percent(null.knn_recall)} of neighbours).",
             _against_null(real, null),
             f"Stability: {steady}",
             _distances(real),

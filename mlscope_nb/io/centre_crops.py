@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from mlscope_nb._words import count
+from mlscope_nb._words import count, percent
 from mlscope_nb.io.crops import MAX_CODE
 from mlscope_nb.io.image_sets import ImageFile
 from mlscope_nb.io.listing import Problem, odd_ones
@@ -168,7 +168,7 @@ def label_image(file: Path, numbers: np.ndarray, centres: np.ndarray) -> np.ndar
     if agree < LEAST_AGREEMENT:
         raise ValueError(
             "holds other numbers than the table: they agree at the centres of "
-            f"{agree:.0%} of {count(len(numbers), 'object')}"
+            f"{percent(agree)} of {count(len(numbers), 'object')}"
         )
     return labels
 

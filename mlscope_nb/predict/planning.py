@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from mlscope_nb import _align
-from mlscope_nb._words import some
+from mlscope_nb._words import percent, some
 from mlscope_nb.cells import Cells
 from mlscope_nb.predict.variances import Variances, variance_components
 from mlscope_nb.study._result import number, plain
@@ -267,7 +267,7 @@ def _said(table: pd.DataFrame, asked: _Comparison, most: int) -> list[str]:
     wells, plates = plural(found.unit), plural(found.batch)
     enough = table[table["enough"]]
     if enough.empty:
-        best = f"the best reaches {table['power'].max():.0%}"
+        best = f"the best reaches {percent(table['power'].max())}"
         lines = [f"No design of these finds an effect of {size} with {share} probability; {best}."]
     else:
         first = enough.sort_values(["n_wells", "n_plates"]).iloc[0]
@@ -284,7 +284,8 @@ def _said(table: pd.DataFrame, asked: _Comparison, most: int) -> list[str]:
         lines.append(f"No difference of the effect between {plates} is known or was seen: with any, more are needed.")
     if table["power_cautious"].notna().any():
         lines.append(
-            f"The variances come from a pilot: 'power_cautious' is with the {CAUTION:.0%} upper limit of the variance."
+            f"The variances come from a pilot: 'power_cautious' is with the {percent(CAUTION)} upper limit of the "
+            "variance."
         )
     if not table["enough"].all() and not enough.empty:
         lines.append(f"Rows that are not enough show what up to {most} {wells} reach.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from mlscope_nb._words import some
+from mlscope_nb._words import percent, some
 from mlscope_nb.cells import Cells
 from mlscope_nb.features.probes import linear_probe
 from mlscope_nb.risks.confounding import SAMPLING
@@ -73,8 +73,8 @@ def unit_from_cells(cells: Cells, table: pd.DataFrame, seed: int) -> Finding:
     chance = 1 / len(names)
     word = noun(cells.design.unit)
     reason = (
-        f"A cell's {word} is recognised by other cells of it in {hits:.1%} of cases, {chance:.1%} by chance: "
-        f"{'a random split over cells would reward that' if hits > 2 * chance else 'little'}."
+        f"A cell's {word} is recognised by other cells of it in {percent(hits, 1)} of cases, {percent(chance, 1)} by "
+        f"chance: {'a random split over cells would reward that' if hits > 2 * chance else 'little'}."
     )
     return Finding(UNIT, ALL, "green", reason, f"Split by {plural(word)}, never by cells.", hits / chance)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from mlscope_nb._words import percent
 from mlscope_nb.cells import Cells
 from mlscope_nb.curate.layout import layout
 from mlscope_nb.curate.positions import POOLED, holm
@@ -99,12 +100,13 @@ def _judged(table: pd.DataFrame) -> list[Finding]:
         return found
     known = table[pooled & table["p_value"].notna()]
     worst = (known if len(known) else table).sort_values("relative", key=abs, ascending=False).iloc[0]
-    reason = f"No value changes by {MUCH:.0%} or more of its mean over the plate; most: {_words(worst)}."
+    reason = f"No value changes by {percent(MUCH)} or more of its mean over the plate; most: {_words(worst)}."
     return [Finding(CHECK, ALL, "green", reason, "", float(worst["relative"]))]
 
 
 def _words(row: pd.Series) -> str:
-    return f"{row['value']}, {EFFECTS[row['effect']]} by {row['relative']:+.0%} of the mean (p = {row['p']:.2g})"
+    change = f"{100 * row['relative']:+.0f} %"
+    return f"{row['value']}, {EFFECTS[row['effect']]} by {change} of the mean (p = {row['p']:.2g})"
 
 
 def _finding(row: pd.Series) -> Finding:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from mlscope_nb._align import text_index
-from mlscope_nb._words import count, some
+from mlscope_nb._words import count, percent, some
 from mlscope_nb.cells import Cells
 from mlscope_nb.study._result import Result, number
 from mlscope_nb.study.intervals import MIN_UNITS, check_level
@@ -69,7 +69,7 @@ class Agreement(Result):
     def __str__(self) -> str:
         same = self.n - len(self.differ)
         parts = [
-            f"{same:,} of {count(self.n, 'cell')} have the same label in both ({self.observed:.0%})",
+            f"{same:,} of {count(self.n, 'cell')} have the same label in both ({percent(self.observed)})",
             self._kappa(),
         ]
         one = self.only_a + self.only_b

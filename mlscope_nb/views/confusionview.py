@@ -10,7 +10,7 @@ import pandas as pd
 import traitlets
 
 from mlscope_nb import _pictures
-from mlscope_nb._words import count, some
+from mlscope_nb._words import count, percent, some
 from mlscope_nb.cells import Cells
 from mlscope_nb.predict import Evaluation
 from mlscope_nb.views._crops import COLUMNS, Contrast, Crops
@@ -100,7 +100,7 @@ class ConfusionView(CropView):
         given, predicted = (self._classes[k] for k in self._pressed)
         share = self._matrix["shares"][self._pressed[0]][self._pressed[1]]
         fate = "recognised" if given == predicted else f"taken for {predicted}"
-        return f"{count(len(chosen), 'cell')} of class {given} {fate}: {share:.0%} of this class."
+        return f"{count(len(chosen), 'cell')} of class {given} {fate}: {percent(share)} of this class."
 
     def _on_pick(self, content: dict[str, Any], buffers: list[Any]) -> None:
         self.show(self._classes[int(content["given"])], self._classes[int(content["predicted"])])

@@ -99,7 +99,7 @@ def test_steps_go_where_the_gradient_jumps(monkeypatch):
     assert abs(integrated_gradients(model, crops, codes, **options).sum() / 0.002 - 1) < 0.01
     assert model.passes < 600
     monkeypatch.setattr("mlscope_nb.explain.refinement.MOST_STEPS", 70)
-    with pytest.warns(UserWarning, match="off by more than 1.0% in 1 cell, with all steps"):
+    with pytest.warns(UserWarning, match="off by more than 1.0 % in 1 cell, with all steps"):
         integrated_gradients(model, crops, codes, **options)
 
 

@@ -95,7 +95,7 @@ def test_it_is_said_where_the_brightest_place_of_a_channel_would_do():
     many = np.concatenate([images, 9.0 * evidence[:, None], images[:, :, ::-1]], axis=1)
     table = grade(maps, evidence, many, units=wells)
     assert table.attrs["brightest"]["channel 2"] == 1 > table.attrs["brightest"]["channel 1"]
-    assert "brightest place of 'channel 2' alone is right in 100%" in table.attrs["note"]
+    assert "brightest place of 'channel 2' alone is right in 100 %" in table.attrs["note"]
     assert "brightest" not in grade(maps, evidence, images, units=wells).attrs["note"]
 
 

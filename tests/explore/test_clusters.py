@@ -97,7 +97,7 @@ def test_a_cluster_of_one_plate_is_named():
     found = cluster(raw.with_design(batch=None), n_bootstrap=0)
     assert found.n_clusters == 2
     table = spread(raw, found.labels)
-    assert table["note"].iloc[1].startswith("Cluster 1 is mostly one plate: 100% of its 80 cells are of plate 2.")
+    assert table["note"].iloc[1].startswith("Cluster 1 is mostly one plate: 100 % of its 80 cells are of plate 2.")
     assert table["note"].iloc[0] == "" and table["batch_share"].iloc[1] == 1.0
     assert (table["low"] < table["share_of_unit"]).all() and (table["share_of_unit"] < table["high"]).all()
     shares = found.over(raw)

@@ -100,7 +100,7 @@ def test_the_verdict_says_its_numbers(cells):
     found = verdict(cells, method="pca", n_draws=2)
     for figure in (f"{found.trust.trustworthiness:.3f}", f"{found.null_trust.trustworthiness:.3f}"):
         assert figure in found.text
-    assert f"{found.stability.units_overlap:.0%}" in found.text and "2 times" in found.text
+    assert f"{100 * found.stability.units_overlap:.0f} %" in found.text and "2 times" in found.text
     assert f"{found.trust.distance_correlation:.2f}" in found.text
     assert "part of what is seen is in the data" in found.text
     assert "per_cell" not in json.dumps(found.to_dict()) and found.text in str(found)

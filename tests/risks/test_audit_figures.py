@@ -260,9 +260,9 @@ def test_units_are_recognised_so_much_more_often_than_by_chance(apart):
     cells = Cells(table_of({"well": np.repeat(list("ABCD"), 10)}, 40), unit="well")
     values = np.random.default_rng(2).normal(size=(40, 4)) + apart * np.eye(4)[np.repeat(range(4), 10)]
     found = unit_from_cells(cells, pd.DataFrame(values, cells.ids), 0)
-    assert found.level == "green" and "25.0% by chance" in found.reason
+    assert found.level == "green" and "25.0 % by chance" in found.reason
     if apart:
-        assert found.figure == pytest.approx(4) and "100.0%" in found.reason and "reward" in found.reason
+        assert found.figure == pytest.approx(4) and "100.0 %" in found.reason and "reward" in found.reason
     else:
         assert found.figure < 2 and found.reason.endswith("little.")
     one = Cells(cells.obs.assign(well="A"), unit="well")
@@ -684,7 +684,7 @@ def test_levels_of_the_layout_turn_at_a_share_of_the_mean(rows, levels):
         chosen = next(r for r in rows if r["plate"] == first.subject)
         own = (chosen["relative"], *sorted((chosen["low"] / 10, chosen["high"] / 10)))
         assert (first.figure, first.low, first.high) == pytest.approx(own)
-        assert f"by {chosen['relative']:+.0%} of the mean" in first.reason
+        assert f"by {100 * chosen['relative']:+.0f} % of the mean" in first.reason
     elif first.level == "green":
         assert first.figure == rows[0]["relative"] and "by" in first.reason
     else:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.ndimage import gaussian_filter
 
+from mlscope_nb._words import percent
 from mlscope_nb.cells import Cells
 from mlscope_nb.curate.quality import score_quality
 from mlscope_nb.datasets import simulate
@@ -53,8 +54,8 @@ def eight_bit(dose: float, seed: int) -> Found:
     bright = {name: _mean(images, known.nucleus) for name, images in arms.items()}
     lost = {name: _lost(true, values) for name, values in bright.items()}
     sentence = (
-        f"{lost['each by itself'].mean():.0%} of what tells bright nuclei from dim ones was lost in conversion; with "
-        f"one scale for all pictures {lost['one scale'].mean():.0%}."
+        f"{percent(lost['each by itself'].mean())} of what tells bright nuclei from dim ones was lost in conversion; "
+        f"with one scale for all pictures {percent(lost['one scale'].mean())}."
     )
     table = pd.DataFrame({"16 bit": true, **bright})
     figures = [over_repeats(part, "part of the cells", "parts of the cells") for part in lost.values()]
@@ -73,9 +74,9 @@ def saturation(dose: float, seed: int) -> Found:
     lost = {name: _compressed(true, values) for name, values in bright.items()}
     clipped = float((known.images * dose >= end)[known.nucleus].mean())
     sentence = (
-        f"{clipped:.0%} of the pixels of nuclei were saturated, and {lost['cut'].mean():.0%} of the difference "
-        "between bright and dim nuclei was gone; with an exposure set by the brightest cells "
-        f"{lost['set by the brightest'].mean():.0%}."
+        f"{percent(clipped)} of the pixels of nuclei were saturated, and {percent(lost['cut'].mean())} of the "
+        "difference between bright and dim nuclei was gone; with an exposure set by the brightest cells "
+        f"{percent(lost['set by the brightest'].mean())}."
     )
     table = pd.DataFrame({"true": true, **bright})
     over = [over_repeats(part, "part of the cells", "parts of the cells") for part in lost.values()]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mlscope_nb._words import percent
 from mlscope_nb.cells import Cells
 from mlscope_nb.risks.lesson import Found, gaps, over_repeats
 from mlscope_nb.risks.pitfalls.drawn import as_cells, draw, first_wells, layout, statistics
@@ -77,9 +78,10 @@ def duplicates(dose: float, seed: int) -> Found:
         rows.append(row)
     table = pd.DataFrame(rows)
     sentence = (
-        f"With {dose:.0%} of the cells photographed twice, held-out wells said {table['elsewhere said'].mean():.2f}, "
-        f"and new wells say {table['elsewhere truth'].mean():.2f}; without the second photographs held-out wells say "
-        f"{table['remedy said'].mean():.2f} (balanced accuracy, guessing is 0.50)."
+        f"With {percent(dose)} of the cells photographed twice, held-out wells said "
+        f"{table['elsewhere said'].mean():.2f}, and new wells say {table['elsewhere truth'].mean():.2f}; without the "
+        f"second photographs held-out wells say {table['remedy said'].mean():.2f} (balanced accuracy, guessing is "
+        "0.50)."
     )
     damage, mitigated, control = gaps(table, "elsewhere", "remedy", "there")
     return Found(damage, mitigated, control, sentence, {"studies": table, "distances": picture})

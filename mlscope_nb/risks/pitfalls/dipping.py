@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t
 
+from mlscope_nb._words import percent
 from mlscope_nb.risks.lesson import Found, over_repeats
 from mlscope_nb.risks.pitfalls.drawn import statistics
 
@@ -29,9 +30,9 @@ def double_dipping(dose: float, seed: int) -> Found:
     honest = _against_null(cells, _t(cells, groups), dose, rng)
     found, fair, control = ((p <= ALPHA).mean(axis=1) for p in (naive, honest, apart))
     sentence = (
-        f"In {STUDIES} sets of {CELLS} cells of one single group, {found.mean():.0%} of the features were called "
+        f"In {STUDIES} sets of {CELLS} cells of one single group, {percent(found.mean())} of the features were called "
         "different between two groups made of them; compared with groups made in the same way of cells without "
-        f"groups, {fair.mean():.0%}."
+        f"groups, {percent(fair.mean())}."
     )
     pictures = {
         "p_values": pd.DataFrame({"tested as if given": naive[:, 0], "against groupless cells": honest[:, 0]}),

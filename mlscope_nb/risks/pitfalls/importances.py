@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from mlscope_nb._words import percent
 from mlscope_nb.risks.lesson import Found, over_repeats
 from mlscope_nb.risks.pitfalls.drawn import draw, layout, statistics
 from mlscope_nb.risks.pitfalls.scores import discriminant
@@ -77,9 +78,9 @@ def explanations_of_nothing(dose: float, seed: int) -> Found:
         )  # fmt: skip
     table = pd.DataFrame(rows)
     sentence = (
-        f"With the labels of {dose:.0%} of the wells exchanged, {table['as drawn'].mean():.0%} of the explanation "
-        "stood on features that no treatment changes; of what models of shuffled labels do not reach, "
-        f"{table['checked'].mean():.0%}."
+        f"With the labels of {percent(dose)} of the wells exchanged, {percent(table['as drawn'].mean())} of the "
+        "explanation stood on features that no treatment changes; of what models of shuffled labels do not reach, "
+        f"{percent(table['checked'].mean())}."
     )
     figures = [over_repeats(table[c]) for c in table]
     return Found(figures[0], figures[1], figures[2], sentence, {"studies": table, "explanation": picture})

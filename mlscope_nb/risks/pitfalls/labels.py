@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from mlscope_nb._words import percent
 from mlscope_nb.cells import Cells
 from mlscope_nb.curate.label_errors import find_label_errors
 from mlscope_nb.risks.lesson import Found, over_repeats
@@ -49,8 +50,8 @@ def label_noise(dose: float, seed: int) -> Found:
         picture = picture if study else _shown(errors, wrong)
     table = pd.DataFrame(rows)
     sentence = (
-        f"Trained on true labels the model is right {table['true labels'].mean():.2f}, with {dose:.0%} of one class "
-        f"wrong {table['wrong labels'].mean():.2f}, and with the doubted third looked at again "
+        f"Trained on true labels the model is right {table['true labels'].mean():.2f}, with {percent(dose)} of one "
+        f"class wrong {table['wrong labels'].mean():.2f}, and with the doubted third looked at again "
         f"{table['doubted looked at'].mean():.2f} (balanced accuracy on true labels)."
     )
     lost = [over_repeats(table["true labels"] - table[c]) for c in table.columns[1:4]]

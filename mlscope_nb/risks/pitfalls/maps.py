@@ -8,6 +8,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
+from mlscope_nb._words import percent
 from mlscope_nb.cells import Cells
 from mlscope_nb.explore.maps import pca
 from mlscope_nb.explore.umap_map import umap
@@ -37,9 +38,9 @@ def umap_over_reading(dose: float, seed: int) -> Found:
     table = pd.DataFrame(rows)
     mean = table.mean()
     sentence = (
-        f"Looking at {neighbours} neighbours, the map puts {mean['the map']:.0%} of the cells of one single group onto "
-        "islands apart from the largest one. A map of cells that certainly have no groups, made in the same way, does "
-        f"so with {mean['a map of groupless cells']:.0%}."
+        f"Looking at {neighbours} neighbours, the map puts {percent(mean['the map'])} of the cells of one single group "
+        f"onto islands apart from the largest one. A map of cells that certainly have no groups, made in the same way, "
+        f"does so with {percent(mean['a map of groupless cells'])}."
     )
     beyond = table["the map"] - table["a map of groupless cells"]
     figures = [over_repeats(v) for v in (table["the map"], beyond, table["a linear map"])]

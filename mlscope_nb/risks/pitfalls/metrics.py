@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from mlscope_nb._words import percent
 from mlscope_nb.cells import Cells
 from mlscope_nb.risks.lesson import Found, gaps
 from mlscope_nb.risks.pitfalls.drawn import draw, first_wells, layout
@@ -42,9 +43,9 @@ def imbalance(dose: float, seed: int) -> Found:
         confusion = confusion if study else pd.crosstab(careless["given"], careless["predicted"]).reset_index()
     table = pd.DataFrame(rows)
     sentence = (
-        f"With one class {dose:g} times as common, {table['accuracy said'].mean():.0%} of the answers were right; of "
-        f"cells of each class in equal numbers it is {table['accuracy truth'].mean():.0%}. Balanced accuracy said "
-        f"{table['remedy said'].mean():.0%}, and there it is {table['remedy truth'].mean():.0%}."
+        f"With one class {dose:g} times as common, {percent(table['accuracy said'].mean())} of the answers were right; "
+        f"of cells of each class in equal numbers it is {percent(table['accuracy truth'].mean())}. Balanced accuracy "
+        f"said {percent(table['remedy said'].mean())}, and there it is {percent(table['remedy truth'].mean())}."
     )
     damage, mitigated, control = gaps(table, "accuracy", "remedy", "even")
     return Found(damage, mitigated, control, sentence, {"studies": table, "confusion": confusion})

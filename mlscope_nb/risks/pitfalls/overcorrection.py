@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from mlscope_nb._words import percent
 from mlscope_nb.cells import Cells
 from mlscope_nb.features.normalization import normalize
 from mlscope_nb.risks.lesson import Found, over_repeats
@@ -35,7 +36,8 @@ def over_correction(dose: float, seed: int) -> Found:
     lost = 1 - table / [true[TWO], true[TWO], true[EVEN, CONTROL]]
     sentence = (
         "Of the difference between two treatments, comparing plates with all of their cells took away "
-        f"{lost['all cells'].mean():.0%}, and comparing them with their controls {lost['controls'].mean():.0%}."
+        f"{percent(lost['all cells'].mean())}, and comparing them with their controls "
+        f"{percent(lost['controls'].mean())}."
     )
     gaps = [over_repeats(lost[c]) for c in lost]
     return Found(gaps[0], gaps[1], gaps[2], sentence, {"studies": lost, "cells": picture})

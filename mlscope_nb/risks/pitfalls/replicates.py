@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import ttest_ind
 
+from mlscope_nb._words import percent
 from mlscope_nb.risks.lesson import Found, rate
 from mlscope_nb.risks.pitfalls.drawn import statistics
 
@@ -24,8 +25,8 @@ def pseudo_replication(dose: float, seed: int) -> Found:
     naive, wells, control = ((p < ALPHA).sum() for p in (of_cells, of_wells, _by_cell(alike)))
     sentence = (
         f"A treatment that does nothing was tested {STUDIES:,} times with {n} cells of each of {2 * WELLS} wells: "
-        f"{naive / STUDIES:.0%} of the tests of cells found an effect, and {wells / STUDIES:.0%} of the tests of "
-        "wells."
+        f"{percent(naive / STUDIES)} of the tests of cells found an effect, and {percent(wells / STUDIES)} of the "
+        "tests of wells."
     )
     pictures = {
         "p_values": pd.DataFrame({"cells as replicates": of_cells, "wells as replicates": of_wells}),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
+from mlscope_nb._words import percent
 from mlscope_nb.risks.lesson import Found, over_repeats
 from mlscope_nb.risks.pitfalls.drawn import CONTROL, draw, layout, statistics
 
@@ -35,8 +36,8 @@ def hallucination(dose: float, seed: int) -> Found:
         picture = picture if study else pd.DataFrame({**shown, "cells learned from": treated[: len(cells), column]})
     table = pd.DataFrame(rows)
     sentence = (
-        f"In untreated cells the restorer put {table['restored'].mean():.0%} of the treatment that it had learned "
-        f"from; measured in the noisy cells themselves it is {table['raw'].mean():.0%}."
+        f"In untreated cells the restorer put {percent(table['restored'].mean())} of the treatment that it had learned "
+        f"from; measured in the noisy cells themselves it is {percent(table['raw'].mean())}."
     )
     figures = [over_repeats(table[c]) for c in table]
     return Found(figures[0], figures[1], figures[2], sentence, {"studies": table, "cells": picture})

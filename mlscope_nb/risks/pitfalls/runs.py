@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from mlscope_nb._words import percent
 from mlscope_nb.risks.lesson import Found, over_repeats
 from mlscope_nb.risks.pitfalls.drawn import draw, layout
 from mlscope_nb.risks.pitfalls.scores import discriminant
@@ -46,8 +47,8 @@ def irreproducible_runs(dose: float, seed: int) -> Found:
     table = pd.DataFrame(rows)
     named = ", ".join(CHOICES[:missing]) or "nothing"
     sentence = (
-        f"Not written down: {named}. Run again, {table['forgotten'].mean():.0%} of the cells got another name; with "
-        f"every choice and seed written down {table['written down'].mean():.0%}."
+        f"Not written down: {named}. Run again, {percent(table['forgotten'].mean())} of the cells got another name; "
+        f"with every choice and seed written down {percent(table['written down'].mean())}."
     )
     figures = [over_repeats(table[c]) for c in table]
     return Found(figures[0], figures[1], figures[2], sentence, {"studies": table})
