@@ -14,8 +14,8 @@ def arithmetic(model: str, device: str) -> Arithmetic:
     """Return how a model of pixels multiplies in training on "cpu" or "cuda".
 
     Processors with matrix units for bfloat16 (AMX) gain most by it, those with vectors of it (AVX-512) a third; all
-    others have to imitate it. An older PyTorch does not tell: that counts as no. Where each channel is convolved alone, as in EfficientNet, no matrix
-    is large enough, and float32 is faster everywhere.
+    others have to imitate it. An older PyTorch does not tell: that counts as no. Where each channel is convolved
+    alone, as in EfficientNet, no matrix is large enough, and float32 is faster everywhere.
     """
     tell = getattr(torch.cpu, "get_capabilities", None)
     can = tell() if tell is not None and torch.backends.mkldnn.is_available() else {}
