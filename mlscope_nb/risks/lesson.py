@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest, t
 
-from mlscope_nb._words import count
+from mlscope_nb._words import count, percent
 from mlscope_nb.study._result import Result, number, plain
 
 LEVEL = 0.95
@@ -145,6 +146,13 @@ class Lesson(Result):
     seed: int = 0
 
     @property
+    def amount(self) -> str:
+        """The dose with its unit: "1 cell", "16 times", "0.5"."""
+        # A factor has no singular: once as many is 1 times as many.
+        unit = re.sub(r"(?<!time)s\b", "", self.unit, count=1) if self.dose == 1 else self.unit
+        return f"{self.dose:g} {unit}".rstrip()
+
+    @property
     def restored(self) -> float:
         """The share of the damage that the remedy took away; NaN where there is none to speak of."""
         known = self.damage.value > 0 and self.damage.low > 0
@@ -158,10 +166,9 @@ class Lesson(Result):
         return {**rest, **figures, "restored": plain(self.restored), "pictures": tables}
 
     def __str__(self) -> str:
-        unit = f" {self.unit}" if self.unit else ""
         lines = [
             f"{self.title}: {self.danger}",
-            f"Dose: {self.dose:g}{unit} ({self.dose_is}).",
+            f"Dose: {self.amount} ({self.dose_is}).",
             self.sentence,
             f"Damage ({self.measures}): {self.damage}.",
             f"With the remedy ({self.mitigation}): {self.mitigated}{self._restored()}.",
@@ -177,7 +184,7 @@ class Lesson(Result):
             return ""
         if self.restored <= 0:
             return ", which gives nothing back"
-        return f", which takes away {min(self.restored, 1):.0%} of it"
+        return f", which takes away {percent(min(self.restored, 1))} of it"
 
     def _repr_html_(self) -> str:
         return "".join(f"<p>{html.escape(line)}</p>" for line in str(self).splitlines())

@@ -27,6 +27,7 @@ def scene(lessons: Sequence[Lesson]) -> dict[str, Any]:
     return {
         **{k: getattr(first, k) for k in words},
         "doses": [one.dose for one in lessons],
+        "amounts": [one.amount for one in lessons],
         "runs": [_figures(one) for one in lessons],
         "plan": {k: plan.get(k) for k in ("kind", "axis", "up", "line")},
         "pictures": pictures,

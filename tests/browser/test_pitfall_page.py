@@ -52,3 +52,10 @@ def test_every_kind_of_picture_is_drawn(opened, name):
     page.get_by_role("button", name="Apply the remedy").click()
     marks = page.locator(".ms-pitfall-body > div").first.locator("circle, rect, path, img")
     assert marks.count() >= 4 and problems == []
+
+
+@pytest.mark.parametrize(("name", "words"), [("leakage", "dashed: guessing"), ("hallucination", "dashed: none")])
+def test_the_dashed_line_of_scores_is_named(opened, name, words):
+    open_page, problems = opened
+    page = open_page(ms.views.pitfall(name))
+    assert words in page.locator(".ms-pitfall-body > div").first.inner_text() and problems == []

@@ -59,6 +59,18 @@ def test_p_values_are_counted_as_shares():
     assert sum(first["shares"]) == pytest.approx(1, abs=2e-3)
 
 
+@pytest.mark.parametrize(
+    ("unit", "dose", "words"),
+    [("cells", 1, "1 cell"), ("cells", 20, "20 cells"), ("times", 1, "1 times"), ("", 0.25, "0.25"),
+     ("standard deviations of plates", 1, "1 standard deviation of plates")],
+)  # fmt: skip
+def test_one_of_a_unit_is_singular(unit, dose, words):
+    lesson = ms.risks.run("pseudo_replication")
+    fields = {k: getattr(lesson, k) for k in Lesson.__dataclass_fields__}
+    one = Lesson(**{**fields, "unit": unit, "dose": float(dose)})
+    assert scene([one])["amounts"] == [words] and f"Dose: {words} (" in str(one)
+
+
 def test_slider_buttons_and_python_agree(view):
     view.set(dose=20, remedy=True)
     assert (view.dose, view.lesson.dose, view._state["step"], view._state["remedy"]) == (20, 20, 2, True)

@@ -44,9 +44,9 @@ def batch_confounding(dose: float, seed: int) -> Found:
     table = pd.DataFrame(rows)
     said, truth, remedy = (table[c] for c in ("differ said", "differ new plates", "remedy said"))
     sentence = (
-        f"New wells of the same plates said {said.mean():.2f}, new plates say {truth.mean():.2f}. With features "
-        f"compared with the controls of each plate, and plates held out, it said {remedy.mean():.2f}, and new plates "
-        f"say {table['remedy new plates'].mean():.2f} (balanced accuracy, guessing is 0.50)."
+        f"Other wells of the same plates said {said.mean():.2f}, new plates say {truth.mean():.2f}. Compared with the "
+        f"controls beside them, held-out plates said {remedy.mean():.2f}, new plates say "
+        f"{table['remedy new plates'].mean():.2f} (balanced accuracy, guessing is 0.50)."
     )
     return Found(
         over_repeats(said - truth), over_repeats(remedy - table["remedy new plates"]),

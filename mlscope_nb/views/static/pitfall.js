@@ -25,15 +25,15 @@ function shown(el, data, state = null, told = () => {}) {
   }
 
   function draw() {
-    const run = data.runs[now.step], unit = data.unit ? ` ${data.unit}` : "";
+    const run = data.runs[now.step], amount = data.amounts[now.step];
     title.textContent = data.title;
     danger.textContent = data.danger;
     Object.assign(slider, { type: "range", min: 0, max: data.doses.length - 1, step: 1, value: now.step });
     slider.setAttribute("aria-label", `Dose: ${data.dose_is}`);
-    slider.setAttribute("aria-valuetext", `${data.doses[now.step]}${unit}`);
+    slider.setAttribute("aria-valuetext", amount);
     back.disabled = now.step === 0;
     next.disabled = now.step === data.doses.length - 1;
-    dose.textContent = `Dose: ${data.doses[now.step]}${unit} (${data.dose_is})`;
+    dose.textContent = `Dose: ${amount} (${data.dose_is})`;
     sentence.textContent = `Damage: ${run.says.damage}`;
     PLOTS[data.plan.kind](picture, data.pictures[now.step], data, now.remedy);
     drawDamage(damage, data, now.step, now.remedy, now.control);

@@ -59,15 +59,16 @@ const PLOTS = {
     if (data.plan.line !== null) drawn("line", svg, { x1: x(data.plan.line), x2: x(data.plan.line), y1: ROOM.top, y2: high - ROOM.bottom, stroke: "#767676", "stroke-dasharray": "5 4", "stroke-width": 1.5 });
     for (const row of rows) {
       const y = ROOM.top + picture.rows.indexOf(row) * line + 32, mean = row.values.reduce((a, b) => a + b, 0) / (row.values.length || 1);
-      drawn("text", svg, { x: ROOM.left, y: y - 15, class: "ms-tick" }, `${row.says}: ${mean.toFixed(2)}`);
+      drawn("text", svg, { x: ROOM.left, y: y - 15, class: "ms-tick ms-over" }, `${row.says}: ${mean.toFixed(2)}`);
       row.values.forEach((value, k) => mark(svg, row.role, x(value), y + 6 * (k % 3 - 1) * 0.6, 4).setAttribute("opacity", 0.7));
       drawn("line", svg, { x1: x(mean), x2: x(mean), y1: y - 11, y2: y + 11, stroke: INKS[row.role], "stroke-width": 3 });
     }
+    if (data.plan.line !== null) keys(host, [{ says: data.plan.line ? "dashed: guessing" : "dashed: none", role: null }]);
   },
   histogram(host, picture, data, remedy) {
     const high = 250, svg = canvas(host, high, data.plan.axis), parts = seen(picture.series, remedy);
     const peak = Math.max(picture.even, ...picture.series.flatMap((one) => one.shares)), x = across(svg, high, 0, 1, data.plan.axis);
-    const y = upwards(svg, high, 0, peak * 1.05, "share"), n = picture.series[0].shares.length, base = high - ROOM.bottom;
+    const y = upwards(svg, high, 0, peak * 1.05, "share of p-values"), n = picture.series[0].shares.length, base = high - ROOM.bottom;
     parts.forEach((one) => one.shares.forEach((share, i) => drawn("rect", svg, { x: x(i / n) + 1, width: x(1 / n) - x(0) - 2, y: y(share), height: base - y(share), fill: INKS[one.role], "fill-opacity": 0.55 })));
     drawn("line", svg, { x1: x(0), x2: x(1), y1: y(picture.even), y2: y(picture.even), stroke: "#212121", "stroke-dasharray": "5 4", "stroke-width": 1.5 });
     keys(host, [...parts, { says: "dashed: what chance alone gives", role: null }]);
