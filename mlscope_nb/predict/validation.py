@@ -27,7 +27,7 @@ from mlscope_nb.study.intervals import check_level
 from mlscope_nb.study.permutations import permute_labels
 from mlscope_nb.study.splits import Split
 
-DRAWN = "For the baseline 'permuted labels' they were exchanged between whole units {times}"
+DRAWN = "'permuted labels': labels that were exchanged between whole units {times}"
 
 
 def cross_validate(
@@ -192,7 +192,7 @@ def _exchanged(cells: Cells, n: int, seed: int) -> list[pd.Series]:
 def _drawn(n: int) -> str:
     if not n:
         return ""
-    return DRAWN.format(times="once" if n == 1 else f"{n} times; low and high are the lowest and highest of them")
+    return DRAWN.format(times="once" if n == 1 else f"{n} times (low, high: lowest and highest of these)")
 
 
 def scores_of(found: pd.DataFrame, probabilities: np.ndarray, classes: list[Any]) -> dict[str, Any]:

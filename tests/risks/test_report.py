@@ -11,7 +11,7 @@ import pytest
 
 import mlscope_nb as ms
 from mlscope_nb.risks.reporting import content_of, pages_of
-from mlscope_nb.risks.sheet import sections
+from mlscope_nb.risks.sheet import other_answers, sections
 from mlscope_nb.risks.sheet.sections import levels_of
 
 WELLS = [f"{row}{column:02d}" for row in "BCDE" for column in range(3, 7)]
@@ -89,6 +89,23 @@ def test_answers_of_the_careless_run(contents):
         "curated": "not done", "L1.1": "green", "L1.2": "untestable", "L1.3": "untestable", "L1.4": "not done",
         "L2": "green", "L3.1": "not done", "L3.2": "red", "L3.3": "green",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rows", "brief"),
+    [
+        ([("area", 0.6, 0.5, -0.1), ("density", 0.6, 0.5, -0.2)], "it is not shown to beat area and density alone"),
+        ([("background pixels", 0.6, 0.52, 0.1)], "background pixels alone do better than guessing"),
+        ([("area", 0.4, 0.3, -0.1)], ""),
+    ],
+)
+def test_what_knows_less_is_named_where_it_is_not_beaten(monkeypatch, rows, brief):
+    table = {"columns": ["name", "balanced_accuracy", "low", "gain_low"], "rows": [list(row) for row in rows]}
+    found = {"values": {"baselines": table, "chance": 0.5, "balanced_accuracy": 0.7}}
+    monkeypatch.setattr(other_answers, "headline", lambda content: found)
+    monkeypatch.setattr(other_answers, "words_of", lambda content: ("plate", "well"))
+    answer = other_answers.baselines({"study": {"batch_alone": None}})
+    assert (answer.level, answer.brief) == (("amber", brief) if brief else ("green", "it beats all that know less"))
 
 
 def test_answers_of_the_careful_run(contents):
