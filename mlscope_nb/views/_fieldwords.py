@@ -12,7 +12,7 @@ from mlscope_nb.views._fieldcells import Spots
 def described(fields: Fields, row: int, n_objects: int | None, step: int) -> str:
     """Say what a field is: its size, its channels, how many objects, how much of it is shown."""
     channels, height, width = fields.images.shapes[row]
-    parts = [f"{width:,} × {height:,} pixels, {count(channels, 'channel')}"]
+    parts = [f"{height} × {width} pixels, {count(channels, 'channel')}"]
     if n_objects is not None:
         parts.append(f"{count(n_objects, 'object')} outlined")
     if step > 1:
