@@ -76,8 +76,7 @@ ms.lessons.hint("07_pitfalls/how_many")
 # %% [markdown]
 # ## 2 · Cells of one well in training and test
 #
-# A model is trained on some cells and tested on others. If cells of one well stand on both sides, it need not know the
-# treatment. It is [enough to know the well](glossary.md#leakage).
+# A model is trained on some cells and tested on others. Cells of one well stand on both sides.
 #
 # ### Predict first
 
@@ -94,9 +93,9 @@ print("damage:         ", leak.damage)
 print("with the remedy:", leak.mitigated)
 
 # %% [markdown]
-# The damage is what [cross-validation](glossary.md#cross-validation) says, minus what new wells say. Below zero means
-# too modest, which happens with few wells. `ms.predict.cross_validate` keeps wells whole unless you ask it by name not
-# to.
+# The damage is what [cross-validation](glossary.md#cross-validation) says, minus what new wells say. (Below zero: too
+# modest, which happens with few wells.) The model need not know the treatment: it is [enough to know the
+# well](glossary.md#leakage). `ms.predict.cross_validate` keeps wells whole unless you ask it by name not to.
 
 # %%
 ms.lessons.check("07_pitfalls/wells")
@@ -192,7 +191,8 @@ print("tested as if the groups were given:", dipped.damage)
 print("beside cells without groups:       ", dipped.mitigated)
 
 # %% [markdown]
-# Sorting puts large cells here and small ones there. Of course they differ in size afterwards.
+# Sorting puts large cells here and small ones there. Of course they differ in size afterwards. The fair test sorts cells
+# that surely have no groups in the same way, and asks whether yours differ more.
 
 # %%
 ms.lessons.check("07_pitfalls/groups")
@@ -208,9 +208,9 @@ ms.views.pitfall()
 # %% [markdown]
 # ## Exercise 3: 94 % right
 #
-# Choose **The wrong metric** from the list, and 16 times as the dose. A model is right in more than
-# nine of ten cells. **What does [balanced accuracy](glossary.md#balanced-accuracy) say of cells of both classes in
-# equal numbers?** Press *Apply the remedy*, and read it from the left picture ("and of equal numbers").
+# Choose **The wrong metric** from the list, and move the slider to 16. A model is right in more than nine of ten cells.
+# **What is its [balanced accuracy](glossary.md#balanced-accuracy) on cells of both classes in equal numbers?** Press
+# *Apply the remedy*, and read it from the left picture ("and of equal numbers").
 
 # %% tags=["exercise"]
 honest = ...  # change me: a number
@@ -254,20 +254,22 @@ found = audit.findings
 found[found["level"] == "red"][["check", "subject", "figure"]].round(2)
 
 # %% [markdown]
-# Red: a result would rest on it. (One thing can be red in two checks.) Each finding says why, and what to do next:
+# Red: a result would rest on it. (One thing can be red in two checks; each check has its own `figure`.) Each finding
+# says why, and what to do next:
 
 # %%
-print(found["reason"].iloc[0])
-print(found["next_step"].iloc[0])
+copied_cells = found[found["check"] == "duplicates"]
+print(copied_cells["reason"].iloc[0])
+print(copied_cells["next_step"].iloc[0])
 
 # %% [markdown]
-# Was it right? Look at the copies it found, two by two: the first and the second are said to be the same cell, in
-# different wells, then the third and the fourth, and so on.
+# Was it right? Look at them two by two: the first and the second are said to be the same cell, in different wells, then
+# the third and the fourth, and so on. (A copy may be turned or mirrored.)
 
 # %%
 pairs = audit.details["duplicates"].head(4)
 both = pairs[["cell_a", "cell_b"]].to_numpy().ravel()
-ms.views.gallery(cells, list(both), size=100, rows=2)
+ms.views.gallery(cells, list(both), channels=["DNA", "actin"], size=100, rows=2)
 
 # %% [markdown]
 # ## Exercise 4: the mark
@@ -347,7 +349,7 @@ text = sheet.with_suffix(".md").read_text(encoding="utf-8")
 print(text.splitlines()[4].strip("*"))
 
 # %% [markdown]
-# That is its first sentence. The file `evidence.html` (the line above says where it is) holds all of it, with each
+# That is how it begins. The file `evidence.html` (the line above says where it is) holds all of it, with each
 # number and where it comes from.
 #
 # ## What goes wrong here

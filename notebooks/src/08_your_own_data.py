@@ -92,7 +92,7 @@ ms.lessons.hint("08_your_own_data/replicates")
 # %% [markdown]
 # ### Predict first
 #
-# Suppose that each of the three positions got another treatment.
+# Suppose that each of the three positions got a treatment of its own.
 
 # %%
 ms.lessons.predict("08_your_own_data/conditions")
@@ -186,9 +186,8 @@ ms.lessons.hint("08_your_own_data/repair")
 # %% [markdown]
 # ## 5 · A map, to look at
 #
-# Where there are [batches](glossary.md#batch) with controls in each, features are first compared with the controls
-# beside them (or with the whole batch, where the controls are a class of the label: they must not tell it). Without
-# controls nothing is done.
+# Where each [batch](glossary.md#batch) has controls, features are first compared with these (where the controls are one
+# of the classes: with the whole batch, so that this does not give them away). Without controls nothing is changed.
 
 # %%
 scale = "standardize" if batch and control else None
@@ -229,8 +228,9 @@ flatters = ms.risks.attempt(ms.predict.cross_validate, mapped, by="cell")
 print(flatters)
 
 # %% [markdown]
-# It is better than guessing, and it is a number about three pictures: a model that knows the lamp of each picture gets
-# it as well. It goes into the sheet all the same. Every evaluation that was made belongs there, not only the best one.
+# It looks good, and it is a number about three pictures. Exchange their labels (`permuted labels`), and it is as good:
+# who knows the lamp of a picture knows its label. It goes into the sheet all the same. Every evaluation that was made
+# belongs there, not only the best one.
 #
 # ## 7 · Explain a little
 #
@@ -249,8 +249,8 @@ print(first, "differs most in:", differs["says"].iloc[0])
 differs[["effect", "low", "high"]].head(3).round(2)
 
 # %% [markdown]
-# `effect` counts in deviations of single cells. An interval (`low`, `high`) is over units. `NaN`: there are too few of
-# them to say how sure this is.
+# `effect` counts in standard deviations of single cells. An interval (`low`, `high`) is over units. `NaN`: there are too
+# few of them to say how sure this is.
 #
 # ## Exercise 3: what may be written?
 #
@@ -273,7 +273,7 @@ ms.lessons.hint("08_your_own_data/sentence")
 # %% [markdown]
 # ## 8 · The evidence sheet, and your cells for other programs
 #
-# Give the sheet everything, also what could not be done.
+# Give the sheet everything, also what could not be done. It answers one question: **how do you know?**
 
 # %%
 results = [flags, decisions, audit, how_far, score, flatters, matters]
@@ -283,8 +283,8 @@ print(text.splitlines()[4].strip("*"))
 
 # %% [markdown]
 # `evidence.html` lies where your files are: open it. "You do not" is a good result. You know it now, and not after two
-# years of work. The cells go to scanpy and squidpy as `.h5ad`, to pycytominer as Parquet. (Some cells lack a value: no
-# cytoplasm, no cytoplasm's size. scanpy refuses gaps, so that there the median stands in them.)
+# years of work. The cells go to scanpy and squidpy as `.h5ad`, to pycytominer as Parquet. (Some cells lack a value:
+# without a cytoplasm there is no size of it. scanpy refuses gaps, so in its file the median fills them.)
 
 # %%
 h5ad, parquet = mine / "cells.h5ad", mine / "profiles.parquet"
@@ -314,7 +314,7 @@ plates
 #
 # ## Exercise 4: declare the unit
 #
-# **Which columns together name what was treated by itself?** Well A01 of one plate is not well A01 of another.
+# The form has guessed a unit. Is it right? **Which columns together name what was treated by itself?**
 
 # %% tags=["exercise"]
 treated = ...  # change me: a list of columns, such as ["treatment", "site"]
@@ -352,8 +352,8 @@ carried = next_week.results["predict, plate held out"]
 print(carried)
 
 # %% [markdown]
-# Plates that the model had never seen, an interval over plates, models that know less beside it. Read the second
-# sentence of the sheet as carefully as the first: what is still open is listed, with the line that does it.
+# Plates that the model had never seen, an interval over plates, models that know less beside it. **Amber** is not red:
+# the design can carry an answer, and what is still open stands in the sheet, with the line that closes it.
 #
 # Without a notebook, in a terminal:
 #

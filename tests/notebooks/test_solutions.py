@@ -141,6 +141,7 @@ CLAIMS = {
         "len(cells) > 1800 and len(whole) == len(cells) - flags['cut'].sum()",
         "not score and not matters and 'cannot be told from the position' in score.reason",
         "flatters.by == 'cell' and flatters.interval.low > 1 / 3",
+        "flatters.baselines.loc['permuted labels', 'balanced_accuracy'] > flatters.balanced_accuracy - 0.03",
         "differs['effect'].iloc[0] < 0 and differs.index[0] == 'Nuclei_Intensity_MinIntensityEdge_DNA'",
         "differs['low'].head(3).isna().all()",
         "first == '002' and audit.findings['level'].iloc[0] == 'red'",
