@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -86,28 +87,35 @@ def write_h5ad(
     if target.is_dir():
         raise IsADirectoryError(f"'{target}' is a folder, so it is not replaced. Choose another name.")
     arrays = _arrays(cells) if images else {}
-    adata = _annotated(cells, missing, list(arrays))
+    adata = annotated(cells, list(arrays))
+    _state_missing(adata, missing)
     with replacing(target) as part, new_hdf5(part) as (store, disk):
         write_elem(store, "/", adata)
         _append_arrays(store["obsm"], arrays, disk)
     return target
 
 
-def _annotated(cells: Cells, missing: Missing, arrays: list[str]) -> AnnData:
+def annotated(cells: Cells, arrays: Sequence[str] = ()) -> AnnData:
+    """Return the tables of cells as an AnnData that files can hold, with notes of the names of `arrays` to come.
+
+    Raises
+    ------
+    ValueError
+        A column of obs cannot be stored.
+    """
     refuse_unstorable(cells.obs, "obs")
     design = cells.design
     groups = [*design.unit, *design.batch, *([design.label] if design.label else [])]
     groups += [design.treatment] if design.treatment else []
     obs, columns = to_h5ad(cells.obs, groups)
     adata = cells.to_anndata(images=False)
-    about: dict[str, Any] = {**json.loads(adata.uns[KEY]), "arrays": arrays, "text": [], "columns": columns}
+    about: dict[str, Any] = {**json.loads(adata.uns[KEY]), "arrays": list(arrays), "text": [], "columns": columns}
     adata.obs = obs
-    _state_missing(adata, missing, about)
     adata.uns[KEY] = json.dumps(about, ensure_ascii=False, default=_plain)
     return adata
 
 
-def _state_missing(adata: AnnData, missing: Missing, about: dict[str, Any]) -> None:
+def _state_missing(adata: AnnData, missing: Missing) -> None:
     """Count what is missing in each feature, say so, and fill it in where that is wanted."""
     gone = np.isnan(adata.X)
     counts = gone.sum(axis=0)
@@ -117,13 +125,15 @@ def _state_missing(adata: AnnData, missing: Missing, about: dict[str, Any]) -> N
     named = f"{count(int((counts > 0).sum()), 'feature')} with NaN: {some(adata.var_names[counts > 0], 3)}"
     if missing == "median":
         adata.X = _filled(adata.X, gone)
-        about["history"] = [*about["history"], {"step": "write_h5ad", "missing": "median", "n": int(counts.sum())}]
+        about = json.loads(adata.uns[KEY])
+        about["history"].append({"step": "write_h5ad", "missing": "median", "n": int(counts.sum())})
+        adata.uns[KEY] = json.dumps(about, ensure_ascii=False)
         return
     warnings.warn(
         f"{named}. They are kept, and counted in var['n_missing']; scanpy's pca and neighbours refuse NaN: "
         "leave these features out there, or write with missing='median'.",
         UserWarning,
-        stacklevel=4,
+        stacklevel=3,
     )
 
 

@@ -19,6 +19,7 @@ from mlscope_nb.io.omezarr_layout import Choice, Layout, arrange
 from mlscope_nb.io.omezarr_metadata import VERSIONS, ZARR_FORMATS, Version
 from mlscope_nb.io.omezarr_notes import MASKS, notes_of, write_notes
 from mlscope_nb.io.omezarr_series import FILE, ome_xml
+from mlscope_nb.io.omezarr_tables import write_table
 from mlscope_nb.io.pyramids import halved, levels, thinned
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ def write_omezarr(
     cells_or_fields : Fields or Cells
         Fields become a plate where `obs` has wells, else images named by their ids; masks become the label image
         "masks", compartments label images of their own. Crops of cells become one image with one cell for each step of
-        the axis t, because OME-Zarr has no axis for objects.
+        the axis t, because OME-Zarr has no axis for objects; their features and maps go with `obs` to ``tables/cells``,
+        as an AnnData that `anndata.read_zarr` opens, because OME-Zarr has no tables either.
     path : path
         The folder to write, by custom with the ending ``.zarr``.
     version : {"0.5", "0.4"}
@@ -109,6 +111,7 @@ def write_omezarr(
         writer = ImageWriter.of(root, cells_or_fields, version)
         if isinstance(cells_or_fields, Cells):
             _write_crops(writer, cells_or_fields, target.stem)
+            write_table(root, cells_or_fields)
         else:
             describe_layout(root, places, version, target.stem)
             if not places.plates and places.paths != ("",):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 VERSION = 1
 MASKS = "masks"
 _PATH = re.compile(r"|[\w.-]+(/[\w.-]+)*", re.ASCII)
-_PARTS = {"channels": list, "design": dict, "history": list, "paths": list, "compartments": list}
+_PARTS = {
+    "channels": list, "design": dict, "history": list, "paths": list, "compartments": list, "features": list,
+    "embeddings": dict,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,10 @@ class Notes:
         Whether the label image "masks" holds the masks.
     compartments : tuple of str
         Names of the other label images.
+    features : tuple of str
+        Names of the features, none where there are none.
+    embeddings : dict
+        Name of each map to the names of its columns.
     """
 
     kind: Literal["fields", "cells"]
@@ -59,10 +66,14 @@ class Notes:
     history: tuple[dict[str, Any], ...]
     masks: bool
     compartments: tuple[str, ...]
+    features: tuple[str, ...] = ()
+    embeddings: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def notes_of(source: Cells | Fields, paths: tuple[str, ...]) -> Notes:
     """Return the notes for cells or fields whose images go to these paths."""
+    numbers = source.features if isinstance(source, Cells) else None
+    maps = source.embeddings if isinstance(source, Cells) else {}
     return Notes(
         "cells" if isinstance(source, Cells) else "fields",
         source.obs,
@@ -73,6 +84,8 @@ def notes_of(source: Cells | Fields, paths: tuple[str, ...]) -> Notes:
         tuple(source.history),
         source.masks is not None,
         tuple(source.compartments),
+        () if numbers is None else tuple(numbers.columns),
+        {name: tuple(points.columns) for name, points in maps.items()},
     )
 
 
@@ -99,15 +112,9 @@ def read_notes(root: zarr.Group) -> Notes | None:
     ValueError
         They are damaged, or of a newer version.
     """
-    about = root.attrs.get(NOTES)
-    if about is None:
+    if NOTES not in root.attrs:
         return None
-    if not isinstance(about, dict) or about.get("version") != VERSION:
-        version = about.get("version") if isinstance(about, dict) else None
-        raise ValueError(f"the notes of mlscope have version {version!r}, this mlscope reads {VERSION}: update mlscope")
-    wrong = [name for name, kind in _PARTS.items() if not isinstance(about.get(name), kind)]
-    if wrong or about.get("kind") not in ("fields", "cells"):
-        raise ValueError(f"the notes of mlscope hold no proper {', '.join(wrong) or 'kind'}")
+    about = _checked(root.attrs[NOTES])
     obs = _table(root)
     paths = tuple(map(str, about["paths"]))
     if len(paths) != (len(obs) if about["kind"] == "fields" else 1):
@@ -125,7 +132,20 @@ def read_notes(root: zarr.Group) -> Notes | None:
         tuple(about["history"]),
         bool(about.get("masks")),
         tuple(map(str, about["compartments"])),
+        tuple(map(str, about["features"])),
+        {str(name): tuple(map(str, columns)) for name, columns in about["embeddings"].items()},
     )
+
+
+def _checked(about: Any) -> dict[str, Any]:
+    version = about.get("version") if isinstance(about, dict) else None
+    if version != VERSION:
+        raise ValueError(f"the notes of mlscope have version {version!r}, this mlscope reads {VERSION}: update mlscope")
+    found = {"features": [], "embeddings": {}, **about}  # older stores kept none
+    wrong = [name for name, kind in _PARTS.items() if not isinstance(found.get(name), kind)]
+    if wrong or found.get("kind") not in ("fields", "cells"):
+        raise ValueError(f"the notes of mlscope hold no proper {', '.join(wrong) or 'kind'}")
+    return found
 
 
 def _table(root: zarr.Group) -> pd.DataFrame:

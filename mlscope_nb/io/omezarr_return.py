@@ -1,4 +1,4 @@
-"""What mlscope itself wrote as OME-Zarr comes back as it was: ids, tables, design, masks and compartments."""
+"""What mlscope itself wrote as OME-Zarr comes back as it was: ids, tables, design, masks, compartments and maps."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from mlscope_nb.fields import Fields, Stack
 from mlscope_nb.io.ngff import attributes, image_level, open_array
 from mlscope_nb.io.omezarr_layout import NOTES
 from mlscope_nb.io.omezarr_notes import MASKS, Notes, read_notes
+from mlscope_nb.io.omezarr_tables import read_features, read_maps
 from mlscope_nb.io.zarr_images import ZarrImage
 
 DAMAGE = (OSError, ValueError, TypeError, KeyError, AttributeError, IndexError, RuntimeError, RecursionError)
@@ -99,6 +100,8 @@ def _cells(store: Path, notes: Notes, level: int, labels: bool, shared: dict[str
         array(path),
         masks=array(f"{start}/{MASKS}") if notes.masks and labels else None,
         compartments={name: array(f"{start}/{name}") for name in (notes.compartments if labels else ())},
+        features=read_features(store, notes.obs.index, notes.features),
+        embeddings=read_maps(store, notes.obs.index, notes.embeddings),
         **shared,
     )
 

@@ -3,6 +3,7 @@
 import json
 import xml.etree.ElementTree as ElementTree
 
+import anndata
 import numpy as np
 import pandas as pd
 import pytest
@@ -64,6 +65,62 @@ def test_cells_come_back(every_kind, tmp_path, version):
         every_kind.pixel_size_um,
         every_kind.design,
     )
+    pd.testing.assert_frame_equal(back.features, every_kind.features)
+    assert list(back.embeddings) == ["umap"]
+    pd.testing.assert_frame_equal(back.embeddings["umap"], every_kind.embeddings["umap"])
+
+
+@VERSIONS
+def test_anndata_opens_the_table_of_cells(every_kind, tmp_path, version):
+    axes = pd.DataFrame(np.arange(46.0).reshape(23, 2), every_kind.ids, columns=["PC 1", "PC 2"])
+    cells = every_kind.with_embedding("pca", axes)
+    path = ms.io.write_omezarr(cells, tmp_path / "a.zarr", version=version)
+    assert zarr.open_group(path)["tables"].attrs["tables"] == ["cells"]
+    table = anndata.read_zarr(path / "tables" / "cells")
+    assert list(table.var_names) == list(cells.features.columns) and "X_umap" in table.obsm
+    np.testing.assert_array_equal(table.X, cells.features.to_numpy())
+    pd.testing.assert_frame_equal(ms.Cells.from_anndata(table).obs, cells.obs)
+    assert list(ms.io.read_omezarr(path).embeddings["pca"].columns) == ["PC 1", "PC 2"]
+
+
+def test_cells_without_features_have_no_table_and_maps_alone_one(every_kind, tmp_path):
+    bare = every_kind._copy(_features=None, _embeddings={})
+    path = ms.io.write_omezarr(bare, tmp_path / "a.zarr")
+    back = ms.io.read_omezarr(path)
+    assert not (path / "tables").exists() and back.features is None and not back.embeddings
+    mapped = every_kind._copy(_features=None)
+    back = ms.io.read_omezarr(ms.io.write_omezarr(mapped, tmp_path / "b.zarr"))
+    assert back.features is None
+    pd.testing.assert_frame_equal(back.embeddings["umap"], mapped.embeddings["umap"])
+
+
+def test_stores_from_before_there_were_tables_are_read(every_kind, tmp_path):
+    path = ms.io.write_omezarr(every_kind, tmp_path / "a.zarr")
+    root = zarr.open_group(path, mode="r+")
+    about = root.attrs["mlscope"]
+    root.attrs["mlscope"] = {name: part for name, part in about.items() if name not in ("features", "embeddings")}
+    del root["tables"]
+    back = ms.io.read_omezarr(path)
+    assert back.features is None and not back.embeddings
+    pd.testing.assert_frame_equal(back.obs, every_kind.obs)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"features": ["one"]}, r"'X' has shape \(23, 3\), expected \(23, 1\)"),
+        ({"features": "Area"}, "no proper features"),
+        ({"embeddings": {"umap": ["x", "y", "z"]}}, r"'obsm/X_umap' has shape \(23, 2\)"),
+        ({"embeddings": {"u/../../../../b": ["x", "y"]}}, "a.zarr' cannot be read"),
+        ({"embeddings": {"umap": 2}}, "a.zarr' cannot be read"),
+    ],
+)
+def test_a_table_of_something_else_is_refused_in_words(every_kind, tmp_path, change, said):
+    path = ms.io.write_omezarr(every_kind, tmp_path / "a.zarr")
+    root = zarr.open_group(path, mode="r+")
+    root.attrs["mlscope"] = {**root.attrs["mlscope"], **change}
+    with pytest.raises(ValueError, match=said):
+        ms.io.read_omezarr(path)
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "uint32", "int64", "float32", "float64", "bool"])
