@@ -202,11 +202,13 @@ def _copies(cells: Cells, pairs: pd.DataFrame, parted: pd.Series) -> list[Findin
         return [Finding(DUPLICATES, ALL, "green", "No cell was found twice.", "", 0.0)]
     across, inside = pairs[parted], pairs[~parted]
     rest = (
-        f" {count(len(inside), 'pair')} within one {_word(cells)}, which no split by it parts." if len(inside) else ""
+        f" {count(len(inside), 'pair')} within one {_word(cells)}, which such a split keeps together."
+        if len(inside)
+        else ""
     )
     if not len(across):
         return [Finding(DUPLICATES, ALL, "green", rest.strip(), "Keep one of each.", len(_ids(inside)) / len(cells))]
-    where = f"on both sides of splits by {_word(cells)}" if cells.design.unit else "that any split of cells may part"
+    where = f"that a split by {_word(cells)} may part" if cells.design.unit else "that any split of cells may part"
     flipped = int((across["turn"] != "none").sum()) if "turn" in across else 0
     turned = f", {flipped:,} of them flipped or turned" if flipped else ""
     reason = f"{count(len(across), 'pair')} of copies {where}{turned}.{rest}"

@@ -264,7 +264,7 @@ print(copied_cells["next_step"].iloc[0])
 
 # %% [markdown]
 # Was it right? Look at them two by two: the first and the second are said to be the same cell, in different wells, then
-# the third and the fourth, and so on. (A copy may be turned or mirrored.)
+# the third and the fourth, and so on.
 
 # %%
 pairs = audit.details["duplicates"].head(4)

@@ -325,13 +325,13 @@ def test_words_and_shares_of_copies():
     (found,), _ = duplicates_of(cells, pairs_of(cells, *across, (8, 9), turn=["none", "flip", "none", "flip"]))
     assert (found.level, found.figure, found.kind) == ("red", 6 / 16, "L1.4 duplicates")
     assert found.reason == (
-        "3 pairs of copies on both sides of splits by well, 1 of them flipped or turned. "
-        "1 pair within one well, which no split by it parts."
+        "3 pairs of copies that a split by well may part, 1 of them flipped or turned. "
+        "1 pair within one well, which such a split keeps together."
     )
     assert found.subject == "'p-x-0', 'p-x-1', 'p-x-2', 'p-x-3'"
     (inside,), _ = duplicates_of(cells, pairs_of(cells, (8, 9), (10, 11)))
     assert (inside.level, inside.figure, inside.kind) == ("green", 4 / 16, "")
-    assert inside.reason == "2 pairs within one well, which no split by it parts."
+    assert inside.reason == "2 pairs within one well, which such a split keeps together."
     (few,), _ = duplicates_of(cells, pairs_of(cells, *across[:2]))
     assert (few.level, few.figure, few.kind) == ("amber", 4 / 16, "L1.4 duplicates") and "turned" not in few.reason
     split = [(cells.ids[:1], cells.ids[2:3])]

@@ -63,9 +63,9 @@ def baselines(content: Content) -> Answer:
         return Answer("baselines", asked, RED, text, f"{' and '.join(blind)} alone do as well", "ms.risks.audit(cells)")
     telling = [row["name"] for row in known if row["name"] in TECHNICAL[:2] and real(row["low"]) > chance]
     if rivals or telling:
-        unbeaten = [f"it is not shown to beat {' and '.join(row['name'] for row in rivals)} alone"] if rivals else []
+        equals = [f"{' and '.join(row['name'] for row in rivals)} alone may do as well"] if rivals else []
         clues = [f"{' and '.join(telling)} alone do better than guessing"] if telling else []
-        return Answer("baselines", asked, AMBER, text, "; ".join([*unbeaten, *clues]), "ms.risks.audit(cells)")
+        return Answer("baselines", asked, AMBER, text, "; ".join([*equals, *clues]), "ms.risks.audit(cells)")
     return Answer("baselines", asked, GREEN, text, "it beats all that know less")
 
 
