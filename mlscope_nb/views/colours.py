@@ -7,24 +7,25 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-# Okabe & Ito 2008 (without black), then the "muted" scheme of Paul Tol; yellow late, as it is weak on white.
+# From a search for colours far apart in CAM02-UCS (Luo, Cui & Li 2006) for readers of normal, protan, deutan and tritan
+# vision (Machado, Oliveira & Fernandes 2009), each at least 3 : 1 (WCAG 1.4.11) on JupyterLab's light and dark ground.
 PALETTE = (
     "#0072b2",
-    "#e69f00",
-    "#009e73",
-    "#cc79a7",
-    "#56b4e9",
-    "#d55e00",
-    "#332288",
-    "#999933",
-    "#882255",
-    "#44aa99",
-    "#f0e442",
-    "#117733",
-    "#cc6677",
-    "#88ccee",
-    "#aa4499",
-    "#ddcc77",
+    "#de7b00",
+    "#00a86c",
+    "#9c5478",
+    "#8891be",
+    "#d80000",
+    "#ba6eff",
+    "#587440",
+    "#c9009d",
+    "#007e08",
+    "#ff5975",
+    "#bb3ac8",
+    "#a78948",
+    "#6356ff",
+    "#be6ea0",
+    "#d72a52",
 )
 MISSING = "#9e9e9e"
 MISSING_NAME = "(none)"
@@ -43,9 +44,9 @@ class CategoryColours:
     --------
     >>> colours = CategoryColours()
     >>> colours.of(["b", "a"])
-    {'a': '#0072b2', 'b': '#e69f00'}
+    {'a': '#0072b2', 'b': '#de7b00'}
     >>> colours.of(["b"])
-    {'b': '#e69f00'}
+    {'b': '#de7b00'}
     """
 
     def __init__(self, given: Mapping[str, str] | None = None) -> None:
@@ -78,7 +79,7 @@ def category_colours(values: Iterable[object], given: Mapping[str, str] | None =
     Examples
     --------
     >>> category_colours(["p2", "p10", None])
-    {'p2': '#0072b2', 'p10': '#e69f00', '(none)': '#9e9e9e'}
+    {'p2': '#0072b2', 'p10': '#de7b00', '(none)': '#9e9e9e'}
     """
     return CategoryColours(given).of(values)
 

@@ -1,5 +1,7 @@
 import numpy as np
 import pandas as pd
+import pytest
+from skimage.color import deltaE_ciede2000, rgb2lab
 
 from mlscope_nb.views.colours import (
     MISSING,
@@ -52,31 +54,36 @@ def test_which_columns_are_continuous():
     assert not is_continuous(pd.Series(["a", "b"]))
 
 
-def distance(a, b):
-    """Distance in CIE Lab."""
-    from skimage.color import rgb2lab
+# Machado, Oliveira & Fernandes 2009, severity 1.0, in linear RGB.
+SEEN = {
+    "normal": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
+    "protan": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deutan": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "tritan": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+}
 
-    return float(np.linalg.norm(rgb2lab(a.reshape(1, 1, 3)) - rgb2lab(b.reshape(1, 1, 3))))
+
+def linear(colours):
+    """The colours as red, green and blue light (N, 3)."""
+    values = np.array([[int(c[i : i + 2], 16) / 255 for i in (1, 3, 5)] for c in colours])
+    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
 
 
-def test_the_first_colours_stay_apart_for_colour_blind_readers():
-    # Machado, Oliveira & Fernandes 2009, severity 1.0: protanopia and deuteranopia, in linear RGB.
-    matrices = {
-        "protan": [
-            [0.152286, 1.052583, -0.204868],
-            [0.114503, 0.786281, 0.099216],
-            [-0.003882, -0.048116, 1.051998],
-        ],
-        "deutan": [
-            [0.367322, 0.860646, -0.227968],
-            [0.280085, 0.672501, 0.047413],
-            [-0.011820, 0.042940, 0.968881],
-        ],
-    }
-    colours = np.array([[int(c[i : i + 2], 16) / 255 for i in (1, 3, 5)] for c in PALETTE[:8]])
-    linear = np.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4)
-    for matrix in matrices.values():
-        seen = np.clip(linear @ np.array(matrix).T, 0, 1)
-        seen = np.where(seen <= 0.0031308, seen * 12.92, 1.055 * seen ** (1 / 2.4) - 0.055)
-        apart = [distance(seen[i], seen[j]) for i in range(8) for j in range(i)]
-        assert min(apart) > 10
+def nearest(colours, matrix):
+    """The smallest CIEDE2000 between two of the colours as somebody sees them."""
+    light = np.clip(linear(colours) @ np.array(matrix).T, 0, 1)
+    lab = rgb2lab(np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055))
+    apart = deltaE_ciede2000(lab[:, None], lab[None])
+    return apart[np.triu_indices(len(colours), 1)].min()
+
+
+@pytest.mark.parametrize("vision", SEEN)
+def test_colours_stay_apart_for_colour_blind_readers(vision):
+    assert nearest(PALETTE[:8], SEEN[vision]) > 10
+    assert nearest(PALETTE, SEEN[vision]) > 6
+
+
+@pytest.mark.parametrize("ground", ["#ffffff", "#212121"])
+def test_colours_stand_out_from_a_light_and_a_dark_page(ground):
+    light, page = (linear(c) @ [0.2126, 0.7152, 0.0722] + 0.05 for c in (PALETTE, [ground]))
+    assert (np.maximum(light, page) / np.minimum(light, page)).min() >= 3
