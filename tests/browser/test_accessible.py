@@ -130,6 +130,18 @@ def test_bars_lines_and_edges_stand_out_on_both_grounds(ground):
     assert {ink: contrast(ink, ground) for ink in inks if contrast(ink, ground) < 3} == {}
 
 
+def test_printed_sentences_of_jupyterlab_break_between_words(browser):
+    page = browser.new_page()
+    style = (STATIC / "style.css").read_text(encoding="utf-8")
+    theirs = ".jp-OutputArea-output pre { word-break: break-all; white-space: pre-wrap; }"
+    page.set_content(
+        f"<style>{style}</style><style>{theirs}</style><div class='jp-OutputArea-output' style='width: 11ch; "
+        "font: 16px monospace'><pre style='font: inherit'><span>held</span> <span>together</span></pre></div>"
+    )
+    assert page.locator("span").last.evaluate("node => node.getClientRects().length") == 1
+    page.close()
+
+
 def test_nothing_turns_for_those_who_asked_for_less_motion():
     style = (STATIC / "style.css").read_text(encoding="utf-8")
     moving = set(re.findall(r"(?m)^([^{}@\n]+) \{[^}]*\banimation: (?!none)", style))
