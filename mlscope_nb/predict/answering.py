@@ -8,7 +8,7 @@ import pandas as pd
 from mlscope_nb import _align
 from mlscope_nb._words import some
 from mlscope_nb.predict.evaluation import Evaluation
-from mlscope_nb.study.intervals import check_level, t_interval
+from mlscope_nb.study.intervals import MIN_UNITS, check_level, of_share, t_interval
 
 SHARES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
 
@@ -80,14 +80,15 @@ def _row(predicted: pd.DataFrame, answered: np.ndarray, threshold: float, level:
     # What each group adds to the ratio; groups without an answered cell add nothing to its error.
     values = accuracy + (table["right"] - accuracy * table["n"]) / table["n"].mean()
     interval = t_interval(values.to_numpy(), level=level, target="accuracy of answered cells")
-    enough = int((table["n"] > 0).sum()) >= 3
+    answering = int((table["n"] > 0).sum())
+    low, high = of_share(interval, answering) if answering >= MIN_UNITS else (float("nan"), float("nan"))
     return {
         "threshold": threshold,
         "answered": float(answered.mean()),
         "accuracy": accuracy,
-        "low": float(np.clip(interval.low, 0, 1)) if enough else float("nan"),
-        "high": float(np.clip(interval.high, 0, 1)) if enough else float("nan"),
+        "low": low,
+        "high": high,
         "n_cells": int(answered.sum()),
-        "n_units": int((table["n"] > 0).sum()),
+        "n_units": answering,
         "n_classes": int(predicted["given"][answered].nunique()),
     }

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mlscope_nb._words import count, some
-from mlscope_nb.predict.intervals import contributions, counts, difference
+from mlscope_nb.predict.intervals import EXACT, contributions, counts, difference
 from mlscope_nb.study._result import Result, number, plain
 from mlscope_nb.study.intervals import Interval
 from mlscope_nb.study.units import plural
@@ -142,7 +142,10 @@ class Evaluation(Result):
         if not self.interval.known:
             return ""
         low, guess = self.interval.low, f"guessing ({number(self.chance, 0.1)})"
-        return f"That is better than {guess}." if low > self.chance else f"That cannot be told from {guess}."
+        alike = f"{self.interval.note}." if self.interval.method == EXACT else ""
+        if low > self.chance:
+            return f"That is better than {guess}. {alike}".rstrip()
+        return alike or f"That cannot be told from {guess}."
 
     def _beside(self) -> str:
         if self.baselines.empty:

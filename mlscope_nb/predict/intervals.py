@@ -18,6 +18,7 @@ from mlscope_nb.study.units import plural
 Codes = NDArray[np.intp]
 NAME = "balanced accuracy"
 N_RESAMPLES = 1000
+EXACT = "exact (Clopper-Pearson over groups)"
 SHARED = {"t": 4.0, "bootstrap (t)": 8.0}
 """How much variance training adds, times the number of groups: over batches and over units."""
 
@@ -43,6 +44,10 @@ def score_interval(
     groups alone is too narrow. What training adds is of the order of one by the number of groups (near the best rule
     the score changes only in second order), and never more than Nadeau & Bengio's correction; widths grow by it.
 
+    Where everything is right, or wrong, groups do not scatter and none of this tells how sure the score is. Then the
+    end is exact, that of Clopper & Pearson with one trial for each group (`end_of_classes`), however many
+    cells it holds.
+
     Parameters
     ----------
     truth : int array (N,)
@@ -63,7 +68,8 @@ def score_interval(
     References
     ----------
     Cochran 1977, Sampling Techniques, on the linearised variance of a ratio; Nadeau & Bengio 2003, Machine Learning
-    52:239; how often such intervals hold the truth stands in ``studies/RESULTS.md``.
+    52:239; Clopper & Pearson 1934, Biometrika 26:404; how often such intervals hold the truth stands in
+    ``studies/RESULTS.md``.
 
     Examples
     --------
@@ -78,6 +84,8 @@ def score_interval(
     method = "t" if large else "bootstrap (t)"
     if n < MIN_UNITS:
         return too_few(estimate, level, n, what, method, word)
+    if estimate in (0.0, 1.0):
+        return _all_alike(estimate, given, level, what, word)
     values = contributions(given, right)
     if large:
         return _widened(t_interval(values, level=level, target=what), estimate, method, word)
@@ -114,6 +122,52 @@ def contributions(given: Floats, right: Floats) -> Floats:
     recall = right.sum(axis=0)[tested] / total[tested]
     off = (right[:, tested] - recall * given[:, tested]) / total[tested]
     return np.asarray(recall.mean() + len(given) * off.mean(axis=1))
+
+
+def end_of_classes(given: Floats, level: float) -> float:
+    """Return the least balanced accuracy of which all groups, in all their classes, may come out right by chance.
+
+    Parameters
+    ----------
+    given : array (groups, classes)
+        Tested cells.
+    level : float
+        Confidence level.
+
+    Returns
+    -------
+    float
+        The smallest mean of recalls under which a perfect score is still as likely as the level asks. A group is one
+        trial, shared by the classes it holds; a class with few groups is the one that may be bad unseen.
+
+    Examples
+    --------
+    >>> plates, wells = np.ones((4, 2)), np.array([[9, 0], [9, 0], [0, 9], [0, 9]])
+    >>> round(end_of_classes(plates, 0.95), 2), round(end_of_classes(wells, 0.95), 2)
+    (0.4, 0.4)
+    >>> round(end_of_classes(np.array([[9, 0], *[[0, 9]] * 9]), 0.95), 2)
+    0.48
+    """
+    held = given > 0
+    trials = (held / np.maximum(held.sum(axis=1, keepdims=True), 1)).sum(axis=0)
+    trials = np.sort(trials[trials > 0])
+    # Most groups first: a class of which so many came out right is at 1 where the least mean is reached.
+    for n_open in range(len(trials), 0, -1):
+        few = trials[:n_open]
+        factor = math.exp((math.log((1 - level) / 2) - float((few * np.log(few)).sum())) / float(few.sum()))
+        if factor * few[-1] <= 1:
+            break
+    return float((factor * few.sum() + len(trials) - n_open) / len(trials))
+
+
+def _all_alike(estimate: float, given: Floats, level: float, what: str, word: str) -> Interval:
+    n, end = len(given), end_of_classes(given, level)
+    low, high = (end, 1.0) if estimate else (0.0, 1 - end)
+    note = (
+        f"All {n:,} {plural(word)} came out {'right' if estimate else 'wrong'}: the interval is what so many "
+        f"{plural(word)} can show, however many cells they hold"
+    )
+    return Interval(estimate, low, high, level, n, what, EXACT, word, note)
 
 
 def _widened(found: Interval, estimate: float, method: str, word: str) -> Interval:

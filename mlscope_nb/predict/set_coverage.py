@@ -11,7 +11,7 @@ from mlscope_nb import _align
 from mlscope_nb._words import count, some
 from mlscope_nb.cells import Cells
 from mlscope_nb.predict.given_probabilities import codes_of
-from mlscope_nb.study.intervals import check_level, t_interval
+from mlscope_nb.study.intervals import check_level, of_share, t_interval
 
 ALL = "all"
 
@@ -77,10 +77,11 @@ def coverage(sets: pd.DataFrame, labels: pd.Series, cells: Cells, *, level: floa
 def _row(table: pd.DataFrame, level: float) -> dict[str, float]:
     units = table.groupby("unit")["held"].mean()
     interval = t_interval(units.to_numpy(), level=level, target="coverage")
+    low, high = of_share(interval)
     return {
         "coverage": interval.estimate,
-        "low": float(np.clip(interval.low, 0, 1)),
-        "high": float(np.clip(interval.high, 0, 1)),
+        "low": low,
+        "high": high,
         "lowest": float(units.min()),
         "highest": float(units.max()),
         "mean_size": float(table["size"].mean()),

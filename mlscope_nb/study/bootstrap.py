@@ -11,7 +11,7 @@ import pandas as pd
 
 from mlscope_nb._words import count
 from mlscope_nb.cells import Cells
-from mlscope_nb.study.intervals import MIN_UNITS, Interval, check_level, same, too_few, unit_word
+from mlscope_nb.study.intervals import MIN_UNITS, Interval, check_level, of_share, same, too_few, unit_word
 from mlscope_nb.study.units import paired, unit_means
 
 Method = Literal["auto", "studentized", "t", "bca", "percentile"]
@@ -64,7 +64,8 @@ def bootstrap_interval(
     n_resamples : int
         Bootstrap draws.
     bounds : (low, high), optional
-        Limits of what is possible (0 and 1 for an accuracy): ends beyond are set to them.
+        Limits of what is possible (0 and 1 for an accuracy): ends beyond are set to them. Where every unit has
+        the mean 0, or 1, of bounds (0, 1), nothing scatters, and the ends are Clopper and Pearson's.
     target : str, optional
         What is estimated, for the record.
     seed : int
@@ -121,7 +122,9 @@ def bootstrap_interval(
                 note or "not a number",
             )
         low, high = {"t": _t, "percentile": _percentile, "bca": _bca}[chosen](usable, level, n)
-    if bounds is not None:
+    if bounds == (0.0, 1.0) and statistic == "mean" and draws.estimate in (0.0, 1.0):
+        low, high = of_share(Interval(draws.estimate, low, high, level, n, "", ""))
+    elif bounds is not None:
         low, high = max(low, bounds[0]), min(high, bounds[1])
     return Interval(draws.estimate, low, high, level, n, target or name, f"bootstrap ({chosen})", word, note)
 

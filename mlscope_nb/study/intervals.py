@@ -187,6 +187,47 @@ def same(means: np.ndarray, word: str) -> str:
     return ""
 
 
+def all_alike_end(n: float, level: float) -> float:
+    """Return how small a mean between 0 and 1 may be when each of `n` units showed exactly 1.
+
+    The units do not scatter, so no spread tells how sure one is. But a unit that shows 1 does so with a probability
+    that is at most the mean, so that all of `n` do with at most its n-th power, whatever else units may be. It is the
+    exact end of Clopper and Pearson (1934, Biometrika 26:404) with one trial for each unit; with 0 throughout, 1 minus
+    this is the upper end.
+
+    Examples
+    --------
+    >>> [round(all_alike_end(n, 0.95), 2) for n in (3, 6, 12, 24)]
+    [0.29, 0.54, 0.74, 0.86]
+    """
+    return float(((1 - level) / 2) ** (1 / n))
+
+
+def of_share(found: Interval, n: int | None = None) -> tuple[float, float]:
+    """Return the ends of an interval of a share, 0 to 1; the exact ones where every unit shows 0, or 1.
+
+    Parameters
+    ----------
+    found : Interval
+        Of values between 0 and 1.
+    n : int, optional
+        Units that showed a value; default: those of the interval.
+
+    Examples
+    --------
+    >>> of_share(t_interval(np.array([1.0, 1.0, 1.0, 1.0])))
+    (0.397..., 1.0)
+    """
+    n = found.n_units if n is None else n
+    if not found.known:
+        return found.low, found.high
+    if found.estimate == 1:
+        return all_alike_end(n, found.level), 1.0
+    if found.estimate == 0:
+        return 0.0, 1 - all_alike_end(n, found.level)
+    return max(0.0, min(1.0, found.low)), max(0.0, min(1.0, found.high))
+
+
 def check_level(level: float) -> None:
     """Raise when the level is not between 0 and 1."""
     if not 0 < level < 1:

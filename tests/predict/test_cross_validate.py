@@ -165,6 +165,13 @@ def test_too_few_plates_give_a_score_and_no_interval(study):
     assert not found.interval.known and "too few units to say, 2 plates found" in str(found)
 
 
+def test_a_perfect_score_says_what_so_few_plates_can_show(study):
+    few, more = (str(quick(study(n_plates=n, effect=40.0), by="plate")) for n in (4, 6))
+    assert "4 plates: 0.40 to 1.00" in few and "cannot be told" not in few
+    assert "All 4 plates came out right: the interval is what so many plates can show" in few
+    assert "better than guessing (0.50). All 6 plates came out right" in more
+
+
 def test_what_cannot_be_told_apart_is_refused_or_said(study):
     cells = study()
     with pytest.raises(ValueError, match="Only one class: 'a'"):

@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 from sklearn.metrics import balanced_accuracy_score
 
-from mlscope_nb.predict.intervals import contributions, counts, score_interval
+from mlscope_nb.predict.intervals import contributions, counts, end_of_classes, score_interval
 
 
 def predictions(n_groups=6, n=30, seed=0, n_classes=3):
@@ -61,8 +61,38 @@ def test_ends_stay_within_what_a_score_can_be():
     correct[group == "g0"] = 1
     found = interval(truth, correct, group)
     assert 0 <= found.low < found.high <= 1
-    nothing_wrong = interval(truth, np.ones(len(truth)), group)
-    assert (nothing_wrong.low, nothing_wrong.high) == (1, 1) and "without width is not certainty" in nothing_wrong.note
+
+
+@pytest.mark.parametrize("large", [True, False])
+def test_a_perfect_score_is_not_certain_and_copies_do_not_make_it_so(large):
+    truth, _, group = predictions(n_groups=4)
+    right = interval(truth, np.ones(len(truth)), group, large=large)
+    assert (right.low, right.high) == pytest.approx((stats.beta.ppf(0.025, 4, 1), 1))
+    assert "All 4 plates came out right" in right.note
+    wrong = interval(truth, np.zeros(len(truth)), group, large=large)
+    assert (wrong.low, wrong.high) == pytest.approx((0, 1 - right.low)) and "came out wrong" in wrong.note
+    twice = interval(np.tile(truth, 2), np.ones(2 * len(truth)), pd.concat([group] * 2), large=large)
+    assert (twice.low, twice.high) == (right.low, right.high)
+
+
+def test_a_class_with_one_well_may_be_bad_unseen():
+    wells = pd.Series([f"w{k}" for k in range(12)])
+    even, odd = np.arange(12) % 2, (np.arange(12) == 0).astype(int)
+    ends = [interval(truth, np.ones(12), wells, large=False).low for truth in (even, odd)]
+    alone = (0.025 / 11**11) ** (1 / 12)  # recall of the lonely class, and eleven times as much of the other
+    assert ends == pytest.approx([0.025 ** (1 / 12), 6 * alone]) and ends[1] < ends[0]
+
+
+def test_the_exact_end_is_the_least_mean_of_recalls_that_a_search_finds():
+    rng = np.random.default_rng(0)
+    for _ in range(10):
+        given = (rng.random((7, 3)) < 0.5).astype(float)
+        given[np.arange(7), rng.integers(0, 3, 7)] = 1
+        share = given / given.sum(axis=1, keepdims=True)
+        trials = share.sum(axis=0)[given.any(axis=0)]
+        recalls = rng.dirichlet(np.ones(len(trials)), 20000)  # how the logarithm of the least likely is divided
+        recalls = np.exp(np.log(0.025) * recalls / trials)
+        assert 0 <= recalls.mean(axis=1).min() - end_of_classes(given, 0.95) < 0.03
 
 
 def test_two_plates_are_too_few():

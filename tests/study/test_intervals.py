@@ -9,6 +9,7 @@ from scipy import stats
 
 from mlscope_nb import study
 from mlscope_nb.cells import Cells
+from mlscope_nb.study.intervals import of_share
 
 
 def unit_values(cells):
@@ -168,3 +169,14 @@ def test_values_match_cells_by_id_not_by_place(make, shuffled):
 def test_all_units_alike_gets_a_warning():
     for found in (study.t_interval(np.ones(6)), study.bootstrap_interval(np.ones(6))):
         assert found.low == found.high == 1 and "not certainty" in found.note
+
+
+@pytest.mark.parametrize(("value", "n"), [(1.0, 4), (0.0, 4), (1.0, 24), (0.0, 3)])
+def test_a_share_that_is_the_same_in_every_unit_is_not_certain(value, n):
+    exact = stats.binomtest(int(value * n), n).proportion_ci(0.95, "exact")
+    for found in (
+        of_share(study.t_interval(np.full(n, value))),
+        study.bootstrap_interval(np.full(n, value), bounds=(0, 1)),
+    ):
+        ends = found if isinstance(found, tuple) else (found.low, found.high)
+        assert ends == pytest.approx((exact.low, exact.high))
