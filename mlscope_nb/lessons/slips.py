@@ -317,3 +317,8 @@ def number_that_falls(effect: pd.DataFrame, least: float = 1.0) -> int:
 def plain_accuracy(lesson: Lesson) -> float:
     """The share of right answers, which the common class decides."""
     return round(float(lesson.pictures["studies"]["accuracy said"].mean()), 2)
+
+
+def without_the_remedy(lesson: Lesson) -> float:
+    """What the model that favours the common class reaches on classes in equal numbers."""
+    return round(float(lesson.pictures["studies"]["accuracy truth"].mean()), 2)

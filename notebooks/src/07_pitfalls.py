@@ -209,8 +209,9 @@ ms.views.pitfall()
 # ## Exercise 3: 94 % right
 #
 # Choose **The wrong metric** from the list, and move the slider to 16. A model is right in more than nine of ten cells.
-# **What is its [balanced accuracy](glossary.md#balanced-accuracy) on cells of both classes in equal numbers?** Press
-# *Apply the remedy*, and read it from the left picture ("and of equal numbers").
+# Press *Apply the remedy*: now it weighs both classes alike. **What is its [balanced
+# accuracy](glossary.md#balanced-accuracy) on cells of both classes in equal numbers?** Read it from the left picture
+# ("and of equal numbers").
 
 # %% tags=["exercise"]
 honest = ...  # change me: a number

@@ -14,6 +14,7 @@ IDS = [f"c{number}" for number in range(8)]
 FOUND = pd.Series([True] * 4 + [False] * 4, IDS)
 WANTED = pd.Series([True] * 2 + [False] * 3 + [True] * 3, IDS)
 COUNTS = pd.DataFrame({"n_true": [4, 6], "n_found": [2, 8], "n_invented": [1, 2], "n_missed": [2, 3]})
+RARE = pd.DataFrame({"accuracy said": [0.9, 0.96], "accuracy truth": [0.5, 0.6], "remedy truth": [0.62, 0.66]})
 SLIPS = [
     ("00_start_here/edge", ms.Cells(pd.DataFrame({"at_edge": FOUND & WANTED})), 6, "not at the edge"),
     ("01_from_pixels_to_numbers/saturated", np.array([[255, 3, 9]], "uint8"), 2, "not saturated"),
@@ -29,6 +30,8 @@ SLIPS = [
     ("06_explain/used", pd.DataFrame({"effect": [2.0, 0.1, 3.0, 4.0]}), 0.25, "the others"),
     ("06_explain/used", pd.DataFrame({"effect": [2.0, 0.1, 3.0, 4.0]}), 3, "how many cells"),
     ("06_explain/in_block", pd.DataFrame({"features": [("a", "b", "c"), ("d",)]}), 2, "how many blocks"),
+    ("07_pitfalls/honest", SimpleNamespace(pictures={"studies": RARE}), 0.55, "without the remedy"),
+    ("07_pitfalls/honest", SimpleNamespace(pictures={"studies": RARE}), 0.93, "share of right answers"),
     ("04_predict/worth_it", pd.DataFrame({"gain_low": [0.0, 0.1]}), False, "Read `gain_low`"),
 ]
 
