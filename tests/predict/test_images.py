@@ -9,7 +9,7 @@ from scipy import ndimage
 import mlscope_nb as ms
 from mlscope_nb import Cells
 from mlscope_nb.features.lite0 import Lite0
-from mlscope_nb.features.pretrained import installed_weights
+from mlscope_nb.features.weight_files import installed_weights
 from mlscope_nb.fields import Fields, Stack
 from mlscope_nb.predict.halves import LEAST
 from mlscope_nb.predict.images import ImageNetwork, Variation, plain, train

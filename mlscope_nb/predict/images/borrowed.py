@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from mlscope_nb.features.lite0 import Lite0
-from mlscope_nb.features.pretrained import installed_weights
+from mlscope_nb.features.weight_files import installed_weights
 
 LEVELS = ((3, 16), (5, 24), (7, 40), (13, 112))
 """Layers of EfficientNet-Lite0 down to a half, a quarter … of the resolution, and the channels there."""
