@@ -44,7 +44,8 @@ def test_sixteen_bits_are_used_only_where_the_processor_multiplies_them_itself(m
     for told, expected in [({"amx_bf16": True}, half), ({"avx512_bf16": True}, half), ({"avx512_f": True}, full)]:
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda told=told: told, raising=False)
         assert arithmetic("small", "cpu") == expected
-        assert arithmetic("finetune", "cpu") == arithmetic("small", "cuda") == "float32"
+        assert arithmetic("images", "cpu") == (half if "amx_bf16" in told else full)
+        assert arithmetic("finetune", "cpu") == arithmetic("small", "cuda") == full
     monkeypatch.delattr(torch.cpu, "get_capabilities")
     assert arithmetic("small", "cpu") == "float32"
     a, b = drawn(4, 8), drawn(8, 4, seed=1)

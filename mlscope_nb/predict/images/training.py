@@ -268,7 +268,7 @@ def _settled(settings: dict[str, Any], before: ImageNetwork | None, chip: str) -
     if before is not None:
         given = {k: before.settings[k] if v is None else v for k, v in settings.items()}
         return {**given, "arithmetic": before.settings["arithmetic"]}
-    numbers = arithmetic("small", chip)
+    numbers = arithmetic("images", chip)
     full = {**settings, "epochs": settings["epochs"] or EPOCHS, "learning_rate": rate or LEARNING_RATE}
     full |= {"arithmetic": numbers, "depth": settings["depth"] or DEPTH[settings["task"]]}
     if settings["pretrained"] is None:
