@@ -76,7 +76,7 @@ def active_learning(
     level : float
         Confidence level.
     seed : int
-        Of everything that is drawn.
+        Of everything that is drawn. The order of rows does not matter.
     progress : bool
         Show a bar when it takes longer than 2 seconds.
 
@@ -116,7 +116,8 @@ def active_learning(
         raise ValueError("start, per_round and rounds have to be 1 at least, and n_repeats 2, for an interval.")
     whole, origins = combined(cells.with_images(None), features)
     folds = make_folds(whole, by, 2, seed)
-    whole, _ = with_usable_controls(whole, normalize, [])
+    # What is drawn is drawn by row: in the order of ids the same cells are, however the table is sorted.
+    whole, _ = with_usable_controls(whole.subset(whole.ids.sort_values()), normalize, [])
     learner = FeatureLearner(recipe(model, seed), origins, normalize)
     plan = _Plan(start, per_round, rounds, tuple(ordered(whole.labels)), folds.by)
     rows = []

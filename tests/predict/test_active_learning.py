@@ -47,6 +47,9 @@ def test_the_same_seed_gives_the_same_and_cells_come_in_any_order(study):
     one, two = (active_learning(cells, **options).drop(columns="seconds") for _ in range(2))
     pd.testing.assert_frame_equal(one, two)
     assert set(one.index.get_level_values("test")) == {"new wells"}
+    mixed = cells.subset(np.random.default_rng(0).permutation(cells.ids))
+    three = active_learning(mixed, **options).drop(columns="seconds")
+    pd.testing.assert_frame_equal(one, three)
 
 
 def test_locked_cells_are_whole_units_and_plates(study):
