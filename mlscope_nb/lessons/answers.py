@@ -83,7 +83,7 @@ def describe(value: object, limit: int = 80) -> str:
     if callable(value):
         return "a function"
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return f"{value:.4g}" if abs(value) < 1000 else f"{value:.6g}"
     if isinstance(value, str | int) and len(str(value)) <= limit:
         return str(value)
     if isinstance(value, list | set | frozenset):

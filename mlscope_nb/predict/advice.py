@@ -187,7 +187,8 @@ def _ahead(runner: Runner, best: Candidate, reasons: Reasons) -> float:
     now = float(curve.loc[~ahead, "curve"].to_numpy()[-1])
     then, least, most = curve.loc[ahead, ["curve", "low", "high"]].to_numpy(float)[0]
     gain, low, high = then - now, least - now, most - now
-    answer = f"{now:.2f} now, {then:.2f} foreseen ({least:.2f} to {most:.2f})."
+    judged = f"With '{name}': " if name != best else ""
+    answer = f"{judged}{now:.2f} now, {then:.2f} foreseen ({least:.2f} to {most:.2f})."
     reasons.add(question, answer, "gain in balanced accuracy", gain, (low, high))
     return gain if low > 0 else 0.0
 

@@ -47,6 +47,7 @@ def number(value: float, width: float = math.nan) -> str:
     """Write a number with the digits that an interval of this width leaves meaningful."""
     if not math.isfinite(value):
         return "not known"
-    scale = width if math.isfinite(width) and width > 0 else abs(value)
+    # Ends that differ by rounding alone are one number.
+    scale = width if math.isfinite(width) and width > 1e-9 * abs(value) else abs(value)
     digits = 2 - 1 - math.floor(math.log10(scale)) if scale > 0 else 2
     return f"{value:,.{min(max(digits, 0), 12)}f}"

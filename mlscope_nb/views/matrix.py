@@ -114,7 +114,7 @@ def _look(
         "clipping_colors": {"NaN": CONTEXT},
         "colorbar": True,
         "clabel": label,
-        "colorbar_opts": {"title": label},
+        "colorbar_opts": {"title": label, "title_standoff": 12},
         "tools": ["hover"],
         "invert_yaxis": True,
         "xaxis": "top",

@@ -124,6 +124,13 @@ def test_answers_of_another_person_are_not_mine(folder, monkeypatch):
     assert predict("99_test/which").choice is None
 
 
+@pytest.mark.parametrize(
+    ("value", "said"), [(0.041666667, "0.04167"), (5.0400912, "5.04"), (1234.56, "1234.56"), (0.75, "0.75")]
+)
+def test_a_card_shows_no_more_digits_than_anybody_reads(value, said):
+    assert answers.describe(value) == said
+
+
 def test_values_are_kept_short_and_plain(folder):
     check("99_test/cells", list(range(100_000)))
     check("99_test/cells", float("nan"))

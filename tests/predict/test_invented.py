@@ -1,6 +1,8 @@
 """What predicted pictures invent: counted against pictures in which it is known, and plain methods beside."""
 
 import json
+from importlib import import_module
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -9,7 +11,7 @@ from scipy import ndimage
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from mlscope_nb.fields import Fields
-from mlscope_nb.predict.images import Ensemble, Plain, compare, invented, plain, train, train_ensemble
+from mlscope_nb.predict.images import Ensemble, Plain, compare, image_network, invented, plain, train, train_ensemble
 from mlscope_nb.predict.images.disagreement import warnings_of
 from mlscope_nb.predict.images.likeness import by_brightness, by_scale, likeness
 from mlscope_nb.predict.images.matching import f1, matched
@@ -42,6 +44,21 @@ def test_invented_and_missed_objects_are_counted():
         assert found.invented.estimate == found.missed.estimate == pytest.approx(1 / 3)
         assert found.invented.n_units == 4 and found.count_error.estimate == 0
     assert "4 of 12 found objects are invented" in str(found)
+
+
+def test_what_all_intervals_share_is_said_once():
+    four, two = (str(invented(spots([1], n_fields=n), spots([1, 2], n_fields=n))) for n in (4, 2))
+    assert "Means over 4 fields, with 95 % intervals: share invented 0.00 (0.00 to 0.60), share missed 0.50" in four
+    assert "PSNR (dB) 15 (15 to 15)" in four and four.count("95 %") == 1
+    why = "(no interval: too few units to say, 2 fields found, at least 3 needed)."
+    assert two.endswith(why) and two.count("no interval") == 1
+
+
+def test_intervals_over_other_numbers_of_units_are_told_apart():
+    truth = spots([1], n_fields=4)
+    said = truth.with_images([*truth.images[:1], *spots([1, 2], n_fields=3).images])
+    text = str(invented(said, truth))
+    assert "PSNR (dB) 15 (95 % interval over 3 fields" in text and "(95 % interval over 4 fields" in text
 
 
 def test_a_misshapen_object_is_invented_and_missed_but_not_from_nothing():
@@ -255,6 +272,45 @@ def test_fields_that_do_not_belong_together_are_refused():
         invented(truth, truth, masks="guess")
     with pytest.raises(TypeError, match="predicted is a str"):
         invented("x", truth)
+
+
+class Bar:
+    """A progress bar that keeps what it is told."""
+
+    told: ClassVar[list] = []
+
+    def __init__(self, over, **options):
+        self.over, self.done = over, 0
+        Bar.told.append((options["desc"], len(over), options["disable"]))
+
+    def __iter__(self):
+        for item in self.over:
+            yield item
+            self.done += 1
+
+    def update(self, n):
+        Bar.told.append((self.done, n))
+        return True
+
+
+def test_a_bar_may_appear_before_the_first_field_is_done(monkeypatch):
+    noisy, clean = discs(n_fields=3)
+    network = train(noisy, "denoise", clean=clean, **FEW)
+    before = network.predict(noisy, progress=False)
+    monkeypatch.setattr(Bar, "told", [])
+    monkeypatch.setattr(image_network, "tqdm", Bar)
+    after = network.predict(noisy)
+    assert Bar.told[:2] == [("Predicting", 3, False), (0, 0)] and (2, 0) in Bar.told
+    assert all(np.array_equal(a, b) for a, b in zip(before.images, after.images, strict=True))
+    assert not network.model._forward_hooks
+
+
+def test_choosing_a_filter_shows_how_far_it_is(monkeypatch):
+    noisy, clean = discs(n_fields=1)
+    monkeypatch.setattr(Bar, "told", [])
+    monkeypatch.setattr(import_module("mlscope_nb.predict.images.plain"), "tqdm", Bar)
+    plain(noisy, "denoise", clean=clean)
+    assert Bar.told == [("Choosing: gaussian", 20, False), ("Choosing: non-local means", 16, False)]
 
 
 def test_a_network_and_plain_methods_run_through_the_same_table():

@@ -1,11 +1,15 @@
 """Advice: the answer that a study deserves, with its numbers, and no model where none is due."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import mlscope_nb as ms
 from mlscope_nb.predict import candidates
+from mlscope_nb.predict.advice import _ahead
+from mlscope_nb.predict.shown_better import Reasons
 
 
 def study(effect=2.0, n_plates=4, n_wells=8, n_cells=10, seed=0, nested=False, copies=1, images=False):
@@ -71,7 +75,16 @@ def test_more_wells_come_first_where_they_surely_bring_more(monkeypatch, then, l
     monkeypatch.setattr("mlscope_nb.predict.candidates.Runner.curve", lambda self, name: curve)
     found = advised(study())
     assert found.choice == choice
-    assert np.isclose(found.reasons.loc["Would twice as many units help?", "value"], then - 0.75)
+    row = found.reasons.loc["Would twice as many units help?"]
+    assert np.isclose(row["value"], then - 0.75) and row["answer"].startswith("0.75 now")
+
+
+def test_the_curve_of_another_model_is_named_or_its_score_would_seem_to_contradict_the_choice():
+    curve = pd.DataFrame({"kind": ["measured", "foreseen"], "curve": [0.63, 0.65], "low": [0.6, 0.63], "high": 0.67})
+    runner = SimpleNamespace(cells=study(), curve=lambda name: curve)
+    reasons = Reasons()
+    _ahead(runner, "classical and pretrained", reasons)
+    assert reasons.last == "With 'classical': 0.63 now, 0.65 foreseen (0.63 to 0.67)."
 
 
 def test_copies_of_cells_change_no_advice():

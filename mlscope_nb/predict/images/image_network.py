@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -122,14 +123,15 @@ class ImageNetwork:
             raise TypeError("Objects are found in whole fields, and these are crops of cells. Give fields.")
         made = []
         bar = tqdm(range(len(pictures)), desc="Predicting", unit="field", leave=False, delay=2, disable=not progress)
-        for i in bar:
-            image = pictures.image(i, rows)
-            between = ends(image)
-            picture = scaled(image, between)
-            said = self.answer(objects_bright(picture) if self.task == "segment" else picture, tile=tile)
-            if self.settings["blind"]:
-                said = mixed(said, picture)
-            made.append(self._made(said, between))
+        with _shown_early(bar, self.model):
+            for i in bar:
+                image = pictures.image(i, rows)
+                between = ends(image)
+                picture = scaled(image, between)
+                said = self.answer(objects_bright(picture) if self.task == "segment" else picture, tile=tile)
+                if self.settings["blind"]:
+                    said = mixed(said, picture)
+                made.append(self._made(said, between))
         step = {"step": "predict_images", **self.to_dict(), "n_fields_of_units_seen": self._n_seen(pictures)}
         if self.task == "segment" and isinstance(fields, Fields):
             return fields.with_masks(made, step=step)
@@ -233,6 +235,20 @@ class ImageNetwork:
         )
         chosen = f", {count(len(self.held_out), 'unit')} decided which epoch is kept" if self.held_out else ""
         return " ".join([f"{text}{chosen}.", *self.notes])
+
+
+@contextmanager
+def _shown_early(bar: Any, model: UNet) -> Iterator[None]:
+    """Let a bar appear while the first field is at work: of large fields, one alone takes seconds."""
+
+    def look(*_: Any) -> None:
+        bar.update(0)
+
+    hook = model.register_forward_hook(look)
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 def _from_all_sides(

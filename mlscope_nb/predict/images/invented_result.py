@@ -7,8 +7,10 @@ from typing import Any
 
 import pandas as pd
 
+from mlscope_nb._words import count
 from mlscope_nb.study._result import Result, number, plain
 from mlscope_nb.study.intervals import Interval
+from mlscope_nb.study.units import plural
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -70,12 +72,25 @@ class Invented(Result):
         """Return all as plain numbers, text, lists and dicts (NaN as None), ready for JSON."""
         return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
 
+    def _means(self) -> str:
+        """Name the means over units; what holds for all their intervals is said once."""
+        share = {"share invented": self.invented, "share missed": self.missed}
+        means = share | {"PSNR (dB)": self.likeness["psnr"], "SSIM": self.likeness["ssim"]}
+        first, units = self.invented, plural(self.invented.unit)
+        if len({(m.known, m.level, m.n_units, "" if m.known else m.note) for m in means.values()}) > 1:
+            return f"Means over {units}: {'; '.join(f'{name} {mean}' for name, mean in means.items())}."
+        said = ", ".join(f"{name} {_bare(mean)}" for name, mean in means.items())
+        if not first.known:
+            return f"Means over {units}: {said} (no interval: {first.note})."
+        over = count(first.n_units, first.unit, units)
+        return f"Means over {over}, with {100 * first.level:g} % intervals: {said}."
+
     def __str__(self) -> str:
         counts = self.per_field[["n_found", "n_true", "n_invented", "n_missed"]].sum().astype(int)
         lines = [
-            f"{self.channel}: {counts['n_invented']:,} of {counts['n_found']:,} found objects are invented, a share of "
-            f"{self.invented}; {counts['n_missed']:,} of {counts['n_true']:,} true ones are missed, {self.missed}.",
-            f"Likeness: PSNR {self.likeness['psnr']} dB, SSIM {self.likeness['ssim']}.",
+            f"{self.channel}: {counts['n_invented']:,} of {counts['n_found']:,} found objects are invented, "
+            f"{counts['n_missed']:,} of {counts['n_true']:,} true ones are missed.",
+            self._means(),
         ]
         for name, row in self.factors.iterrows():
             ends = f" ({number(row['low'])} to {number(row['high'])})" if row["low"] == row["low"] else ""
@@ -93,6 +108,12 @@ class Invented(Result):
                 f"{said.estimate:.2f} from predicted ones; {100 * agree.estimate:.0f} % of the calls agree."
             )
         return " ".join([*lines, *self.notes])
+
+
+def _bare(mean: Interval) -> str:
+    width = mean.high - mean.low
+    ends = f" ({number(mean.low, width)} to {number(mean.high, width)})" if mean.known else ""
+    return number(mean.estimate, width) + ends
 
 
 def _plain(value: Any) -> Any:

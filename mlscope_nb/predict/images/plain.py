@@ -13,6 +13,7 @@ from skimage.filters import threshold_otsu
 from skimage.measure import label
 from skimage.restoration import denoise_nl_means
 from skimage.segmentation import watershed
+from tqdm.auto import tqdm
 
 from mlscope_nb.fields import Fields
 from mlscope_nb.io.segmentation import segment
@@ -88,6 +89,7 @@ def plain(
     inputs: Sequence[str] | str | None = None,
     target: str | None = None,
     clean: Given | None = None,
+    progress: bool = True,
 ) -> dict[str, Plain]:
     """Return the plain methods for a task, with the settings that are best on these training fields.
 
@@ -99,6 +101,8 @@ def plain(
     ----------
     fields, task, inputs, target, clean
         As in `train`: give the same, to compare.
+    progress : bool
+        Show a bar where choosing a filter takes longer than 2 seconds.
 
     Raises
     ------
@@ -126,7 +130,7 @@ def plain(
     data = prepared(fields, task, inputs, target, clean, None)
     if task == "stain":
         return {"linear regression": _regression(data)}
-    return {name: _filter(name, data, blind=clean is None) for name in FILTERS}
+    return {name: _filter(name, data, blind=clean is None, progress=progress) for name in FILTERS}
 
 
 def _regression(data: Prepared) -> Plain:
@@ -142,14 +146,16 @@ def _regression(data: Prepared) -> Plain:
     return Plain("linear regression", data.inputs, data.outputs, settings)
 
 
-def _filter(name: str, data: Prepared, *, blind: bool) -> Plain:
+def _filter(name: str, data: Prepared, *, blind: bool, progress: bool) -> Plain:
     """Return a filter with the strength, for each channel, that has the least squared error on training fields."""
     strengths = SIGMAS_PX if name == "gaussian" else STRENGTHS
-    chosen = []
-    for c in range(len(data.inputs)):
+    tries = [(c, s) for c in range(len(data.inputs)) for s in strengths]
+    wrong = []
+    for c, s in tqdm(tries, desc=f"Choosing: {name}", unit="strength", leave=False, delay=2, disable=not progress):
         pairs = [(_middle(r[c]), _middle(a[c])) for r, a in zip(data.read, data.asked, strict=True)]
-        wrong = [np.mean([_error(name, s, read, asked, blind) for read, asked in pairs]) for s in strengths]
-        chosen.append(strengths[int(np.argmin(wrong))])
+        wrong.append(np.mean([_error(name, s, read, asked, blind) for read, asked in pairs]))
+    best = np.argmin(np.reshape(wrong, (-1, len(strengths))), axis=1)
+    chosen = [strengths[int(k)] for k in best]
     return Plain(name, data.inputs, data.outputs, {"strength": chosen})
 
 
