@@ -6,7 +6,7 @@
 # - train a model, and test it on cells, wells and plates that it has not seen;
 # - say which of these scores holds for your next experiment, and what it has to beat;
 # - look at the cells behind each mistake;
-# - see a model fall on a new plate, and bring it back;
+# - see a model do worse on a new plate, and bring it back;
 # - say whether more wells or a better model would help;
 # - make a model say how sure it is, and check that it tells the truth;
 # - choose a model for your own data, or decide not to train one.
@@ -45,8 +45,10 @@ study
 # ## Train and test
 #
 # A **model** learns from cells whose treatment it is told (**training**), and guesses that of other cells (**test**).
-# Its score is the [**balanced accuracy**](glossary.md#balanced-accuracy): the share recognised of each treatment,
-# averaged over the treatments. 1 is always right; guessing gives 1/7, that is 0.14.
+# Its score is the [**balanced accuracy**](glossary.md#balanced-accuracy): the share recognised of each of the seven
+# **classes** (six treatments and the controls), averaged. 1 is always right; guessing gives 1/7, that is 0.14.
+#
+# (The note on yellow is a reminder, not an error: nothing has been normalised yet. You will see what that costs.)
 #
 # The question that matters: *which* other cells?
 #
@@ -57,7 +59,7 @@ ms.lessons.predict("04_predict/split")
 
 # %% [markdown]
 # The same model three times. First the test cells are drawn at random; then whole wells are [held
-# out](glossary.md#held-out); then whole plates.
+# out](glossary.md#held-out); then whole plates. (The first plot of a notebook takes a few seconds.)
 
 # %%
 by_cell = ms.predict.cross_validate(study, by="cell", baselines=False)
@@ -70,9 +72,9 @@ scores["new plates"] = by_plate
 ms.views.estimates(scores)
 
 # %% [markdown]
-# The dot is the score, the bar its 95 % interval, the dashed line is guessing. The random split is the highest, and it
-# is about nothing you will ever need: its test cells have neighbours from the same well in the training. Your next
-# experiment is a **new plate**. Its interval is the widest, because there are only six plates.
+# The dot is the score, the bar its 95 % interval, the dashed line is guessing. The random split scores highest, on a
+# question that you will never have: its test cells have neighbours from the same well in the training. Your next
+# experiment is a **new plate**. That interval is the widest, because there are only six plates.
 
 # %%
 ms.lessons.check("04_predict/split")
@@ -219,8 +221,8 @@ raw = matrix.loc["none"]
 ms.views.matrix(raw, label="balanced accuracy", limits=limits)
 
 # %% [markdown]
-# Plates differ in stain and lamp, so a model of one plate falls on another. The last row learned from all the others:
-# it has seen that plates differ.
+# Plates differ in stain and lamp, so a model of one plate does worse on another. The last row learned from all the
+# others: it has seen that plates differ.
 #
 # Now each plate is put on the scale of its own controls first ([**normalising**](glossary.md#normalisation), notebook
 # 01):
@@ -267,7 +269,8 @@ ms.views.learning_curve(curve)
 
 # %% [markdown]
 # Filled points were measured. Open circles are **foreseen**: the curve that fits the points, carried on to twice and
-# four times as many wells, with its interval. It is a forecast, and forecasts can miss.
+# four times as many wells. The band holds what this study would show with so many wells; with all that it has, this was
+# measured, and the band closes. A forecast can miss.
 #
 # ## Exercise 3: enough wells
 #
@@ -300,7 +303,8 @@ sure = ms.predict.abstention(better)
 sure[["accuracy", "low", "high"]].round(2)
 
 # %% [markdown]
-# Each row answers a smaller share of the cells: 1.0 all of them, 0.3 the surest three of ten.
+# Each row answers a smaller share of the cells: 1.0 all of them, 0.3 the surest three of ten. (`accuracy` counts every
+# cell once, so its first row is not quite the balanced accuracy.)
 #
 # Another way: not one answer but a [**set**](glossary.md#prediction-set) of treatments that holds the right one in 9
 # of 10 cells. The promise is made on four plates. Does it hold on the two others?
@@ -314,7 +318,7 @@ kept = ms.predict.coverage(sets, new.labels, new)
 kept[["coverage", "low", "high", "mean_size"]].round(2)
 
 # %% [markdown]
-# `coverage` is how often the set held the right treatment, `mean_size` how many of the seven treatments stand in it. A
+# `coverage` is how often the set held the right treatment, `mean_size` how many of the seven classes stand in it. A
 # promise made on some plates is a promise about plates like them.
 
 # %% [markdown]
@@ -322,7 +326,7 @@ kept[["coverage", "low", "high", "mean_size"]].round(2)
 #
 # We used a simple model of measured features. There are larger ones: a network that has seen a million photographs
 # describes a cell by 1,280 numbers per channel. Is it better? `recommend` asks that, after asking whether anything
-# should be trained at all. (First the network looks at all cells, which takes ten seconds.)
+# should be trained at all. (First the network looks at all cells, which takes a few seconds.)
 
 # %%
 deep = ms.features.embed_pretrained(study)
@@ -337,7 +341,7 @@ advice
 ms.views.estimates(advice.evaluations)
 
 # %% [markdown]
-# And in a study in which no treatment does anything? The computer draws one.
+# And in a study in which no treatment does anything? Here is one, simulated.
 
 # %%
 nothing, _ = ms.datasets.simulate(

@@ -42,7 +42,8 @@ ms.views.fields(fields)
 # ## A stain that was never put on
 #
 # Suppose you had stained actin and puncta only. A network has learned from other fields, in which all three stains were
-# there, to say what DNA would look like. (Training it takes a few minutes, so it comes with mlscope.)
+# there, to say what DNA would look like. (Training it takes a few minutes, so it comes with mlscope. An *epoch* is one
+# round of training, a *unit* here is a well.)
 
 # %%
 network = images.shipped("stain")
@@ -62,19 +63,19 @@ ms.views.fields(seen, channels=["predicted DNA"])
 ms.lessons.predict("05_predict_images/look")
 
 # %% [markdown]
-# Now both pictures on top of each other. Where both agree you see both colours mixed; what has one colour only was
-# **invented** (predicted, not there) or **missed** (there, not predicted).
+# Now both pictures on top of each other. White: both agree. Green alone was **invented** (predicted, not there),
+# magenta alone was **missed** (there, not predicted).
 
 # %%
 ms.views.fields(seen)
 
 # %% [markdown]
 # To count, nuclei are found in both pictures by the same recipe. Two are the same nucleus if they share more than half
-# of their area. (PSNR and SSIM, at the end of the line, come below.)
+# of their area. (PSNR and SSIM, at the end, come below.)
 
 # %%
 found = images.invented(predicted, fields)
-print(found)
+found
 
 # %%
 ms.lessons.check("05_predict_images/look")
@@ -82,7 +83,7 @@ ms.lessons.check("05_predict_images/look")
 # %% [markdown]
 # ## Exercise 1: how many are invented?
 #
-# `found.per_field` has a row for each field, with the columns `n_found` and `n_invented`. **Which part of all nuclei
+# `found.per_field` has a row for each field, with the columns `n_found` and `n_invented`. **What share of all nuclei
 # that were found is invented?** (A number between 0 and 1.)
 
 # %%
@@ -103,8 +104,8 @@ ms.lessons.hint("05_predict_images/made_up")
 # %% [markdown]
 # ## Beside something simple
 #
-# Is a network needed at all? **Linear regression** says the brightness of each pixel of DNA from the brightness of the
-# same pixel in the other stains, and nothing else.
+# Is a network needed at all? **Linear regression** guesses the brightness of each pixel of DNA from that of the same
+# pixel in the other stains, and nothing else.
 
 # %%
 simple = images.plain(fields, "stain", target="DNA")["linear regression"]
@@ -121,6 +122,7 @@ beside[["f1", "invented", "missed", "psnr", "ssim"]].round(2)
 # ## Away from home
 #
 # The network knows sharp fields. What does it say of the same wells when the microscope is a little out of focus?
+# (The first plot of a notebook takes a few seconds.)
 #
 # ## Predict first
 
@@ -140,7 +142,7 @@ ms.views.estimates(shares, label="share of found nuclei that are invented")
 ms.views.fields(images.overlaid(of_blurred, blurred))
 
 # %% [markdown]
-# The network was not warned. It does not say "I do not know these pictures": it paints.
+# The network gives no warning. It does not say "I do not know these pictures": it paints.
 
 # %%
 ms.lessons.check("05_predict_images/focus")
@@ -167,8 +169,8 @@ ms.lessons.hint("05_predict_images/factor")
 # ## Which ones would you not believe?
 #
 # On real data there is no truth to lay on top. One thing can be done: train the network several times, each time with
-# other random numbers, and see where the networks **disagree**. Where they guess, each should guess otherwise. Here
-# are two.
+# other random numbers, and see where the networks **disagree**. Where they only guess, their guesses should
+# differ. Here are two networks.
 
 # %%
 names = ["stain", "stain 1"]
@@ -187,7 +189,7 @@ squares = squares.reset_index(drop=True)
 some = pd.concat([squares.head(6), squares.tail(6)])
 some = some.sample(12, random_state=1)
 painted = images.windows(predicted, some)
-pick = ms.views.gallery(painted, size=110, rows=2)
+pick = ms.views.gallery(painted, size=172, title="Painted")
 pick
 
 # %% [markdown]
@@ -207,11 +209,12 @@ print(f"{hit} of the 6 worst found; by chance it would be {chance:g}")
 # And here is the truth of the same squares, in the same order:
 
 # %%
-ms.views.gallery(images.windows(fields, some), channels=["DNA"], size=110)
+true = images.windows(fields, some)
+ms.views.gallery(true, channels=["DNA"], size=172, title="True")
 
 # %% [markdown]
 # How well does disagreement find the worst quarter of *all* squares? 1 is always, 0.5 is a coin; `low` and `high` are
-# its 95 % interval over wells. Beside it: simply how bright a square is.
+# its 95 % interval over wells. In the last column: how well the mere brightness of a square finds them.
 
 # %%
 whole.warning[["disagreement", "low", "high", "brightness"]].round(2)
@@ -229,10 +232,10 @@ whole.warning[["disagreement", "low", "high", "brightness"]].round(2)
 
 # %%
 kept = whole.downstream["correlation"].dropna().sort_values()
-kept.iloc[[0, 1, 2, -3, -2, -1]].round(2)
+kept.iloc[[0, 1, 2, -3, -2, -1]].round(3)
 
 # %% [markdown]
-# Not one of them keeps the order of the nuclei well. What the other stains do not know, no network can say: it paints
+# Hardly one keeps the order of the nuclei. What the other stains do not know, no network can say: it paints
 # what nuclei *usually* look like. Only how much DNA there is in all goes along, because large cells have large nuclei.
 #
 # ## Exercise 3: allowed or not?
@@ -273,8 +276,9 @@ quieter = images.compare(both, clean, channel="DNA")
 quieter[["f1", "invented", "missed", "psnr"]].round(2)
 
 # %% [markdown]
-# A Gaussian blur, the simple way, stands beside it. It was allowed to choose its strength by looking at the clean
-# pictures; the network has never seen one.
+# White above: the network's actin is the clean one. (Tick only actin in the first picture of this notebook to see the
+# noise.) The table is about the nuclei. A Gaussian blur, the simple way, stands beside the network: it was allowed to
+# choose its strength by looking at the clean pictures; the network has never seen one.
 #
 # ## Finding nuclei after six examples
 #
@@ -302,7 +306,7 @@ ms.views.fields(cut["network"], channels=["DNA"])
 # %%
 fly = ms.datasets.load_fields("fly").subset(["POS218"])
 of_fly = images.shipped("fly").predict(fly)
-print(images.invented(of_fly, fly))
+images.invented(of_fly, fly)
 
 # %%
 ms.views.fields(images.overlaid(of_fly, fly))
