@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from mlscope_nb._words import count, some
 from mlscope_nb.cells import Cells
+from mlscope_nb.explore.copies import first_of_each
 from mlscope_nb.study._result import Result, number
 from mlscope_nb.study.units import paired, plural
 
@@ -74,8 +76,10 @@ class Variances(Result):
 def variance_components(values: str | pd.Series | np.ndarray, cells: Cells) -> Variances:
     """Estimate how much a measurement differs between plates, wells and cells, from a pilot study.
 
-    Cells count through the mean of their well alone, so copies of cells change no variance of well means. Estimates are
-    of the analysis of variance on well means (unweighted); negative ones count as 0.
+    Cells count through the mean of their well alone, so copies of cells change no variance of well means, and a cell
+    that stands there again with the same features (without features: the same value; but not where all are whole
+    numbers) is left out, for it would make the mean of a well seem better known. Estimates are of the analysis of
+    variance on well means (unweighted); negative ones count as 0.
 
     Parameters
     ----------
@@ -131,6 +135,8 @@ def _wells(values: str | pd.Series | np.ndarray, cells: Cells) -> tuple[pd.DataF
     labels = cells.labels if cells.design.label is not None else pd.Series("", index=cells.ids)
     known &= labels.notna()
     batch = cells.batches_of if cells.design.batch else pd.Series("", index=cells.ids)
+    n_known = int(known.sum())
+    known &= _first_of_copies(cells, numbers, units)
     table = pd.DataFrame({"value": numbers, "unit": units, "label": labels.astype(object), "batch": batch})[known]
     if not len(table):
         raise ValueError("No cell has both a value and a label: there is nothing to estimate variances from.")
@@ -145,8 +151,19 @@ def _wells(values: str | pd.Series | np.ndarray, cells: Cells) -> tuple[pd.DataF
     found = grouped[["label", "batch"]].first()
     found["n"], found["mean"] = grouped.size(), grouped["value"].mean()
     found["squares"] = (table["value"] - grouped["value"].transform("mean")).pow(2).groupby(table["unit"]).sum()
-    left_out = int((~known).sum())
-    return found, [f"{count(left_out, 'cell')} without a value or label left out."] if left_out else []
+    lacking, copies = len(cells) - n_known, n_known - len(table)
+    notes = [f"{count(lacking, 'cell')} without a value or label left out."] if lacking else []
+    return found, [*notes, f"{count(copies, 'copy', 'copies')} of cells left out."] if copies else notes
+
+
+def _first_of_copies(cells: Cells, numbers: pd.Series, units: pd.Series) -> NDArray[np.bool_]:
+    """Return False for each cell that stands above in its unit already."""
+    features = pd.DataFrame(index=cells.ids) if cells.features is None else cells.features
+    known = features.assign(**{"the value": numbers})
+    whole = known.select_dtypes("number").dropna(axis=1, how="all").mod(1).fillna(0)
+    if not whole.to_numpy().any():
+        return np.ones(len(known), bool)  # counts are equal without being copies
+    return first_of_each(known, units)
 
 
 def _over_batches(groups: Any, between: float, notes: list[str]) -> tuple[float, float, float]:

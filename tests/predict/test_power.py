@@ -113,12 +113,25 @@ def test_variances_of_a_large_pilot_are_those_it_was_made_of():
         assert abs(values.mean() - true) < 4 * values.std(ddof=1) / np.sqrt(len(values)) + 0.01, name
 
 
-def test_copies_of_cells_change_nothing():
-    pilot = study(4, 6, 5, seed=3)
+@pytest.mark.parametrize("seed", [3, 6])
+@pytest.mark.parametrize("cells_per_well", [None, 40])
+def test_copies_of_cells_change_nothing(seed, cells_per_well):
+    # Wells that differ by nothing but their cells: with seed 6 their variance is estimated as 0.
+    pilot = study(4, 6, 5, seed=seed, true={**TRUE, "wells": 0.0})
     twice = doubled_obs(pilot)
-    once, again = (power(p, "area", effect=0.5) for p in (pilot, twice))
-    columns = ["n_plates", "wells_per_plate", "power", "power_cautious", "enough"]
-    pd.testing.assert_frame_equal(once[columns], again[columns])
+    once, again = (power(p, "area", effect=0.5, cells_per_well=cells_per_well) for p in (pilot, twice))
+    pd.testing.assert_frame_equal(once, again)
+    assert "120 copies of cells left out." in again.attrs["notes"]
+
+
+def test_equal_counts_are_no_copies_and_equal_features_are():
+    pilot = study(4, 6, 5, seed=3)
+    obs = pilot.obs.assign(area=np.tile([1.0, 2.0, 2.0, 3.0, 3.0], len(pilot) // 5) + np.arange(len(pilot)) // 5 % 3)
+    counts = ms.Cells(obs, label="drug", unit="well", batch="plate")
+    assert variance_components("area", counts).cells_per_well == pytest.approx(5)
+    table = obs[["area"]].assign(AreaShape_Area=obs["area"] / 3)
+    measured = ms.Cells(obs, features=table[["AreaShape_Area"]], label="drug", unit="well", batch="plate")
+    assert variance_components("area", measured).cells_per_well == pytest.approx(3)
 
 
 def doubled_obs(cells):
