@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mlscope_nb import _pictures
+from mlscope_nb.views._outlines import outlines
 
 # Longer side of what is sent at once, in pixels, and the largest picture of it, in bytes.
 MOST_SIDE = 1400
@@ -18,6 +19,7 @@ _EXACT_BYTES = 3_000_000
 _QUALITIES = (92, 75, 50)
 # WEBP ends at 16,383 pixels a side.
 _TALLEST = 16_000
+_STILL_SIDE = 480
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,15 @@ def ranked(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return np.asarray(mask, np.int32), labels
     ranks = np.where(mask > 0, np.searchsorted(labels, mask) + 1, 0)
     return ranks.astype(np.int32), labels
+
+
+def still(image: np.ndarray, ranks: np.ndarray | None, limits: np.ndarray, colours: list[str]) -> np.ndarray:
+    """Return a small picture (Y, X, 3) of an image (C, Y, X) with its objects outlined, for a saved notebook."""
+    step = -(-max(image.shape[1:]) // _STILL_SIDE)
+    picture = _pictures.composite(image[None, :, ::step, ::step], limits, colours)[0]
+    if ranks is not None:
+        picture[outlines(ranks[::step, ::step]) > 0] = 255
+    return picture
 
 
 def _stacked(planes: list[np.ndarray], per_column: int) -> np.ndarray:

@@ -13,8 +13,8 @@ from mlscope_nb.views._choosing import Choosing
 from mlscope_nb.views._given import refuse_other_than_cells
 from mlscope_nb.views._widget import View, script
 from mlscope_nb.views.colours import category_colours, is_continuous
-from mlscope_nb.views.map import Embedding, column_of
-from mlscope_nb.views.mapview import SHOWN, MapView
+from mlscope_nb.views.map import SHOWN, Embedding, column_of
+from mlscope_nb.views.mapview import MapView
 from mlscope_nb.views.selection import Selection, selection_of
 
 

@@ -15,9 +15,8 @@ from mlscope_nb.cells import Cells
 from mlscope_nb.fields import Fields
 from mlscope_nb.views._choosing import Choosing
 from mlscope_nb.views._fieldcells import CellsInFields
-from mlscope_nb.views._fieldpixels import Box, encoded, encoded_labels, part, ranked, whole
+from mlscope_nb.views._fieldpixels import Box, encoded, encoded_labels, part, ranked, still, whole
 from mlscope_nb.views._fieldwords import described, linked_words, misfits
-from mlscope_nb.views._outlines import outlines
 from mlscope_nb.views._widget import View, by_hand, script
 from mlscope_nb.views.selection import Selection, selection_of
 
@@ -293,10 +292,7 @@ class FieldView(Choosing, View):
         self.send(words, buffers=[planes, labels])
 
     def _saved(self) -> tuple[str, list[np.ndarray]]:
-        step = -(-max(self._image.shape[1:]) // 480)
         colours = [c["colour"] if on else "#000000" for c, on in zip(self._channels, self._settings["on"], strict=True)]
-        limits = np.array(self._settings["limits"])
-        picture = _pictures.composite(self._image[None, :, ::step, ::step], limits, colours)[0]
-        if self._ranks is not None and self._settings["outlines"]:
-            picture[outlines(self._ranks[::step, ::step]) > 0] = 255
+        ranks = self._ranks if self._settings["outlines"] else None
+        picture = still(self._image, ranks, np.array(self._settings["limits"]), colours)
         return f"Field {self.field_id} of {count(len(self.fields), 'field')}.", [picture]

@@ -13,6 +13,7 @@ from mlscope_nb import _align, _pictures
 from mlscope_nb._words import meant, some
 from mlscope_nb.cells import Cells
 from mlscope_nb.views import _bokeh
+from mlscope_nb.views._mapfigure import finish
 from mlscope_nb.views._sentences import kept_apart, shortened
 from mlscope_nb.views.colours import CONTEXT, MISSING, as_text, category_colours, is_continuous
 
@@ -20,10 +21,9 @@ if TYPE_CHECKING:
     from holoviews import Points
 
 Embedding = str | pd.DataFrame | tuple[str, str]
-LEGEND_ENTRIES = 16
 _THUMBNAILS_UP_TO = 2000
 _CROWDED = 1000
-_NAMES = {"umap": "UMAP", "pca": "PCA", "tsne": "t-SNE"}
+SHOWN = {"umap": "UMAP", "pca": "PCA", "tsne": "t-SNE"}
 
 
 class Axes(NamedTuple):
@@ -111,7 +111,7 @@ def scatter(
         tools=["lasso_select", "box_select", "tap", _hover(column, thumbnails)],
         active_tools=["lasso_select", "wheel_zoom"],
         default_tools=["pan", "wheel_zoom", "reset", "save"],
-        hooks=[_finish],
+        hooks=[finish],
         width=width,
         height=height,
         title=shortened(axes.title if title is None else title),
@@ -168,7 +168,7 @@ def point_size(n: int) -> float:
 
 
 def _named(table: pd.DataFrame, name: str) -> Axes:
-    shown = _NAMES.get(name, name)
+    shown = SHOWN.get(name, name)
     columns = [c for c in ("x", "y") if c in table.columns] or list(table.columns[:2])
     if len(columns) < 2:
         raise ValueError(f"The map '{name}' has columns {some(table.columns)}, expected x and y.")
@@ -239,60 +239,6 @@ def _hover(column: pd.Series | None, thumbnails: bool) -> Any:
     rows = "".join(f"<div><b>{name}</b> {value}</div>" for name, (_, value) in zip(names, lines, strict=True))
     picture = '<img src="@picture" width="64" height="64" style="image-rendering:pixelated;display:block">'
     return HoverTool(tooltips=f'<div style="font-size:13px">{picture}{rows}</div>', limit=1, mode="mouse")
-
-
-def _finish(plot: Any, element: Any) -> None:
-    """Set what HoloViews has no option for."""
-    from bokeh.models import BoxSelectTool, LassoSelectTool
-
-    figure = plot.state
-    _grey_context(figure)
-    _bokeh.tidy(plot, element)
-    _name_above(figure, element)
-    for tool in figure.tools:
-        if isinstance(tool, LassoSelectTool | BoxSelectTool):
-            tool.continuous = False
-    for legend in figure.legend:
-        legend.title_text_font_style = "bold"
-        legend.border_line_color = None
-        legend.location = "top_left"
-        legend.margin, legend.padding, legend.spacing = 10, 0, 2
-        legend.items = _entries(legend, element)
-        if len(legend.items) > LEGEND_ENTRIES:
-            legend.title = f"{legend.title} ({len(legend.items)}, first {LEGEND_ENTRIES} named)"
-            legend.items = legend.items[:LEGEND_ENTRIES]
-
-
-def _entries(legend: Any, element: Any) -> list[Any]:
-    """Name the categories in the order of their colours; Bokeh would take the order in which they are drawn."""
-    from bokeh.models.annotations import LegendItem
-
-    values = pd.Series(element.dimension_values("colour", flat=True), dtype=object).astype(str)
-    first = values.drop_duplicates()
-    order = {str(name): i for i, name in enumerate(element.opts.get("style").kwargs["cmap"])}
-    rows = sorted(first.index, key=lambda row: order.get(first[row], len(order)))
-    renderers = legend.items[0].renderers
-    return [LegendItem(label={"value": first[row]}, renderers=renderers, index=int(row)) for row in rows]
-
-
-def _grey_context(figure: Any) -> None:
-    """Turn points grey that are not chosen; HoloViews would keep the colour that a column gave them."""
-    for renderer in figure.renderers:
-        glyph = getattr(renderer, "nonselection_glyph", None)
-        if glyph is not None and hasattr(glyph, "fill_color"):
-            glyph.update(fill_color=CONTEXT, line_color=None, fill_alpha=0.45, hatch_color=CONTEXT)
-
-
-def _name_above(figure: Any, element: Any) -> None:
-    """Write the name of a colour bar level above it rather than turned beside it."""
-    from bokeh.models.annotations import ColorBar, Title
-
-    bars = [part for part in figure.right if isinstance(part, ColorBar)]
-    for bar in bars:
-        bar.title = None
-    if bars:
-        name = element.get_dimension("colour").label
-        figure.add_layout(Title(text=name, align="right", text_font_size="13px"), "above")
 
 
 def _uris(cells: Cells | pd.DataFrame) -> list[str]:

@@ -20,18 +20,18 @@ from mlscope_nb.views._choices import OWN, n_kinds, with_choice
 from mlscope_nb.views._crops import Crops
 from mlscope_nb.views._inks import inks_of
 from mlscope_nb.views._linked import LinkedView
+from mlscope_nb.views._mapset import MapSet
 from mlscope_nb.views._region import inside
 from mlscope_nb.views._sentences import shortened
 from mlscope_nb.views._snapshot import snapshot
 from mlscope_nb.views._widget import script
 from mlscope_nb.views.colours import CONTEXT, MISSING, PALETTE, CategoryColours, as_text, is_continuous
-from mlscope_nb.views.map import Axes, Embedding, axes_of, column_of
+from mlscope_nb.views.map import Embedding, column_of
 from mlscope_nb.views.selection import Selection
 
 MOST_CATEGORIES = 60
 # As many as the wells of a plate: what has more kinds is offered once it was named in Python.
 MOST_OFFERED = 384
-SHOWN = {"umap": "UMAP", "pca": "PCA", "tsne": "t-SNE"}
 
 
 class MapView(LinkedView):
@@ -63,17 +63,17 @@ class MapView(LinkedView):
         selection: Selection | None = None,
         **traits: Any,
     ) -> None:
-        self._seed, self._state, self._name = seed, "", name
+        self._state, self._name = "", name
         self._palettes: dict[str, CategoryColours] = {}
         self._given = dict(colours or {})
-        self._own_maps: dict[str, Embedding] = {}
+        self._mapset = MapSet(cells, seed)
         self._waiting: Future[pd.DataFrame] | None = None
         self._lock = threading.Lock()
         self._crops = crops
-        first = self._first_map(cells, embedding)
+        first = self._mapset.first(embedding)
         super().__init__(cells, selection=selection, _map=first, _colour=colour or "", **traits)
         self._colour_options = with_choice(self._colour_choices(), self._colour)
-        self._map_options = self._map_choices()
+        self._map_options = self._mapset.choices()
         self._draw_map()
         self._draw_colours()
         self._selected = self._bits()
@@ -81,13 +81,12 @@ class MapView(LinkedView):
     @property
     def embeddings(self) -> dict[str, pd.DataFrame]:
         """The maps at hand by name, those computed here included."""
-        computed = [n for n in _maps.COMPUTED if self._has(n)]
-        return {**{n: _maps.compute(self.cells, n, self._seed) for n in computed}, **self.cells.embeddings}
+        return self._mapset.tables()
 
     @property
     def coordinates(self) -> pd.DataFrame:
         """Where each cell lies on the map that is shown: columns x and y."""
-        return self._axes().points.set_axis(["x", "y"], axis=1)
+        return self._mapset.axes(self._map).points.set_axis(["x", "y"], axis=1)
 
     def show(
         self, *, embedding: str | None = None, colour: str | None = None, hide: Iterable[str] | None = None
@@ -148,43 +147,23 @@ class MapView(LinkedView):
 
     # --- which map ------------------------------------------------------------------------------------------
 
-    def _first_map(self, cells: Cells, embedding: Embedding) -> str:
-        """Return the name of the map to begin with; PCA stands in for a UMAP that is not there yet."""
-        if not isinstance(embedding, str):
-            name = "chosen" if isinstance(embedding, pd.DataFrame) else " and ".join(embedding)
-            axes_of(cells, embedding)
-            self._own_maps[name] = embedding
-            return name
-        if embedding in cells.embeddings:
-            return embedding
-        if embedding not in _maps.COMPUTED:
-            axes_of(cells, embedding)
-        if _maps.is_ready(cells, embedding, self._seed):
-            return embedding
-        _maps.compute(cells, "pca", self._seed)
-        return "pca"
-
-    def _has(self, name: str) -> bool:
-        return self.cells.features is not None and _maps.is_ready(self.cells, name, self._seed)
-
     def _change_map(self, name: str) -> None:
         known = {choice["value"] for choice in self._map_options}
         if name not in known:
             raise KeyError(f"No map '{name}'. There are: {some(known)}.")
-        if name in _maps.COMPUTED and name not in self.cells.embeddings and not self._has(name):
+        if self._mapset.needs_computing(name):
             if name == "umap":
                 self._compute_umap()
                 return
-            _maps.compute(self.cells, name, self._seed)
+            self._mapset.compute(name)
         self._map, self._state = name, "" if self._waiting is None else self._state
 
     def _compute_umap(self) -> None:
         if self._waiting is None:
-            cells, seed = self.cells, self._seed
-            drawn = _maps.sample_of(cells)
+            maps, drawn = self._mapset, _maps.sample_of(self.cells)
             of = "" if drawn is None else f" of {drawn:,} cells drawn at random, to place the others on"
             self._state = f"Computing UMAP{of} … the map shown is PCA. Your selection will stay."
-            self._waiting = _maps.in_background(lambda: _maps.compute(cells, "umap", seed), self._map_ready)
+            self._waiting = _maps.in_background(lambda: maps.compute("umap"), self._map_ready)
 
     def _map_ready(self, future: Future[pd.DataFrame]) -> None:
         # Held to the end: without a kernel's loop the thread and `wait` can both come here.
@@ -203,24 +182,10 @@ class MapView(LinkedView):
                     self._say(f"UMAP of {drawn:,} cells drawn at random; each of the others lies beside its nearest.")
             self._tell()
 
-    def _maps_at_hand(self) -> list[str]:
-        """Names of the maps that need not be computed, the one that is shown first."""
-        computed = [n for n in _maps.COMPUTED if self._has(n)]
-        return list(dict.fromkeys([self._map, *self._own_maps, *self.cells.embeddings, *computed]))
-
-    def _axes(self, name: str | None = None) -> Axes:
-        name = self._map if name is None else name
-        if name in self._own_maps:
-            return axes_of(self.cells, self._own_maps[name])
-        if name in self.cells.embeddings:
-            return axes_of(self.cells, name)
-        computed = _maps.compute(self.cells, name, self._seed).rename_axis(index=str(self.cells.ids.name))
-        return axes_of(self.cells.with_embedding(name, computed), name)
-
     # --- what the browser is told ---------------------------------------------------------------------------
 
     def _draw_map(self) -> None:
-        axes = self._axes()
+        axes = self._mapset.axes(self._map)
         points = np.ascontiguousarray(axes.points.to_numpy(dtype=float).T)
         nowhere = int((~np.isfinite(points).all(axis=0)).sum())
         with self.hold_sync():
@@ -258,12 +223,6 @@ class MapView(LinkedView):
             return None
         name = str(column.name)
         return self._palettes.setdefault(name, CategoryColours(self._given)).of(column)
-
-    def _map_choices(self) -> list[dict[str, str]]:
-        names = [*self._own_maps, *self.cells.embeddings]
-        if self.cells.features is not None:
-            names += [n for n in _maps.COMPUTED if n not in names]
-        return [{"value": n, "label": SHOWN.get(n, n)} for n in names]
 
     def _colour_choices(self) -> list[dict[str, str]]:
         return [{"value": "", "label": "(nothing)"}, *self._column_choices]
@@ -311,7 +270,7 @@ class MapView(LinkedView):
             inks = as_text(column).map(palette).fillna(MISSING).to_numpy()
         if len(self.selection):
             inks = np.where(self.selection.flags, inks, CONTEXT)
-        return snapshot(self._axes().points.to_numpy(), list(inks))
+        return snapshot(self._mapset.axes(self._map).points.to_numpy(), list(inks))
 
     def _saved(self) -> tuple[str, list[np.ndarray]]:
         return f"Map of {count(len(self.cells), 'cell')}, {len(self.selection):,} selected.", [self._map_picture()]

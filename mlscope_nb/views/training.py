@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ import numpy as np
 import pandas as pd
 import traitlets
 
-from mlscope_nb._files import write_text
 from mlscope_nb._words import count
 from mlscope_nb.cells import Cells
 from mlscope_nb.predict.label_rounds import LabelRounds, Round
@@ -24,6 +22,7 @@ from mlscope_nb.views._autosave import Autosave
 from mlscope_nb.views._crops import Contrast, Crops
 from mlscope_nb.views._given import refuse_other_than_cells
 from mlscope_nb.views._order import TABLE
+from mlscope_nb.views._rounds import read_rounds, write_rounds
 from mlscope_nb.views._sentences import shortened
 from mlscope_nb.views._widget import script
 from mlscope_nb.views.labelling import MOST_KEYS
@@ -176,10 +175,8 @@ class LabelTrainCorrect(Workbench):
         path = self._kept_in()
         if path is None:
             return
-        rows = json.loads(self.history.to_json(orient="records"))
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_text(path, json.dumps({"fingerprint": self.cells.fingerprint, "rounds": rows}) + "\n")
+            write_rounds(path, self.history, self.cells.fingerprint)
         except OSError as error:
             self._say(f"The rounds could not be saved: {error}", warning=True)
 
@@ -188,13 +185,10 @@ class LabelTrainCorrect(Workbench):
         if path is None or not path.exists():
             return []
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-            mine = found["fingerprint"] == self.cells.fingerprint
-            rows = pd.DataFrame(found["rounds"]).astype({"number": int, "n_labelled": int}) if mine else pd.DataFrame()
+            return read_rounds(path, self.cells.fingerprint)
         except (ValueError, KeyError, TypeError, OSError):
             self._say(f"Earlier rounds in {path.name} could not be read; the labels are unharmed.", warning=True)
             return []
-        return [{str(k): v for k, v in row.items()} for row in rows.to_dict(orient="records")]
 
 
 def label_train_correct(

@@ -24,8 +24,8 @@ from mlscope_nb.views._widget import script
 from mlscope_nb.views.besideview import BesideView
 from mlscope_nb.views.galleryview import CropView
 from mlscope_nb.views.labelling import Labelling
-from mlscope_nb.views.map import Embedding, column_of
-from mlscope_nb.views.mapview import SHOWN, MapView
+from mlscope_nb.views.map import SHOWN, Embedding, column_of
+from mlscope_nb.views.mapview import MapView
 from mlscope_nb.views.page import page_html, page_note, write_page
 from mlscope_nb.views.selection import Selection
 
@@ -116,7 +116,7 @@ class Workbench(BesideView, MapView, CropView, Labelling, TakeHome):
         given = [self._labels()] if self._labels().notna().any() and self.label not in wanted else []
         return page_html(
             title or f"{count(len(self.cells), 'cell')}",
-            {name: self._axes(name) for name in self._maps_at_hand()},
+            {name: self._mapset.axes(name) for name in self._mapset.at_hand(self._map)},
             [*given, *(self._column_named(c) for c in wanted)],
             map_name=self._map,
             colour=self._colour,
