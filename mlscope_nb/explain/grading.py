@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -22,6 +23,11 @@ from mlscope_nb.study.bootstrap import bootstrap_interval
 from mlscope_nb.study.intervals import Interval
 
 Units = Cells | pd.Series | NDArray[Any] | None
+OF_ANY_SIGN = ("gradient", "gradients", "smoothgrad")
+NAMELESS = (
+    " Only what speaks for the class was counted, for these maps have no name. If they are gradients, whose sign means "
+    "something else, name them, {'gradient': maps}, or say sign='absolute'."
+)
 GRADES = ("pointing", "pointing_unsmoothed", "mass", "top", "forgotten")
 BOUNDS = {**dict.fromkeys(GRADES, (0.0, 1.0)), **dict.fromkeys(("above_trivial", "learned"), (-1.0, 1.0))}
 
@@ -50,8 +56,9 @@ def grade(
 
     Parameters
     ----------
-    maps : array (N, Y, X), or dict of them by name
-        From `attribute`, for the class whose `effect` is given: ``target=effect["class"]``.
+    maps : dict of arrays (N, Y, X) by name, or one array
+        From `attribute`, for the class whose `effect` is given: ``target=effect["class"]``. Name them by their method,
+        ``{"gradient": maps}``: an array alone does not tell what its sign means (see `sign`), and the note says so.
     evidence : bool array (N, Y, X)
         Pixels that carry the cue: ``truth.cues``, or ``truth.cue_reach(cells.ids)`` as wide as the microscope makes it.
     images : Cells or array (N, C, Y, X)
@@ -67,8 +74,8 @@ def grade(
         where there are masks; otherwise the whole crop.
     sign : {"auto", "positive", "absolute"}
         What of a map counts: pixels that speak for the class, or any. "auto": any for maps named "gradient" or
-        "smoothgrad" (the sign of a gradient says whether light would help, not whether it did), and what speaks for the
-        class otherwise.
+        "smoothgrad", in any spelling (the sign of a gradient says whether light would help, not whether it did), and
+        what speaks for the class otherwise. The column `sign` says which it was.
     smooth_px : float
         How far maps are smoothed (deviation) before their strongest pixel is looked for: as far as trivial maps always
         are, which is about what a microscope resolves. Gradients through strides are grainy from pixel to pixel, and
@@ -88,8 +95,8 @@ def grade(
     Returns
     -------
     DataFrame
-        One row per map, trivial ones last: `kind`; `pointing`, `mass` and `top` (see `hits`), each with `_low` and
-        `_high` over units; `pointing_unsmoothed`; `chance` (the evidence's share of the area); `above_trivial` with
+        One row per map, trivial ones last: `kind`; `sign`; `pointing`, `mass` and `top` (see `hits`), each with `_low`
+        and `_high` over units; `pointing_unsmoothed`; `chance` (the evidence's share of the area); `above_trivial` with
         `_low` and `_high` (pointing minus that of the best trivial map, of the same cells); `rank` among the trivial
         ones (1: points better than all of them); where asked for, `forgotten` (pointing of these) and `learned`
         (pointing minus that of the forgotten, of the same cells) with `_low` and `_high`, and `deletion`, `insertion`
@@ -140,10 +147,14 @@ def grade(
     chosen = None if keys is None else keys[rows]
     result = _compared(tables, chosen, level, seed).assign(n_cells=len(rows), graded=len(rows) / max(carries.sum(), 1))
     bright = brightest(pixels, images, asked_of, chosen)
+    signs = {name: _sign(sign, name) for name in named}
+    result.insert(1, "sign", [signs.get(str(name), "positive") for name in result.index])
     result["verdict"] = [verdict(result, name, bright) for name in result.index]
     result.attrs["note"] = note(
         result, bright, least_effect if falls is not None else None, int(carries.sum()), units=keys is not None
     )
+    if sign == "auto" and not isinstance(maps, Mapping):
+        result.attrs["note"] += NAMELESS
     result.attrs["brightest"] = bright
     result.attrs["history"] = [_align.step("grade", least_effect=least_effect, n_cells=len(rows), sign=sign, seed=seed)]
     return result
@@ -227,7 +238,7 @@ def _refuse_none(used: Bools, carries: Bools, falls: Floats | None, least: float
 
 def _sign(sign: str, name: str) -> Sign:
     if sign == "auto":
-        return "absolute" if name in ("gradient", "smoothgrad") else "positive"
+        return "absolute" if re.sub(r"[\W_]", "", name).lower() in OF_ANY_SIGN else "positive"
     if sign not in ("positive", "absolute"):
         raise ValueError(f"sign is {sign!r}, expected 'auto', 'positive' or 'absolute'.")
     return "absolute" if sign == "absolute" else "positive"

@@ -71,6 +71,19 @@ def test_the_strongest_place_is_looked_for_in_the_smoothed_map():
     assert grade(maps, evidence, np.zeros((1, 1, 21, 21)), smooth_px=0).loc["map", "pointing"] == 0
 
 
+def test_which_sign_counts_is_told_by_the_name_and_said():
+    maps, evidence, images, wells, _ = study(n_cells=12)
+    named = {"gradient": -maps, "Smooth-Grad": -maps, "integrated gradients": -maps}
+    table = grade(named, evidence, images, units=wells)
+    assert table["sign"].to_list()[:3] == ["absolute", "absolute", "positive"] and "sign" not in table.attrs["note"]
+    assert table.loc["Smooth-Grad", "pointing"] == table.loc["gradient", "pointing"]
+    assert table.loc["integrated gradients", "pointing"] != table.loc["gradient", "pointing"]
+    alone = grade(-maps, evidence, images, units=wells)
+    assert alone.loc["map", "sign"] == "positive" and "say sign='absolute'" in alone.attrs["note"]
+    asked = grade(-maps, evidence, images, units=wells, sign="absolute")
+    assert asked.loc["map", "pointing"] == table.loc["gradient", "pointing"] and "sign" not in asked.attrs["note"]
+
+
 def test_what_a_map_points_at_without_learning_is_reported():
     maps, evidence, images, wells, hit = study(n_cells=12)
     blank = np.stack([maps, np.where(evidence, 0.0, maps), np.random.default_rng(7).random(maps.shape)])
