@@ -46,7 +46,9 @@ score.per_class[["recall", "n_groups"]].round(2)
 
 # %%
 mine = score.cells_of("micronucleus", "micronucleus")[::2]
-ms.views.gallery(cells, mine, channels=["DNA"], size=80, rows=2)
+look = {"channels": ["DNA"], "size": 100, "rows": 3}
+look["contrast"] = {"DNA": (200, 8000)}
+ms.views.gallery(cells, mine, **look)
 
 # %% [markdown]
 # It names them right. But *because of* the micronucleus?
@@ -55,7 +57,8 @@ ms.views.gallery(cells, mine, channels=["DNA"], size=80, rows=2)
 #
 # A [map](glossary.md#attribution) gives every pixel a number: does it speak for "micronucleus" (orange) or against it
 # (blue)? There are many ways to draw one. This one is popular. It asks how the score answers to a little more light in
-# each pixel, many times over with noise added, and takes the mean (`noise=0.1` is what is usual for photographs).
+# each pixel, many times over with noise added, and takes the mean (`noise=0.1` is what is usual for photographs). The
+# network reads the middle of each picture; around that the map is empty.
 
 # %%
 few = cells.subset(mine)
@@ -73,7 +76,7 @@ ms.lessons.predict("06_explain/smooth")
 
 # %% [markdown]
 # These cells were drawn by a simulator, so there is an [**answer key**](glossary.md#answer-key): it knows which pixels
-# are the micronucleus. They are outlined now.
+# are the micronucleus, the **cue** of this treatment. They are outlined now.
 
 # %%
 key = truth.subset(mine).cues
@@ -87,12 +90,12 @@ ms.lessons.check("06_explain/smooth")
 #
 # A map that misses the micronucleus may still be right: perhaps the network uses something else. There is one sure way
 # to know. The simulator draws **the same cell once more without its micronucleus**, same noise, same everything, and
-# the network is asked again.
+# the network is asked again. Here are the cells from above, without it:
 
 # %%
 effect = explain.causal_effect(network, cells, truth, ids=mine)
 bare = few.with_images(truth.render(mine, without="cue"))
-ms.views.gallery(bare, channels=["DNA"], size=80, rows=2)
+ms.views.gallery(bare, **look)
 
 # %%
 effect[["probability", "probability_without", "effect"]].head().round(2)
@@ -103,7 +106,7 @@ effect[["probability", "probability_without", "effect"]].head().round(2)
 #
 # ## Exercise 1: does it use the micronucleus?
 #
-# **In which part of these cells does the score fall by at least 1?** (A number between 0 and 1.)
+# **In what share of these cells does the score fall by at least 1?** (A number between 0 and 1.)
 
 # %% tags=["exercise"]
 used = ...  # change me
@@ -121,8 +124,8 @@ ms.lessons.hint("06_explain/used")
 # So the network does use it, and that map was wrong about it. Now other ways to draw a map. They differ in what they
 # ask:
 #
-# - **Grad-CAM**: inside of the network each unit has a small picture of the cell. Which of these pictures count for the
-#   class? Each gets one weight.
+# - **Grad-CAM**: inside the network there are many small pictures of the cell, one for each thing that it looks for.
+#   Which of them count for the class? Each picture gets one weight.
 # - **HiResCAM**: the same, with a weight for each place of each picture.
 # - **integrated gradients**: what does each pixel add on the way from a blurred cell to the real one?
 # - **occlusion**: how far does the score fall if a small patch is covered?
@@ -137,7 +140,7 @@ grad = explain.attribute(network, cells, **way, **asked)
 # %% [markdown]
 # ## Exercise 2: which map is honest?
 #
-# Three of these maps, without their names. **Which one would you believe: "A", "B" or "C"?** Look for small things
+# Three of the maps, without their names (one is the first). **Which one would you believe: "A", "B" or "C"?** Look for small things
 # beside the nucleus.
 
 # %%
@@ -158,7 +161,8 @@ ms.lessons.hint("06_explain/honest")
 
 # %% [markdown]
 # Looking is not enough. So let us count: in how many cells is the strongest place of the map **inside** the
-# micronucleus? Three maps that know no network stand beside them: brightness, edges, and the middle of the crop.
+# micronucleus? Three **trivial** maps, which know no network, stand beside them: brightness (`intensity`), `edges`, and
+# the middle of the crop (`centre`).
 
 # %%
 maps = {"smoothgrad": smooth, "Grad-CAM": cam, "HiResCAM": sharp}
@@ -172,12 +176,12 @@ grades[["pointing", "above_trivial", "above_trivial_low"]].round(2)
 
 # %% [markdown]
 # In the plot, the dot is the share of cells (`pointing`), the bar its 95 % interval over wells. `above_trivial` is how
-# far it lies above the best map that knows no network, `above_trivial_low` the lower end of the interval of that.
+# far it lies above the best trivial map, `above_trivial_low` the lower end of the interval of that.
+# (A map that is always right, or never, has a bar as well: more than so many wells can show is not known.)
 #
-# The first map points no better than a map of edges
-# that has never heard of the network: a cue of a few pixels drowned in the noise that was added. A map is a
-# **claim**, and it can be wrong. Which method is right depends on the network and on the cue, so grade the one that
-# you use.
+# The first map points no better than a map of edges that has never heard of the network: a cue of a few pixels drowned
+# in the noise that was added. A map is a **claim**, and it can be wrong. Which method is right depends on the network
+# and on the cue, so grade the one that you use.
 #
 # ## Does a map need the network at all?
 #
@@ -230,20 +234,20 @@ ms.lessons.predict("06_explain/better")
 
 # %% [markdown]
 # Do not draw a map: [**change the picture**](glossary.md#counterfactual). Each cell of the control gets one region of
-# a "clustered" cell, pasted in at the same place: a corner, the nucleus, what lies outside the cell. How often does
-# the answer turn?
+# a "clustered" cell, pasted in at the same place: a corner, the nucleus, what lies outside the cell, one whole stain.
+# How often does the answer turn to "clustered"? (Regions overlap: the border, for one, holds all four corners.)
 
 # %%
 paste = {"target": "clustered", "n_cells": 100}
 pasted = explain.counterfactual(second, hers, **paste)
 turned = pasted.table.set_index("region")
 turned = turned.rename(columns={"flip_low": "low", "flip_high": "high"})
-ms.views.estimates(turned, value="flip_rate", label="share that turns")
+ms.views.estimates(turned, value="flip_rate", label="share of cells that turn")
 
 # %% [markdown]
 # ## Exercise 3: what does the second network use?
 #
-# **Write the name of the region, as it stands in the plot.**
+# **Which is the smallest region that turns many answers?** Write its name, as it stands in the plot.
 
 # %% tags=["exercise"]
 region = ...  # change me: "the name of a region"
@@ -261,7 +265,18 @@ ms.lessons.hint("06_explain/region")
 print(pasted)
 
 # %% [markdown]
-# Somebody had marked the wells of that treatment, and the mark is in the picture. The same plates without the mark:
+# Somebody had marked the wells of that treatment, and the mark is in the picture: a faint ring. Five "clustered" cells,
+# then five of the control:
+
+# %%
+seen = scores["second network"]
+both = [*seen.cells_of("clustered", "clustered")[:5]]
+both += [*seen.cells_of("DMSO", "DMSO")[:5]]
+ring = {"channels": ["actin"], "contrast": {"actin": (250, 1500)}}
+ms.views.gallery(hers, both, **ring, size=110, rows=1)
+
+# %% [markdown]
+# The same plates without the mark:
 
 # %%
 clean, _ = ms.datasets.simulate(**plates, seed=12)
@@ -292,12 +307,13 @@ pair = pair.with_features(ms.features.measure(pair))
 needs = explain.importance(pair)
 
 # %% [markdown]
-# Features that say the same (ten ways to measure a size) are put into one **block**. A block is mixed up between cells
-# that the model has not seen; how much worse does it get?
+# Features that say the same (ten ways to measure a size) are put into one **block**, named after one of them. A block is
+# mixed up between cells that the model has not seen. How much less sure is the model of the right class then?
 
 # %%
 top = needs.blocks.head(5)
-lost = {"value": "importance", "label": "what is lost", "width": 760}
+lost = {"value": "importance", "width": 760}
+lost["label"] = "probability of the right class that is lost"
 ms.views.estimates(top, **lost)
 
 # %%
@@ -308,14 +324,14 @@ print(told, "·", ms.features.describe(told))
 ms.lessons.check("06_explain/lobed")
 
 # %% [markdown]
-# And the cells at both ends of it: first the lowest, then the highest.
+# And cells at both ends of this feature: first the lowest, then the highest.
 
 # %%
 ends = [*top["low_cells"].iloc[0], *top["high_cells"].iloc[0]]
 ms.views.gallery(pair, ends, channels=["DNA"], size=110, rows=1)
 
 # %% [markdown]
-# ## Exercise 4: which block counts most?
+# ## Exercise 4: how many ways to say the same?
 #
 # `top["features"].iloc[0]` holds the names of all features of the first block. **How many are there?**
 
@@ -334,8 +350,9 @@ ms.lessons.hint("06_explain/in_block")
 # %% [markdown]
 # ## A walk along the decision
 #
-# A second, small network learns to **draw** cells. Then it draws one cell again and again, a little more "lobed" to the
-# model each time. Move the slider: above what is drawn, below it the real cell that is nearest.
+# A second, small network learns to **draw** cells. Then it draws each of six cells again, a little more "lobed" to the
+# model with each step. Move the slider: below each cell is what is drawn, and below that the real cell that is nearest
+# to the drawing.
 
 # %%
 model = ms.predict.train_model(pair)
@@ -376,9 +393,10 @@ print(is_about["says"].iloc[0])
 is_about[["effect", "low", "high", "n_features"]].head().round(2)
 
 # %% [markdown]
-# `effect` counts in deviations of single cells. [No p-values](glossary.md#double-dipping): you chose these cells
-# *because* they differ. And a few cells that stand for the group, beside a few that do not fit it (these are bright
-# cells: all grey values are shown):
+# `effect` is how far they lie from the others, in deviations of single cells, `low` and `high` its 95 % interval over
+# fields; `n_features` features say the same. [No p-values](glossary.md#double-dipping): you chose these cells *because*
+# they differ. And five cells that stand for the group, then five that these do not stand for (these are bright cells:
+# all grey values are shown):
 
 # %%
 typical = explain.prototypes(fly, {"chosen": chosen}, n=5)
