@@ -1,5 +1,6 @@
 """What predicted pictures invent: counted against pictures in which it is known, and plain methods beside."""
 
+import io
 import json
 from importlib import import_module
 from typing import ClassVar
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 from scipy import ndimage
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+from tqdm.std import tqdm
 
 from mlscope_nb.fields import Fields
 from mlscope_nb.predict.images import Ensemble, Plain, compare, image_network, invented, plain, train, train_ensemble
@@ -274,43 +276,41 @@ def test_fields_that_do_not_belong_together_are_refused():
         invented("x", truth)
 
 
-class Bar:
-    """A progress bar that keeps what it is told."""
+class Bar(tqdm):
+    """A progress bar that shows itself at once, and keeps what it has shown."""
 
-    told: ClassVar[list] = []
+    shown: ClassVar[list] = []
 
-    def __init__(self, over, **options):
-        self.over, self.done = over, 0
-        Bar.told.append((options["desc"], len(over), options["disable"]))
+    def __init__(self, *given, **options):
+        super().__init__(*given, **options | {"delay": 0, "mininterval": 0, "file": io.StringIO()})
 
-    def __iter__(self):
-        for item in self.over:
-            yield item
-            self.done += 1
-
-    def update(self, n):
-        Bar.told.append((self.done, n))
-        return True
+    def display(self, *_, **__):
+        Bar.shown.append((self.desc, self.n, self.total))
+        # Seconds of each field as they were, not those since the bar was last drawn.
+        assert self.format_dict["rate"] is None or self.desc.startswith("Choosing")
 
 
-def test_a_bar_may_appear_before_the_first_field_is_done(monkeypatch):
+def test_a_bar_appears_before_the_first_field_is_done_and_counts_every_field_once(monkeypatch):
     noisy, clean = discs(n_fields=3)
     network = train(noisy, "denoise", clean=clean, **FEW)
     before = network.predict(noisy, progress=False)
-    monkeypatch.setattr(Bar, "told", [])
+    monkeypatch.setattr(Bar, "shown", [])
     monkeypatch.setattr(image_network, "tqdm", Bar)
     after = network.predict(noisy)
-    assert Bar.told[:2] == [("Predicting", 3, False), (0, 0)] and (2, 0) in Bar.told
+    within = pd.Series([n for _, n, _ in Bar.shown]).value_counts()
+    assert sorted(within.index) == [0, 1, 2, 3] and (within[:3] > 2).all()
+    assert {(desc, total) for desc, _, total in Bar.shown} == {("Predicting", 3)}
     assert all(np.array_equal(a, b) for a, b in zip(before.images, after.images, strict=True))
     assert not network.model._forward_hooks
 
 
 def test_choosing_a_filter_shows_how_far_it_is(monkeypatch):
     noisy, clean = discs(n_fields=1)
-    monkeypatch.setattr(Bar, "told", [])
+    monkeypatch.setattr(Bar, "shown", [])
     monkeypatch.setattr(import_module("mlscope_nb.predict.images.plain"), "tqdm", Bar)
     plain(noisy, "denoise", clean=clean)
-    assert Bar.told == [("Choosing: gaussian", 20, False), ("Choosing: non-local means", 16, False)]
+    ends = {desc: (n, total) for desc, n, total in Bar.shown}
+    assert ends == {"Choosing: gaussian": (20, 20), "Choosing: non-local means": (16, 16)}
 
 
 def test_a_network_and_plain_methods_run_through_the_same_table():

@@ -122,9 +122,8 @@ class ImageNetwork:
         if self.task == "segment" and not isinstance(fields, Fields):
             raise TypeError("Objects are found in whole fields, and these are crops of cells. Give fields.")
         made = []
-        bar = tqdm(range(len(pictures)), desc="Predicting", unit="field", leave=False, delay=2, disable=not progress)
-        with _shown_early(bar, self.model):
-            for i in bar:
+        with _bar(len(pictures), self.model, progress) as bar:
+            for i in range(len(pictures)):
                 image = pictures.image(i, rows)
                 between = ends(image)
                 picture = scaled(image, between)
@@ -132,6 +131,7 @@ class ImageNetwork:
                 if self.settings["blind"]:
                     said = mixed(said, picture)
                 made.append(self._made(said, between))
+                bar.update()
         step = {"step": "predict_images", **self.to_dict(), "n_fields_of_units_seen": self._n_seen(pictures)}
         if self.task == "segment" and isinstance(fields, Fields):
             return fields.with_masks(made, step=step)
@@ -238,17 +238,21 @@ class ImageNetwork:
 
 
 @contextmanager
-def _shown_early(bar: Any, model: UNet) -> Iterator[None]:
-    """Let a bar appear while the first field is at work: of large fields, one alone takes seconds."""
+def _bar(n_fields: int, model: UNet, progress: bool) -> Iterator[Any]:
+    """Give a bar over fields that goes on living within each of them: a large one alone takes seconds."""
+    # miniters: or a bar that has moved once ignores steps of nothing; smoothing: or these make the rate too high.
+    look: dict[str, Any] = {"desc": "Predicting", "unit": "field", "leave": False, "delay": 2}
+    look |= {"miniters": 0, "smoothing": 0}
+    with tqdm(total=n_fields, disable=not progress, **look) as bar:
 
-    def look(*_: Any) -> None:
-        bar.update(0)
+        def live(*_: Any) -> None:
+            bar.update(0)
 
-    hook = model.register_forward_hook(look)
-    try:
-        yield
-    finally:
-        hook.remove()
+        hook = model.register_forward_hook(live)
+        try:
+            yield bar
+        finally:
+            hook.remove()
 
 
 def _from_all_sides(
