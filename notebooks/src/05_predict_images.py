@@ -209,8 +209,8 @@ print(f"{hit} of the 6 worst found; by chance it would be {chance:g}")
 # And here is the truth of the same squares, in the same order:
 
 # %%
-true = images.windows(fields, some)
-ms.views.gallery(true, channels=["DNA"], size=172, title="True")
+truth = images.windows(fields, some)
+ms.views.gallery(truth, channels=["DNA"], size=172, title="Truth")
 
 # %% [markdown]
 # How well does disagreement find the worst quarter of *all* squares? 1 is always, 0.5 is a coin; `low` and `high` are
@@ -276,9 +276,10 @@ quieter = images.compare(both, clean, channel="DNA")
 quieter[["f1", "invented", "missed", "psnr"]].round(2)
 
 # %% [markdown]
-# White above: the network's actin is the clean one. (Tick only actin in the first picture of this notebook to see the
-# noise.) The table is about the nuclei. A Gaussian blur, the simple way, stands beside the network: it was allowed to
-# choose its strength by looking at the clean pictures; the network has never seen one.
+# Grey and white above, without green or magenta: the network's actin agrees with the clean one. (To see the noise, tick
+# only actin in the first picture of this notebook.) The table is about the nuclei. A Gaussian blur, the simple way,
+# stands beside the network: it was allowed to choose its strength by looking at the clean pictures; the network has
+# never seen one.
 #
 # ## Finding nuclei after six examples
 #
