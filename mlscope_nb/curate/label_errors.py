@@ -10,19 +10,20 @@ from numpy.typing import NDArray
 
 from mlscope_nb import _align
 from mlscope_nb._design import Columns
-from mlscope_nb._words import count, percent
+from mlscope_nb._words import count
 from mlscope_nb.cells import Cells
 from mlscope_nb.curate.composition import log_shares_of_others
 from mlscope_nb.curate.confident import ConfidentJoint, confident_errors, confident_joint
 from mlscope_nb.curate.discriminant import posterior
 from mlscope_nb.curate.given import checked_probabilities
 from mlscope_nb.curate.held_out import Given, evidence, folds, given_labels, settings
+from mlscope_nb.curate.label_error_words import in_words
 from mlscope_nb.curate.measured import with_features
 from mlscope_nb.curate.noise import Noise, estimate_noise, expected_precision
 from mlscope_nb.curate.swaps import LEAST_RATE, recognised, unit_scores, unit_table
 from mlscope_nb.features.normalization import Method
 from mlscope_nb.study.splits import CELL
-from mlscope_nb.study.units import noun, plural
+from mlscope_nb.study.units import noun
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.intp]
@@ -240,31 +241,8 @@ def _described(
         "units": units,
         "notes": said.notes,
     }
-    found.attrs["words"] = _words(found, per, words, units, judged.unlike)
+    found.attrs["words"] = in_words(found, per, words, units, judged.unlike)
     return found
-
-
-def _words(found: pd.DataFrame, per: str, word: str, units: list[dict[str, Any]], unlike: float) -> str:
-    n = int(found["given"].notna().sum())
-    precision, rate = found.attrs["expected_precision"], found.attrs["noise_rate"]
-    rough = f"Some {percent(rate, 1)} of labels may be wrong; this figure is rough, do not report it."
-    about = "" if precision is None else percent(precision)
-    hope = f" About {about} of these should turn out to be wrong: look at them." if about else ""
-    if per == "unit" and not found.attrs["recognised"]:
-        return (
-            f"Labels were given per {word}, and the {plural(word)} do not look like their labels more often than by "
-            "guessing: the features say nothing about these labels, so none of them can be said to be wrong."
-        )
-    if per == "unit":
-        suspects = sum(u["flagged"] for u in units)
-        return (
-            f"Labels were given per {word}: {suspects:,} of {count(len(units), word, plural(word))} do not look like "
-            f"their label.{hope} {count(int(found['atypical'].sum()), 'single cell')} of {n:,} are atypical for their "
-            f"label, which is no mistake. {rough}"
-        )
-    context = "" if np.isinf(unlike) else f" The labels of other cells of the same {word} counted too."
-    flagged = int(found["flagged"].sum())
-    return f"{count(flagged, 'label')} of {n:,} do not fit what the cell looks like.{hope}{context} {rough}"
 
 
 def _units(cells: Cells, dispensable: bool) -> Codes:
