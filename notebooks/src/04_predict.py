@@ -134,8 +134,8 @@ name = "04_predict/my_mistakes"
 mine = ms.lessons.checkpoint(name, clicked, otherwise=asked)
 responds = truth.obs["responder"]
 treated = responds[~study.controls]
-print(f"{len(mine)} cells, {responds[mine].mean():.0%} of them responded")
-print(f"of all treated cells: {treated.mean():.0%}")
+print(f"{len(mine)} cells, {100 * responds[mine].mean():.0f} % responded")
+print(f"of all treated cells: {100 * treated.mean():.0f} %")
 
 # %% [markdown]
 # A treated cell that did not respond looks like a control because it *is* like one: no model can recognise it. Over all
