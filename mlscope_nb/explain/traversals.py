@@ -108,12 +108,7 @@ def traverse(
     (2, 5, 3, 32, 32)
     """
     check_level(level)
-    if n_steps < 2 or n_latent < 1 or size < 16 or epochs < 1 or not 1 <= n_shown <= n_start:
-        raise ValueError(
-            f"n_steps={n_steps}, n_latent={n_latent}, size={size}, epochs={epochs}, n_shown={n_shown}, "
-            f"n_start={n_start}: expected at least 2 steps, 1 number, 16 pixels, 1 epoch, and no more shown "
-            "than walks."
-        )
+    _check_sizes(n_steps, n_latent, size, epochs, n_shown, n_start)
     whole, answers, wanted = _answers(model, cells, target)
     pixels = model.pixels if isinstance(model, Network) else learned(whole, "auto", True)
     planes = planes_of(whole, pixels, size)
@@ -152,6 +147,15 @@ def traverse(
         held_out=tuple(sorted(set(whole.units[held]))),
         notes=_notes(model, whole),
     )
+
+
+def _check_sizes(n_steps: int, n_latent: int, size: int, epochs: int, n_shown: int, n_start: int) -> None:
+    if n_steps < 2 or n_latent < 1 or size < 16 or epochs < 1 or not 1 <= n_shown <= n_start:
+        raise ValueError(
+            f"n_steps={n_steps}, n_latent={n_latent}, size={size}, epochs={epochs}, n_shown={n_shown}, "
+            f"n_start={n_start}: expected at least 2 steps, 1 number, 16 pixels, 1 epoch, and no more shown "
+            "than walks."
+        )
 
 
 def _answers(model: Classifier, cells: Cells, target: Any) -> tuple[Cells, Floats, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -88,10 +89,7 @@ def bootstrap_interval(
     """
     check_level(level)
     _check_options(method, statistic, n_resamples)
-    word, name = (
-        unit_word(units),
-        statistic if isinstance(statistic, str) else getattr(statistic, "__name__", "statistic"),
-    )
+    word, name = unit_word(units), target or _name(statistic)
     rng = np.random.default_rng(seed)
     if isinstance(values, pd.DataFrame):
         n, draws, note = _of_tables(values, units, statistic, n_resamples, rng)
@@ -100,33 +98,28 @@ def bootstrap_interval(
         n, draws, note = len(means), _of_means(means, statistic, n_resamples, rng), same(means, word)
     chosen = _choose(method, statistic, n, isinstance(values, pd.DataFrame))
     if n < MIN_UNITS:
-        return too_few(draws.estimate if n else math.nan, level, n, target or name, chosen, word)
+        return too_few(draws.estimate if n else math.nan, level, n, name, chosen, word)
+    unknown = Interval(draws.estimate, math.nan, math.nan, level, n, name, chosen, word)
     if chosen == "studentized" and n < MIN_STUDENTIZED:
         note = f"the studentized bootstrap needs at least {MIN_STUDENTIZED} units, {n} found; use method='t'"
-        return Interval(draws.estimate, math.nan, math.nan, level, n, target or name, chosen, word, note)
+        return replace(unknown, note=note)
     if chosen == "studentized":
         low, high = _studentized(means, level, n_resamples, rng)
     else:
         usable = draws._replace(drawn=draws.drawn[np.isfinite(draws.drawn)])
         note = _lost(len(usable.drawn), n_resamples) or note
         if 2 * len(usable.drawn) < n_resamples or not math.isfinite(draws.estimate):
-            return Interval(
-                draws.estimate,
-                math.nan,
-                math.nan,
-                level,
-                n,
-                target or name,
-                chosen,
-                word,
-                note or "not a number",
-            )
+            return replace(unknown, note=note or "not a number")
         low, high = {"t": _t, "percentile": _percentile, "bca": _bca}[chosen](usable, level, n)
     if bounds == (0.0, 1.0) and statistic == "mean" and draws.estimate in (0.0, 1.0):
         low, high = of_share(Interval(draws.estimate, low, high, level, n, "", ""))
     elif bounds is not None:
         low, high = max(low, bounds[0]), min(high, bounds[1])
-    return Interval(draws.estimate, low, high, level, n, target or name, f"bootstrap ({chosen})", word, note)
+    return Interval(draws.estimate, low, high, level, n, name, f"bootstrap ({chosen})", word, note)
+
+
+def _name(statistic: Statistic) -> str:
+    return statistic if isinstance(statistic, str) else str(getattr(statistic, "__name__", "statistic"))
 
 
 def _check_options(method: str, statistic: Statistic, n_resamples: int) -> None:
