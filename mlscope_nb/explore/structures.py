@@ -103,6 +103,10 @@ def structure(
     unit alike (cell types, phases of the cycle) are asked for with ``of="cells"``; without units, cells are taken as
     independent.
 
+    What is not one straight cloud is called groups, gaps or not: a continuum that is bent (a rolled sheet, a ring of
+    phases) is cut into pieces too, for its pieces lie tighter than in a cloud of the same covariance. Look at the map
+    before pieces are given names.
+
     Parameters
     ----------
     cells_or_table : Cells or DataFrame (N, P)
