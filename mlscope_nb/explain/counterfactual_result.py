@@ -11,7 +11,7 @@ import pandas as pd
 
 from mlscope_nb._words import count
 from mlscope_nb.study._result import Result, number
-from mlscope_nb.study.intervals import Interval, t_interval
+from mlscope_nb.study.intervals import Interval, of_share, t_interval
 from mlscope_nb.study.units import plural
 
 PASTE, SHAM, REMOVE = "paste", "sham", "remove"
@@ -142,5 +142,8 @@ def _ends(
     if not len(values):
         return {estimate: np.nan, f"{name}_low": np.nan, f"{name}_high": np.nan}
     found: Interval = t_interval(values.to_numpy(), units.to_numpy().astype(str), level=level)
-    low, high = (float(np.clip(end, *bounds)) for end in (found.low, found.high))
+    if bounds == (0.0, 1.0):
+        low, high = of_share(found)
+    else:
+        low, high = (float(np.clip(end, *bounds)) for end in (found.low, found.high))
     return {estimate: found.estimate, f"{name}_low": low, f"{name}_high": high}

@@ -48,7 +48,7 @@ def note(table: pd.DataFrame, brightest: Mapping[str, float], least: float | Non
     which = (
         "used by the network or not"
         if least is None
-        else f"those that lose at least {least:g} logits without their cue"
+        else f"those that lose at least {least:g} logit{'' if least == 1 else 's'} without their cue"
     )
     said = [
         f"Graded: {int(row['n_cells']):,} of {carries:,} cells with evidence ({percent(row['graded'])}), {which}. "

@@ -144,8 +144,9 @@ def _from_mapping(rows: Mapping[str, Any]) -> pd.DataFrame:
     evaluations = [found for found in rows.values() if isinstance(found, Evaluation)]
     chances = {found.chance for found in evaluations}
     if len(evaluations) == len(rows):
-        table.attrs["label"] = "balanced accuracy (1 is always right)"
-        table.attrs["chance"] = chances.pop() if len(chances) == 1 else None
+        chance = chances.pop() if len(chances) == 1 else None
+        dashed = "" if chance is None else "; dashed: guessing"
+        table.attrs |= {"label": f"balanced accuracy (1 is always right{dashed})", "chance": chance}
     return table
 
 

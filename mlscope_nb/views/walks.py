@@ -139,8 +139,8 @@ def _beside(found: Traversal, features: int | list[str]) -> dict[str, Any]:
     most = max((abs(v) for each in values.values() for v in each), default=1.0) or 1.0
     return {
         "steps": steps, "features": rows, "most": most, "least": "surely not", "target": shortened(found.target),
-        "what": "Features: how much they have changed since step 1, in deviations of real cells. The network or model "
-        f"goes with places on this walk by a rank correlation of {found.decision:.2f}.",
+        "what": "Features: how much they have changed since step 1, in deviations of real cells. Places on this walk "
+        f"go with the model's answer by a rank correlation of {found.decision:.2f} (1: in the same order).",
     }  # fmt: skip
 
 

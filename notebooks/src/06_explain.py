@@ -177,7 +177,7 @@ grades[["pointing", "above_trivial", "above_trivial_low"]].round(2)
 # %% [markdown]
 # In the plot, the dot is the share of cells (`pointing`), the bar its 95 % interval over wells. `above_trivial` is how
 # far it lies above the best trivial map, `above_trivial_low` the lower end of the interval of that.
-# (A map that is always right, or never, has a bar as well: more than so many wells can show is not known.)
+# (A map that is always right, or never, has a bar as well: so few wells cannot prove more.)
 #
 # The first map points no better than a map of edges that has never heard of the network: a cue of a few pixels drowned
 # in the noise that was added. A map is a **claim**, and it can be wrong. Which method is right depends on the network

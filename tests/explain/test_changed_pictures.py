@@ -61,6 +61,9 @@ def test_a_shortcut_is_found_by_putting_it_into_other_cells():
     assert flips(found, "lower left corner")["flip_rate"] >= 0.8
     assert flips(found, "lower left corner")["removed_rate"] >= 0.8
     assert flips(found, "upper right corner")["increase"] <= 0.1 and flips(found, "cell")["increase"] <= 0.1
+    never = found.table[found.table["flip_rate"] == 0]
+    assert len(never) and (never["flip_low"] == 0).all()
+    assert np.allclose(never["flip_high"], 1 - 0.025 ** (1 / never["n_units"]))
     assert found.shortcuts.index.tolist() == ["y"]
     assert "the lower left corner decides" in str(found) and "shortcut" in str(found)
     assert "per_cell" not in found.to_dict()

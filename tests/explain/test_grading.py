@@ -172,6 +172,7 @@ def test_only_cells_on_which_the_network_uses_the_cue_are_graded():
     used[0] = False
     assert table.loc["map", "pointing"] == 1 and table.loc["map", "n_cells"] == used.sum()
     assert table.loc["map", "graded"] == pytest.approx(used.sum() / (len(hit) - 1))
+    assert "at least 1 logit without their cue" in table.attrs["note"]
     with pytest.raises(ValueError, match="does not use this cue"):
         grade(maps, evidence, images, effect=effect / 10, units=wells)
     with pytest.raises(ValueError, match="nothing to grade"):

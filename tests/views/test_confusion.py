@@ -91,6 +91,7 @@ def test_estimates_stand_at_their_values_in_order(found):
     assert np.allclose(lines[["x", "x1"]], [found.interval.low, found.interval.high])
     guessing = next(part for part in drawn if type(part).__name__ == "VLine")
     assert np.isclose(guessing.data, 1 / 3) and figure.x_range.start < 1 / 3 < figure.x_range.end
+    assert figure.xaxis[0].axis_label == "balanced accuracy (1 is always right; dashed: guessing)"
 
 
 def test_one_evaluation_stands_above_its_baselines(study):

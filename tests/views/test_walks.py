@@ -49,6 +49,7 @@ def test_each_step_has_its_pictures_words_and_numbers():
     assert data["steps"][0] == "Step 1 of 3 (-1.0 deviations along the decision). The network: log odds +1.5"
     assert [f["values"] for f in data["features"]] == [[0.0, -1.0, -2.0], [0.0, 0.25, 0.5]] and data["most"] == 2
     assert "network" not in ms.views.walk(walked(cells), cells)._data["steps"][0]
+    assert data["what"].endswith("go with the model's answer by a rank correlation of 0.70 (1: in the same order).")
 
 
 def test_features_are_chosen_by_number_or_name():
