@@ -59,6 +59,7 @@ def optimised(
     *,
     fixed: NDArray[np.float32] | None = None,
     n_threads: int = 1,
+    after_epoch: Callable[[], object] | None = None,
 ) -> NDArray[np.float32]:
     """Return the places of points after UMAP's optimisation: the same steps, in the same order, as umap-learn's.
 
@@ -79,6 +80,8 @@ def optimised(
         A map that stays where it is while the points are placed on it.
     n_threads : int
         How many threads.
+    after_epoch : function, optional
+        Called when an epoch is done: a progress bar's ``update``.
 
     References
     ----------
@@ -105,6 +108,8 @@ def optimised(
                 epoch(*parts[0], *steady)
             else:
                 list(pool.map(lambda part: epoch(*part, *steady), parts))  # noqa: B023 - all done before the next turn
+            if after_epoch is not None:
+                after_epoch()
     return points
 
 

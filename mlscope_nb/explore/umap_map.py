@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
+from tqdm.auto import tqdm
 
 from mlscope_nb.cells import Cells, table
 from mlscope_nb.explore.fuzzy_graph import fuzzy_graph
@@ -148,14 +149,18 @@ def _own(
     n_epochs: int | None,
     **options: Any,
 ) -> NDArray[Any]:
-    indices, distances = neighbours_for(scores, n_neighbors, seed)
-    graph = fuzzy_graph(indices, distances, **{k: v for k, v in options.items() if k in GRAPH_OPTIONS})
     curve = curve_of(min_dist, **{k: v for k, v in options.items() if k in ("spread", "a", "b")})
     epochs = n_epochs if n_epochs is not None else 500 if len(scores) <= 10_000 else 200
-    rates = {k: v for k, v in options.items() if k in LAYOUT_OPTIONS}
+    schedule = Schedule(epochs, curve, **{k: v for k, v in options.items() if k in LAYOUT_OPTIONS})
     state = np.random.default_rng(seed).integers(-(2**31) + 1, 2**31 - 1, 3)
     threads = cores() if seed is None else 1
-    return optimised(start_from(scores, seed), graph, Schedule(epochs, curve, **rates), state, n_threads=threads)
+    with tqdm(total=epochs, desc="Mapping cells", unit="epoch", delay=2, leave=False) as bar:
+        indices, distances = neighbours_for(scores, n_neighbors, seed)
+        bar.update(0)
+        graph = fuzzy_graph(indices, distances, **{k: v for k, v in options.items() if k in GRAPH_OPTIONS})
+        bar.update(0)
+        start = start_from(scores, seed)
+        return optimised(start, graph, schedule, state, n_threads=threads, after_epoch=bar.update)
 
 
 def _umap_learn(scores: NDArray[np.float32], seed: int | None, *, n_neighbors: int, **options: Any) -> NDArray[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -102,18 +102,20 @@ def embed_pretrained(
     _check(cells, model, weights, size, batch_size)
     recipe = (VERSION, model, weights, seed if weights == "random" else None, tuple(groups.items()), size, masked)
     grey = all(len(rows) == 1 for rows in groups.values())
-    network = _network(model, weights, checkpoint, seed, grey, device)
+    batches = -(-len(cells) // batch_size)
+    with tqdm(total=batches, desc="Embedding cells", unit="batch", delay=2, leave=False) as bar:
+        network = _network(model, weights, checkpoint, seed, grey, device)
 
-    def compute() -> Pixels:
-        return _embed(cells, network, list(groups.values()), size, masked, batch_size, device_name(device))
+        def compute() -> Pixels:
+            return _embed(cells, network, list(groups.values()), size, masked, batch_size, device_name(device), bar)
 
-    if cache:
-        key = content_key((darkened(b) if masked else b.images for b in cells.batches(500)), recipe, digest(checkpoint))
-        values = cached(key, compute)
-    else:
-        values = compute()
-    if values.shape[0] != len(cells) or values.shape[1] % len(groups):
-        values = compute()
+        if cache:
+            pixels = (darkened(b) if masked else b.images for b in cells.batches(500))
+            values = cached(content_key(pixels, recipe, digest(checkpoint)), compute)
+        else:
+            values = compute()
+        if values.shape[0] != len(cells) or values.shape[1] % len(groups):
+            values = compute()
     names = _names(model, weights, list(groups), values.shape[1] // len(groups))
     table = pd.DataFrame(values, index=cells.ids, columns=names)
     step = {
@@ -136,20 +138,24 @@ def _embed(
     masked: bool,
     batch_size: int,
     device: str,
+    bar: tqdm[Any],
 ) -> Pixels:
     import torch
 
     parts: list[Pixels] = []
     with usable_threads(), torch.inference_mode():
-        total = -(-len(cells) // batch_size)
-        for batch in tqdm(cells.batches(batch_size), total=total, desc="Embedding cells", delay=2, leave=False):
+        for batch in cells.batches(batch_size):
             pictures = torch.from_numpy(stretched(darkened(batch) if masked else batch.images)).to(device)
             if size is not None:
                 pictures = torch.nn.functional.interpolate(
                     pictures, (size, size), mode="bilinear", antialias=True, align_corners=False
                 )
-            found = [network(pictures[:, list(rows)]) for rows in groups]
+            found = []
+            for rows in groups:
+                found.append(network(pictures[:, list(rows)]))
+                bar.update(0)  # a bar that is due appears within the first batch
             parts.append(torch.cat(found, dim=1).cpu().numpy())
+            bar.update()
     return np.concatenate(parts) if parts else np.empty((0, len(groups)), np.float32)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlscope_nb.explore import umap
+from mlscope_nb.explore import umap, umap_map
 from mlscope_nb.explore.compiling import compiled
 
 
@@ -64,7 +64,8 @@ def test_without_a_folder_to_keep_it_in_it_is_compiled_all_the_same(monkeypatch)
     real, asked = numba.njit, []
 
     def njit(function, *, cache=False, **options):
-        asked.append(cache)
+        if function.__name__ == "double":  # numba compiles functions of its own when it is first used
+            asked.append(cache)
         if cache:
             raise RuntimeError("cannot cache function: no locator available for file")
         return real(function, **options)
@@ -115,6 +116,25 @@ def test_what_was_done_is_in_the_history(numbers):
     }  # fmt: skip
     with pytest.raises(ValueError, match="min_dist is 3"):
         umap(numbers, min_dist=3)
+
+
+def test_moving_the_points_shows_how_far_it_is(numbers, monkeypatch):
+    seen = []
+
+    class Bar(umap_map.tqdm):
+        def __init__(self, **options):
+            seen.append((options["desc"], options["total"], options["delay"]))
+            super().__init__(**{**options, "disable": True})
+
+        def update(self, n=1):
+            seen.append(n)
+            return super().update(n)
+
+    before = umap(numbers, n_epochs=7)
+    monkeypatch.setattr(umap_map, "tqdm", Bar)
+    after = umap(numbers, n_epochs=7)
+    assert seen[0] == ("Mapping cells", 7, 2) and sum(seen[1:]) == 7 and seen[1] == 0
+    pd.testing.assert_frame_equal(before, after)
 
 
 def test_without_a_seed_all_cores_make_a_map_as_good(numbers):

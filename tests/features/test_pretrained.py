@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from mlscope_nb import Cells
-from mlscope_nb.features import embed_pretrained
+from mlscope_nb.features import embed_pretrained, pretrained
 from mlscope_nb.features.embedding_cache import cached, content_key
 from mlscope_nb.features.pretrained import stretched
 
@@ -47,6 +47,23 @@ def test_rgb_agrees_with_the_package_of_the_weights(size):
     found = embed_pretrained(cells, channels="rgb")
     assert np.abs(found.to_numpy() - expected).max() < 1e-3
     assert np.corrcoef(found.to_numpy().ravel(), expected.ravel())[0, 1] > 0.999999
+
+
+def test_a_bar_may_appear_before_the_first_batch_is_done(monkeypatch):
+    seen = []
+
+    class Bar(pretrained.tqdm):
+        def __init__(self, **options):
+            seen.append((options["desc"], options["total"], options["delay"]))
+            super().__init__(**{**options, "disable": True})
+
+        def update(self, n=1):
+            seen.append(n)
+            return super().update(n)
+
+    monkeypatch.setattr(pretrained, "tqdm", Bar)
+    embed_pretrained(make(n=3, channels=2), weights="random", batch_size=2, cache=False)
+    assert seen == [("Embedding cells", 2, 2), 0, 0, 1, 0, 0, 1]
 
 
 def test_each_channel_is_a_grey_picture():
