@@ -10,6 +10,7 @@ from mlscope_nb._words import count
 from mlscope_nb.cells import Cells
 from mlscope_nb.curate.label_errors import find_label_errors
 from mlscope_nb.curate.swaps import suspected_swaps
+from mlscope_nb.explore.copies import first_of_each
 from mlscope_nb.risks.findings import ALL, Finding
 from mlscope_nb.study.units import noun, plural
 
@@ -18,6 +19,8 @@ CHECK = "swapped units"
 
 def label_swaps(cells: Cells, seed: int = 0) -> tuple[list[Finding], pd.DataFrame | None]:
     """Return the units that look like another class, and the table of all units.
+
+    A cell that stands in its unit again with the same features counts once: the models know more of more cells.
 
     Parameters
     ----------
@@ -32,7 +35,8 @@ def label_swaps(cells: Cells, seed: int = 0) -> tuple[list[Finding], pd.DataFram
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            errors = find_label_errors(cells, given_per="unit", seed=seed)
+            different = cells.subset(first_of_each(cells.table(), cells.units))
+            errors = find_label_errors(different, given_per="unit", seed=seed)
         except ValueError as error:
             return [Finding(CHECK, ALL, "untestable", str(error), "")], None
     table = suspected_swaps(errors)
