@@ -13,10 +13,13 @@ from mlscope_nb.cells import Cells
 from mlscope_nb.risks import audit
 from mlscope_nb.risks.confounding import class_and_batch, effective_size, units_of_classes
 from mlscope_nb.risks.findings import LEVELS
+from mlscope_nb.risks.label_swaps import label_swaps
 from mlscope_nb.risks.leakage import duplicates_of, splits_of
 from mlscope_nb.risks.recognition import area, recognise
 from mlscope_nb.risks.trial import Trial, trial
 
+SHAPES = [(65, (3, 7, 3), 5, 0.0), (119, (2, 7, 4), 1, 3.0)]
+"""Seed; plates, wells, cells; features; shift of a class: small studies in which copies once changed what was said."""
 FEW = settings(
     max_examples=12,
     deadline=None,
@@ -148,6 +151,20 @@ def test_copies_of_all_cells_change_no_level(cells):
     twice = [None if t is None else pd.concat([t, t.set_axis(twin)]) for t in (cells.obs, cells.features)]
     found = [answers(cells), answers(again(cells, twice[0], features=twice[1]))]
     assert_same(*found, 1e-6)
+
+
+@pytest.mark.parametrize(("seed", "shape", "n_features", "shift"), SHAPES)
+def test_a_copied_cell_is_no_further_witness_that_a_unit_was_swapped(seed, shape, n_features, shift):
+    obs, rng = table(seed, *shape)
+    values = rng.normal(size=(len(obs), n_features)) + shift * (obs["drug"] == "b").to_numpy()[:, None]
+    features = pd.DataFrame(values, obs.index, [f"AreaShape_{k}" for k in range(n_features)])
+    cells = Cells(obs.drop(columns=["exposure", "cell_count"]), features=features, label="drug",
+                  unit=("plate", "well"), batch="plate")  # fmt: skip
+    twin = [f"{i} again" for i in cells.ids]
+    twice = [pd.concat([t, t.set_axis(twin)]) for t in (cells.obs, features)]
+    once, both = label_swaps(cells), label_swaps(again(cells, twice[0], features=twice[1]))
+    assert [(one.subject, one.level) for one in once[0]] == [(one.subject, one.level) for one in both[0]]
+    pd.testing.assert_frame_equal(once[1], both[1])
 
 
 @FEW
