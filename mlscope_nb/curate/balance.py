@@ -100,7 +100,9 @@ def balance(cells: Cells) -> Balance:
     """
     found = describe(cells)
     per_unit = _per_unit(cells)
-    table = per_unit.pivot_table(index="label", columns="batch", values="n_cells", aggfunc="sum", fill_value=0)
+    table = per_unit.pivot_table(
+        index="label", columns="batch", values="n_cells", aggfunc="sum", fill_value=0, observed=True
+    )
     counts = table.reindex(index=found.table.index, columns=found.table.columns, fill_value=0).astype(int)
     words = [*found.findings, *_lonely(counts, found), *_unequal_classes(counts), *_unequal_units(per_unit, found)]
     return Balance(counts, found.table, per_unit, found, tuple(words))

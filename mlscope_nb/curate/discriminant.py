@@ -11,6 +11,7 @@ from scipy.linalg import solve_triangular
 from scipy.special import logsumexp
 from scipy.stats import chi2
 
+from mlscope_nb._words import count
 from mlscope_nb.features.probes import prepared
 
 Floats = NDArray[np.float64]
@@ -121,6 +122,11 @@ def components(train: Floats, test: Floats) -> tuple[Floats, Floats]:
     Many features that say the same would otherwise drown the classes.
     """
     x, new = prepared(train, test)
+    if not x.shape[1]:
+        raise ValueError(
+            f"None of {count(train.shape[1], 'feature')} varies between {count(len(train), 'cell')} to learn from, so "
+            "nothing tells classes apart. Measure again: ms.features.measure(cells)."
+        )
     most = max(setting.n_components for setting in SETTINGS)
     n_components = max(1, min(x.shape[1], most, len(x) // CELLS_PER_COMPONENT))
     _, directions = np.linalg.eigh(x.T @ x)

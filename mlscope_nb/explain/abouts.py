@@ -62,7 +62,8 @@ def about(cells: Cells, ids: Any, *, correlation: float = 0.5, level: float = 0.
             first = min(known, key=lambda name: place[name])
             rows[first] = {**found.loc[first, ["effect", "low", "high", "n_units"]], "n_features": len(names),
                            "features": tuple(names), "says": _says(first)}  # fmt: skip
-    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("feature")
+    columns = ["effect", "low", "high", "n_units", "n_features", "features", "says"]
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("feature")
     table = table.iloc[np.argsort(-table["effect"].abs().to_numpy(np.float64), kind="stable")]
     table.attrs = {"history": [*found.attrs["history"], _align.step("about", correlation=correlation, level=level)]}
     return table

@@ -65,6 +65,7 @@ def feature_blocks(table: pd.DataFrame, batch: NDArray[np.intp] | None = None, *
     from scipy.spatial.distance import squareform
 
     values = table.to_numpy(np.float64)
+    values = np.where(np.isinf(values), np.nan, values)
     names = np.array([str(c) for c in table.columns], dtype=object)
     ranks = _ranks(values, np.zeros(len(values), np.intp) if batch is None else batch)
     size = np.sqrt(np.einsum("ij,ij->j", ranks, ranks))

@@ -40,6 +40,8 @@ def umap_apart(cells_or_table: Cells | pd.DataFrame, seed: int = 0, *, sample: i
 
     Raises
     ------
+    ValueError
+        As in `umap`.
     RuntimeError
         The process failed; the message ends with its last words.
 
@@ -75,6 +77,9 @@ def _run(folder: str, seed: int, sample: int) -> None:
         said = process.stderr.read().decode("utf-8", "replace") if process.stderr else ""
     if process.returncode:
         words = said.strip().splitlines()
+        kind, _, refused = words[-1].partition(": ") if words else ("", "", "")
+        if kind == "ValueError":
+            raise ValueError(refused)
         raise RuntimeError(words[-1] if words else f"the process ended with code {process.returncode}")
 
 

@@ -46,6 +46,8 @@ def first_of_each(table: pd.DataFrame, unit: NDArray[Any] | pd.Series) -> NDArra
 
 
 def _codes(table: pd.DataFrame, unit: NDArray[Any] | pd.Series) -> NDArray[np.intp]:
+    if not table.shape[1]:
+        return np.arange(len(table))  # nothing is known by which rows could be equal
     # 64 bits of hash: among a million rows two different ones meet with a chance of 3 in 100 million.
     hashed = pd.util.hash_pandas_object(table.reset_index(drop=True), index=False).to_numpy()
     of_unit = pd.factorize(np.asarray(unit))[0]

@@ -175,6 +175,8 @@ def _means(compared: list[tuple[NDArray[np.float64], float]]) -> tuple[float, fl
 def _check(method: str, n: int, k: int, n_seeds: int, n_draws: int) -> None:
     if method not in MAKERS:
         raise ValueError(f"method is {method!r}, expected one of {', '.join(MAKERS)}.")
+    if n < 3:
+        raise ValueError(f"{count(n, 'cell')} are too few for a map, expected at least 3.")
     if not 1 <= k < n:
         raise ValueError(f"k is {k}, expected 1 to {n - 1:,} neighbours among {n:,} cells.")
     if n_seeds < 2 and n_draws < 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -234,11 +235,14 @@ def _effects(cells: Cells, pairs: dict[Any, pd.Series], columns: Any, level: flo
 def _naive(table: pd.DataFrame, pairs: dict[Any, pd.Series], level: float) -> pd.DataFrame:
     from scipy.stats import ttest_ind
 
-    frames = []
+    frames, table = [], table.replace([np.inf, -np.inf], np.nan)
     for name, second in pairs.items():
         a, b = (table[second.eq(side).to_numpy(bool)] for side in (True, False))
-        test = ttest_ind(a, b, equal_var=False, nan_policy="omit")
-        interval = test.confidence_interval(level)
+        with warnings.catch_warnings():
+            # Where a side has no value, or no spread, SciPy says so and gives NaN, which the table shows.
+            warnings.simplefilter("ignore", RuntimeWarning)
+            test = ttest_ind(a, b, equal_var=False, nan_policy="omit")
+            interval = test.confidence_interval(level)
         spread = np.sqrt((a.var(ddof=0) * a.count() + b.var(ddof=0) * b.count()) / (a.count() + b.count()))
         frames.append(pd.DataFrame({
             "feature": table.columns, "group": name, "effect": (a.mean() - b.mean()) / spread,

@@ -163,7 +163,8 @@ def unevenness(study: Study, dealt: Sequence[Sequence[Split]]) -> float:
     for part in (part for splits in dealt for part in splits):
         mine = study.table.loc[study.table.index.isin(study.units[part.train_ids].unique())]
         table = pd.crosstab(mine["label"], mine["batch"])
-        counts, crossed = table.to_numpy(np.float64), (batches[table.index] > 1).to_numpy()
+        # By name: labels that are True and False would be taken for a mask.
+        counts, crossed = table.to_numpy(np.float64), (batches.reindex(table.index) > 1).to_numpy()
         share = ((counts / counts.sum(axis=1, keepdims=True)) ** 2).sum(axis=1)
         found.append(float((share - 1 / counts.shape[1])[crossed].sum() / len(counts)))
     return max(float(np.mean(found)), 0.0)

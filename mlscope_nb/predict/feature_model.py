@@ -19,6 +19,7 @@ from mlscope_nb.predict.models import ModelName, Recipe, fitted, log_probabiliti
 from mlscope_nb.predict.scale import Normalize, Scale, with_usable_controls
 from mlscope_nb.predict.tables import Features, Origins, combined
 from mlscope_nb.study.blocks import ordered
+from mlscope_nb.study.splits import MANY_CLASSES
 
 
 class Classifier(Protocol):
@@ -69,6 +70,12 @@ class FeatureLearner:
             rows = table[columns].to_numpy(np.float64)
             steps[name] = clone(self.recipe.prepare).fit(rows)
             values[name] = steps[name].transform(rows)
+            if not values[name].shape[1]:
+                raise ValueError(
+                    f"None of {count(len(columns), 'feature')} ({name}) varies between these "
+                    f"{count(len(cells), 'cell')}, so there is nothing to learn from. Leave this table out, or measure "
+                    "again: ms.features.measure(cells)."
+                )
         return PreparedLearner(self, scale, steps, values, cells.ids, tuple(dict.fromkeys(notes)))
 
 
@@ -98,9 +105,14 @@ class PreparedLearner:
         Raises
         ------
         ValueError
-            Fewer than two classes.
+            Fewer than two classes, or labels that are measurements.
         """
         given = labels.reindex(self.ids)
+        if pd.api.types.is_float_dtype(given) and given.nunique() > MANY_CLASSES:
+            raise ValueError(
+                f"The label '{labels.name}' holds {given.nunique():,} different numbers: a measurement, not a class. "
+                "Cut it into classes first (pandas.cut)."
+            )
         classes = ordered(given)
         if len(classes) < 2:
             raise ValueError(

@@ -60,7 +60,7 @@ def combined(cells: Cells, features: Features = None) -> tuple[Cells, Origins]:
     Raises
     ------
     ValueError, TypeError
-        No features, infinite values, rows that do not fit the cells, or something else than tables.
+        No cells, no features, infinite values, rows that do not fit the cells, or something else than tables.
 
     Examples
     --------
@@ -69,6 +69,8 @@ def combined(cells: Cells, features: Features = None) -> tuple[Cells, Origins]:
     >>> found
     {'shape': ['shape: area'], 'again': ['again: area']}
     """
+    if not len(cells):
+        raise ValueError("There are no cells here, expected labelled ones. Did the selection before match any?")
     if features is None:
         table = cells.table()
         found = origins([str(c) for c in table.columns])

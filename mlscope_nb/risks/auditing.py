@@ -155,7 +155,7 @@ def _with_features(cells: Cells, seed: int, progress: bool) -> Cells:
 def _table(cells: Cells, seen: Read) -> pd.DataFrame | None:
     """Return what is known of each cell to recognise its batch by: features, else brightness, size and background."""
     if cells.features is not None:
-        return cells.table()
+        return cells.table().replace([np.inf, -np.inf], np.nan)
     parts = [seen.known[name] for name in ("area", "intensity", "background pixels") if name in seen.known]
     return pd.concat(parts, axis=1).loc[cells.ids] if parts else None
 

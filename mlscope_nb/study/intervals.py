@@ -283,6 +283,8 @@ def _within(y: np.ndarray, x: np.ndarray, stratum: np.ndarray, level: float, tar
 
 def _two_classes(labels: pd.Series, between: Sequence[Any] | None) -> tuple[Any, Any]:
     found = ordered(labels)
+    if not found:
+        raise ValueError(f"No cell has a label in '{labels.name}', so there are no two classes to compare.")
     if between is None and len(found) != 2:
         raise ValueError(f"{count(len(found), 'class', 'classes')} found: {some(found)}. Name two: between=(…, …).")
     chosen = found if between is None else list(between)

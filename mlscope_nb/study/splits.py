@@ -199,6 +199,8 @@ def nested(
 
 
 def _layout(cells: Cells, by: Columns) -> _Layout:
+    if not len(cells):
+        raise ValueError("There are no cells to split. Did the selection before match any?")
     note = ""
     if by == CELL:
         keys, word, note = pd.Series(cells.ids), CELL, "Random split over cells."
