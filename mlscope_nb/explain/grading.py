@@ -230,8 +230,9 @@ def _refuse_none(used: Bools, carries: Bools, falls: Floats | None, least: float
         return
     if falls is None or not carries.any():
         raise ValueError("No cell has evidence where maps may point: there is nothing to grade.")
+    unit = "logit" if least == 1 else "logits"
     raise ValueError(
-        f"Of {count(int(carries.sum()), 'cell')} with evidence none loses {least:g} logits without its cue (most: "
+        f"Of {count(int(carries.sum()), 'cell')} with evidence none loses {least:g} {unit} without its cue (most: "
         f"{float(falls[carries].max()):.2f}). The network does not use this cue: no map can be right or wrong about it."
     )
 
