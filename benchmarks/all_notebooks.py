@@ -46,9 +46,12 @@ BACKGROUND_S = 20
 def held(process: int, limit: int) -> Iterator[bool]:
     """Hold a process and all that it starts to so many bytes; says whether the system does it."""
     for name, (memory, swap) in LIMITS.items():
-        group = GROUPS / name
+        group = GROUPS / f"{name}-{os.getpid()}"
         try:
             group.mkdir()
+            # Where no control groups are mounted this is a folder like any other, and holds nothing to any limit.
+            if not all((group / file).exists() for file in (memory, swap, "cgroup.procs")):
+                raise FileNotFoundError(f"{group} is no control group")
             (group / memory).write_text(str(limit))
             (group / swap).write_text(str(limit if "memsw" in swap else 0))
             (group / "cgroup.procs").write_text(str(process))
