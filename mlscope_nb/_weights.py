@@ -28,6 +28,18 @@ def halved(state: Mapping[str, Any]) -> dict[str, Any]:
     return {k: v.half() if v.is_floating_point() else v for k, v in state.items()}
 
 
+def loaded(file: Path, what: str) -> Any:
+    """Return what PyTorch reads from a file, with nothing run; where it cannot, say so in words of ours.
+
+    PyTorch's own messages are a number, nothing at all, or advice to run what is in the file.
+    """
+    try:
+        return torch.load(file, map_location="cpu", weights_only=True)
+    except UNREADABLE as error:
+        said = "it is empty, cut short or damaged, or holds something else than weights, which is not read for safety"
+        raise ValueError(f"'{file}' could not be read as {what}: {said}. Copy or write it again.") from error
+
+
 def read(path: str | Path, build: Callable[[dict[str, Any]], Made], *, kind: str, maker: str, what: str) -> Made:
     """Return what a function builds from the content of a file; nothing in the file is run.
 
@@ -53,8 +65,8 @@ def read(path: str | Path, build: Callable[[dict[str, Any]], Made], *, kind: str
     file = Path(path)
     if not file.is_file():
         raise FileNotFoundError(f"There is no file '{file}', expected {what}: {maker}.save('file.pt') writes one.")
+    found = loaded(file, what)
     try:
-        found = torch.load(file, map_location="cpu", weights_only=True)
         if not isinstance(found, dict) or found.get("format") != kind:
             raise ValueError(f"it was not written by {maker}.save of this version")
         return build(found)

@@ -52,14 +52,12 @@ def read_state(path: str | Path) -> dict[str, torch.Tensor]:
     """
     import torch
 
+    from mlscope_nb._weights import loaded
+
     file = Path(path)
     if not file.is_file():
         raise FileNotFoundError(f"There is no file '{file}'. Name a file of weights (a PyTorch state dict).")
-    try:
-        state = torch.load(file, map_location="cpu", weights_only=True)
-    # PyTorch's own name for the error with which it refuses a file that holds more than weights.
-    except (RuntimeError, ValueError, EOFError, OSError, KeyError, torch.serialization.pickle.UnpicklingError) as error:
-        raise ValueError(f"'{file}' could not be read as weights: {error}") from error
+    state = loaded(file, "weights")
     state = state.get("state_dict", state) if isinstance(state, dict) else state
     if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
         raise ValueError(f"'{file}' holds a {type(state).__name__}, expected a PyTorch state dict (names and weights).")
