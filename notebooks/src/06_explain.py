@@ -140,8 +140,8 @@ grad = explain.attribute(network, cells, **way, **asked)
 # %% [markdown]
 # ## Exercise 2: which map is honest?
 #
-# Three of the maps, without their names (one is the first). **Which one would you believe: "A", "B" or "C"?** Look for small things
-# beside the nucleus.
+# Three of the maps, without their names (one is the first). **Which one would you believe: "A", "B" or "C"?** Look for
+# small things beside the nucleus.
 
 # %%
 three = {"A": cam, "B": smooth, "C": sharp}
@@ -307,8 +307,8 @@ pair = pair.with_features(ms.features.measure(pair))
 needs = explain.importance(pair)
 
 # %% [markdown]
-# Features that say the same (ten ways to measure a size) are put into one **block**, named after one of them. A block is
-# mixed up between cells that the model has not seen. How much less sure is the model of the right class then?
+# Features that say the same (ten ways to measure a size) are put into one **block**, named after one of them. A block
+# is mixed up between cells that the model has not seen. How much less sure is the model of the right class then?
 
 # %%
 top = needs.blocks.head(5)

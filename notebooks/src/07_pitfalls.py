@@ -191,8 +191,8 @@ print("tested as if the groups were given:", dipped.damage)
 print("beside cells without groups:       ", dipped.mitigated)
 
 # %% [markdown]
-# Sorting puts large cells here and small ones there. Of course they differ in size afterwards. The fair test sorts cells
-# that surely have no groups in the same way, and asks whether yours differ more.
+# Sorting puts large cells here and small ones there. Of course they differ in size afterwards. The fair test sorts
+# cells that surely have no groups in the same way, and asks whether yours differ more.
 
 # %%
 ms.lessons.check("07_pitfalls/groups")

@@ -249,8 +249,8 @@ print(first, "differs most in:", differs["says"].iloc[0])
 differs[["effect", "low", "high"]].head(3).round(2)
 
 # %% [markdown]
-# `effect` counts in standard deviations of single cells. An interval (`low`, `high`) is over units. `NaN`: there are too
-# few of them to say how sure this is.
+# `effect` counts in standard deviations of single cells. An interval (`low`, `high`) is over units. `NaN`: there are
+# too few of them to say how sure this is.
 #
 # ## Exercise 3: what may be written?
 #
