@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from mlscope_nb._options import check_positive
 from mlscope_nb.explain.trivial import SMOOTHED_PX
 
 Maps = NDArray[np.float32]
@@ -40,7 +41,7 @@ def beyond_forgotten(maps: NDArray[Any], forgotten: NDArray[Any], *, smooth_px: 
     Raises
     ------
     ValueError
-        Shapes do not fit.
+        Shapes do not fit, values that are not finite, or a width below zero.
 
     Examples
     --------
@@ -58,6 +59,9 @@ def beyond_forgotten(maps: NDArray[Any], forgotten: NDArray[Any], *, smooth_px: 
             f"maps have the shape {given.shape} and forgotten {others.shape}, expected (N, Y, X) and (K, N, Y, X) of "
             "the same cells."
         )
+    if not (np.isfinite(given).all() and np.isfinite(others).all()):
+        raise ValueError("maps or forgotten hold NaN or inf, expected finite numbers: leave these cells out of both.")
+    check_positive({"smooth_px": smooth_px or None})
     mean = np.mean([np.abs(_alike(one, smooth_px)) for one in others], axis=0)
     return np.asarray(_alike(given, smooth_px) - mean, dtype=np.float32)
 

@@ -8,6 +8,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
+from mlscope_nb._options import check_positive
 from mlscope_nb._words import some
 from mlscope_nb.explain.explained import VIEWS, crops_at_once, gradient, turned, turned_back
 from mlscope_nb.explain.gradcam import Placement, Resize, chosen_layer, grad_cam, placement, resized
@@ -20,6 +21,7 @@ METHODS: tuple[str, ...] = get_args(Method)
 CAMS = ("gradcam", "hirescam")
 ONE_PASS = ("gradient", *CAMS)
 """Methods that are quick enough to look at a crop from all sides, as the network does when it answers."""
+WHOLE = ("steps", "samples", "patch_px", "stride_px")
 PATCHES, PLACES = 8, 24
 """Patches of the default size along a side, and places that a patch is laid on: the strongest patch of a map is known
 as well as its places are apart, which in crops of cells (40 to 64 pixels) is what a microscope resolves."""
@@ -138,7 +140,5 @@ class Mapper:
             raise ValueError(f"views is {self.views!r}, expected 1 (the crop as it lies) or 8 (all of its sides).")
         if self.resize not in get_args(Resize):
             raise ValueError(f"resize is {self.resize!r}, expected 'aligned' or 'stretched'.")
-        for name in ("steps", "samples", "noise", "tolerance", "patch_px", "stride_px"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise ValueError(f"{name} is {value!r}, expected more than 0.")
+        numbers = (*WHOLE, "noise", "tolerance")
+        check_positive({name: getattr(self, name) for name in numbers}, whole=WHOLE)

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mlscope_nb import _align
+from mlscope_nb._options import check_positive
 from mlscope_nb.cells import Cells
 from mlscope_nb.explain.attribution import Maps, maps_of
 from mlscope_nb.explain.explained import chosen_ids, turned
@@ -109,6 +110,7 @@ def sanity_check(
     >>> found["check"].tolist()
     ['weights', 'weights', 'shift', 'turn']
     """
+    check_positive({"stages": stages}, whole=["stages"])
     ids = chosen_ids(cells, options.pop("ids", None))
     if len(ids) < FEWEST:
         raise ValueError(f"{len(ids)} cells to look at, expected {FEWEST} at least: a few dozen of several units.")

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
+from mlscope_nb._options import check_positive
 from mlscope_nb._words import count, some
 from mlscope_nb.cells import Cells
 from mlscope_nb.features.augmentations import Augmentation
@@ -36,6 +37,7 @@ UNPLANNED = 10_000
 """Epochs before the first one was timed."""
 RATES = {"small": 3e-3, "finetune": 3e-3}
 AUGMENTATION = {"turn": 180.0, "zoom": 0.1, "shift_px": 2.0, "gain": 0.2, "offset": 0.03, "noise": 0.01, "blur": 0.1}
+WHOLE = ("epochs", "patience", "width", "batch_size")
 FIXED = ("model", "normalize", "masked", "width", "blocks", "batch_size", "learning_rate", "seed", "epochs")
 
 
@@ -211,9 +213,8 @@ def _settled(settings: dict[str, Any], n: int, pixels: Inputs, resume: Network |
     model = settings["model"]
     if model not in RATES:
         raise ValueError(f"model is {model!r}, expected 'small' or 'finetune'.")
-    for name in ("epochs", "seconds", "patience", "width", "batch_size", "learning_rate"):
-        if settings[name] is not None and not settings[name] > 0:
-            raise ValueError(f"{name} is {settings[name]!r}, expected more than 0.")
+    numbers = (*WHOLE, "seconds", "learning_rate")
+    check_positive({name: settings[name] for name in numbers}, whole=WHOLE)
     if settings["batch_size"] == 1 or not 0 <= settings["blocks"] <= 16:
         raise ValueError("batch_size has to be 2 or more, and blocks 0 to 16.")
     if resume is not None:

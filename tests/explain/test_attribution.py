@@ -160,6 +160,8 @@ def test_the_class_in_question(linear, cells):
         ({"baseline": np.full((2, 12, 12), np.nan)}, "no finite number"),
         ({"views": 4}, "views is 4"),
         ({"steps": 0}, "steps is 0"),
+        ({"steps": 1.5}, "steps is 1.5, expected a whole number"),
+        ({"noise": "little"}, "noise is 'little', expected more than 0"),
         ({"method": "occlusion", "patch_px": 13}, "patch_px is 13"),
         ({"method": "occlusion", "patch_px": 2, "stride_px": 3}, "stride"),
         ({"resize": "nearest"}, "resize"),

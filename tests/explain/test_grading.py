@@ -236,6 +236,12 @@ def test_what_any_network_shows_is_taken_off():
     assert np.allclose(found[1:2], beyond_forgotten(maps[1:2], forgotten[:, 1:2]))
     with pytest.raises(ValueError, match="expected \\(N, Y, X\\) and \\(K, N, Y, X\\)"):
         beyond_forgotten(maps, forgotten[0])
+    with pytest.raises(ValueError, match="smooth_px is -1"):
+        beyond_forgotten(maps, forgotten, smooth_px=-1)
+    holed = maps.copy()
+    holed[0, 0, 0] = np.nan
+    with pytest.raises(ValueError, match="NaN or inf"):
+        beyond_forgotten(holed, forgotten)
 
 
 def test_maps_with_gaps_are_named_by_their_rows():

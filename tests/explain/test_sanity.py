@@ -85,6 +85,8 @@ def test_it_needs_cells_and_known_options(linear, cells):
         sanity_check(linear[0], cells, ids=cells.ids[:1])
     with pytest.raises(ValueError, match="method is 'lime'"):
         sanity_check(linear[0], cells, "lime")
+    with pytest.raises(ValueError, match="stages is 0, expected a whole number"):
+        sanity_check(linear[0], cells, stages=0)
 
 
 def test_likeness():
